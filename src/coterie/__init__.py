@@ -1,0 +1,1 @@
+"""Coterie: an open, self-hosted real-time customer data platform."""

@@ -1,0 +1,1 @@
+"""What every floor may use: errors, instants, ids, schemas. No I/O."""
