@@ -254,13 +254,9 @@ def _field(path: str, body: Any, where: str) -> Field:
             hint=(wrong and suggestion(wrong[0], known)) or f"Types are {', '.join(FieldType)}.",
             where={"field": path},
         ) from error
-    if field.decimals is not None and (
-        field.type is not FieldType.NUMBER or not 0 <= field.decimals <= MAX_DECIMALS
-    ):
+    if field.decimals is not None and (field.type is not FieldType.NUMBER or not 0 <= field.decimals <= MAX_DECIMALS):
         raise _bad(where, path, f"decimals between 0 and {MAX_DECIMALS}, on a number")
-    properties = {
-        key: _field(f"{path}.{key}", value, where) for key, value in body.get("properties", {}).items()
-    }
+    properties = {key: _field(f"{path}.{key}", value, where) for key, value in body.get("properties", {}).items()}
     items = _field(path, body["items"], where) if body.get("items") else None
     if (field.type in (FieldType.ARRAY, FieldType.MAP)) != (items is not None):
         raise _bad(where, path, "items for an array or a map, and only there")
@@ -270,14 +266,10 @@ def _field(path: str, body: Any, where: str) -> Field:
 
 
 def _bad(where: str, path: str, expected: str) -> Invalid:
-    return Invalid(
-        "schema.field", f"{where}: field {path}: expected {expected}.", where={"field": path}
-    )
+    return Invalid("schema.field", f"{where}: field {path}: expected {expected}.", where={"field": path})
 
 
-def merge_fields(
-    left: Mapping[str, Field], right: Mapping[str, Field], where: str, path: str = ""
-) -> dict[str, Field]:
+def merge_fields(left: Mapping[str, Field], right: Mapping[str, Field], where: str, path: str = "") -> dict[str, Field]:
     """Return the union of two sets of fields; raises ``schema.conflict`` where one path has two types."""
     merged = dict(left)
     folded = {name.casefold(): name for name in merged}
@@ -294,9 +286,7 @@ def _merge_field(left: Field, right: Field, where: str, path: str) -> Field:
     if left.type is not right.type or left.decimals != right.decimals:
         raise _conflict(where, path, f"is {_described(left)} elsewhere and {_described(right)} here")
     if left.type is FieldType.OBJECT:
-        return msgspec.structs.replace(
-            left, properties=merge_fields(left.properties, right.properties, where, path)
-        )
+        return msgspec.structs.replace(left, properties=merge_fields(left.properties, right.properties, where, path))
     if left.items is not None and right.items is not None:
         return msgspec.structs.replace(left, items=_merge_field(left.items, right.items, where, path))
     return left
@@ -325,9 +315,7 @@ def union_of(schemas: Iterable[Schema]) -> Union:
         elif schema.class_ is SchemaClass.EVENT:
             event = merge_fields(event, schema.fields, f"schema {schema.name}")
     profile |= {"identityMap": IDENTITY_MAP, "segmentMembership": SEGMENT_MEMBERSHIP}
-    return Union(
-        Field(FieldType.OBJECT, properties=profile), Field(FieldType.OBJECT, properties=event)
-    )
+    return Union(Field(FieldType.OBJECT, properties=profile), Field(FieldType.OBJECT, properties=event))
 
 
 def lookup(root: Field, path: str) -> Field | None:
