@@ -1,0 +1,1 @@
+"""Audiences: definitions, evaluation, the membership ledger, export."""

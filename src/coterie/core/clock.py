@@ -84,7 +84,7 @@ def parse_instant(text: str, zone_name: str = "UTC") -> int:
     try:
         if _DATE_ONLY.fullmatch(text):
             day = date.fromisoformat(text)
-            moment = datetime(day.year, day.month, day.day)
+            moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 (the zone is added below)
         else:
             moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -1,0 +1,1 @@
+"""Engines evaluate conditions to bitmaps of persons."""

@@ -1,0 +1,1 @@
+"""Identities, links, graphs and persons."""

@@ -1,0 +1,1 @@
+"""Sources, mapping, validation and quarantine."""

@@ -1,0 +1,1 @@
+"""Who calls whom: load, revert, evaluate, rebuild."""

@@ -1,6 +1,7 @@
 """The syntax tree of PQL. Nodes are frozen; equality ignores where in the text a node stands.
 
-The tree says what was written, not how: `a.count()` and the prefix forms have nodes of their own, parentheses have none.
+The tree says what was written, not how: `a.count()` and the prefix forms have nodes
+of their own, parentheses have none.
 Passes dispatch by ``match`` and end in ``assert_never``.
 """
 

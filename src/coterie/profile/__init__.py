@@ -1,0 +1,1 @@
+"""Fragments, merging, look-up."""

@@ -1,0 +1,1 @@
+"""The SQL engine: conditions compiled to SQLGlot trees, run on DuckDB."""

@@ -1,0 +1,1 @@
+"""PQL, the language of audiences. Pure: no I/O."""
