@@ -1,9 +1,12 @@
-"""Opaque ids. Deterministic where the thing has a natural key, so that a rebuild gives the same ids."""
+"""Opaque ids. Deterministic where the thing has a natural key, so that a rebuild gives the same ids.
+
+The digest is one that every engine has built in (DuckDB and Spark: ``left(sha256(text), 32)``), so that millions of ids are made
+set-wise; it is a cryptographic one because identity values come from outsiders, who must not be able to make two people collide.
+"""
 
 from __future__ import annotations
 
-from base64 import b32encode
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 
 
@@ -18,20 +21,15 @@ class Identity(NamedTuple):
 
 
 def xid(namespace: str, value: str) -> str:
-    """Return the opaque id of an identity: 128 bits of BLAKE2b over code, NUL and value, in base 32."""
-    return _digest(f"{namespace}\0{value}")
+    """Return the opaque id of an identity: the first 128 bits of SHA-256 over code, NUL and value, in hexadecimal."""
+    return sha256(f"{namespace}\0{value}".encode()).hexdigest()[:32]
+
+
+def xid_sql(namespace: str, value: str) -> str:
+    """Return the SQL expression that gives `xid` of two SQL text expressions."""
+    return f"left(sha256({namespace} || chr(0) || {value}), 32)"
 
 
 def person_id(namespace: str, value: str) -> str:
     """Return the public id of the person founded by an identity (its oldest one)."""
-    return "p-" + xid(namespace, value)
-
-
-def derived_id(kind: str, *key: str) -> str:
-    """Return a deterministic id for a definition: `kind` and its natural key, hashed."""
-    return f"{kind}-{_digest(chr(0).join((kind, *key)))}"
-
-
-def _digest(text: str) -> str:
-    raw = blake2b(text.encode(), digest_size=16).digest()
-    return b32encode(raw).decode().rstrip("=").lower()
+    return f"p-{xid(namespace, value)}"
