@@ -1,1 +1,1 @@
-"""Where things lie: log, catalog, history."""
+"""Where things lie: a sandbox with its lock, the log (the truth), the catalog (definitions) and the history (facts)."""

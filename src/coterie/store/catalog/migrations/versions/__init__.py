@@ -1,0 +1,1 @@
+"""One module a revision; the revisions are the formats of the catalog."""

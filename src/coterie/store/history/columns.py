@@ -1,0 +1,73 @@
+"""Columns of leaves: how a field path becomes a column (docs/adr/0001, docs/adr/0002)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import duckdb
+
+from coterie.core.errors import Conflict
+from coterie.core.schema import FieldType, Leaf
+
+
+def quote(identifier: str) -> str:
+    """Return an SQL identifier, quoted."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def column_type(leaf: Leaf) -> str:
+    """Return the DuckDB type of a leaf's column.
+
+    Examples
+    --------
+    >>> from coterie.core.schema import Field
+    >>> column_type(Leaf("cart.lines.price", Field(FieldType.NUMBER, decimals=2), depth=1))
+    'DECIMAL(18,2)[]'
+    """
+    return _scalar_type(leaf) + "[]" * leaf.depth
+
+
+def _scalar_type(leaf: Leaf) -> str:
+    match leaf.field.type:
+        case FieldType.STRING:
+            return "VARCHAR"
+        case FieldType.INTEGER | FieldType.DATE | FieldType.DATETIME:
+            return "BIGINT"
+        case FieldType.NUMBER:
+            return "DOUBLE" if leaf.field.decimals is None else f"DECIMAL(18,{leaf.field.decimals:d})"
+        case FieldType.BOOLEAN:
+            return "BOOLEAN"
+        case FieldType.OBJECT | FieldType.ARRAY | FieldType.MAP:
+            raise AssertionError(f"{leaf.path} holds no value")
+        case _:
+            assert_never(leaf.field.type)
+
+
+def columns(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Return the columns of a table of the history with their types, in order."""
+    rows = con.execute(
+        "SELECT column_name, data_type FROM duckdb_columns()"
+        " WHERE database_name = current_database() AND schema_name = 'main' AND table_name = ? ORDER BY column_index",
+        [table],
+    )
+    return dict(rows.fetchall())
+
+
+def missing(con: duckdb.DuckDBPyConnection, table: str, leaves: Iterable[Leaf]) -> list[Leaf]:
+    """Return the leaves that have no column yet; raises ``schema.retype`` where a column has another type."""
+    there = {name.casefold(): (name, kind) for name, kind in columns(con, table).items()}
+    new: list[Leaf] = []
+    for leaf in leaves:
+        name, kind = there.setdefault(leaf.path.casefold(), (leaf.path, ""))
+        if not kind:
+            there[leaf.path.casefold()] = (leaf.path, column_type(leaf))
+            new.append(leaf)
+        elif name != leaf.path or kind != column_type(leaf):
+            raise Conflict(
+                "schema.retype",
+                f"field {leaf.path} is stored as {name} of type {kind} and cannot become {column_type(leaf)}.",
+                hint="A field keeps its name and type once it holds data: add a new field under another name.",
+                where={"field": leaf.path, "stored": kind, "asked": column_type(leaf)},
+            )
+    return new

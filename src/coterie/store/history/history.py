@@ -1,0 +1,261 @@
+"""The open history of a sandbox: its connection, position, transactions, columns, numbers and live views."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from coterie.core.errors import Busy, Conflict, CoterieError, Damaged, Invalid, NotFound
+from coterie.core.schema import CLASS_FIELDS, Field, FieldType, Leaf, SchemaClass, leaves
+from coterie.store.formats import refuse
+from coterie.store.history.columns import column_type, missing, quote
+from coterie.store.history.tables import FORMAT, TABLES, UPGRADES, live_views, view_tables
+
+_VIEW = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_EVENT_LEAVES = list(leaves(Field(FieldType.OBJECT, properties=CLASS_FIELDS[SchemaClass.EVENT])))
+
+
+class History:
+    """The history of one sandbox; made by `History.open`.
+
+    Attributes
+    ----------
+    con : duckdb.DuckDBPyConnection
+        The writing connection; other threads take a `cursor`.
+    path : Path
+        The DuckDB file.
+    """
+
+    def __init__(self, path: Path, con: duckdb.DuckDBPyConnection) -> None:
+        self.path = path
+        self.con = con
+        self._in_transaction = False
+        self._position = 0
+
+    @classmethod
+    def open(cls, path: Path, tmp: Path, *, memory_limit: str = "4GB", threads: int | None = None) -> History:
+        """Open the history at `path`, creating or upgrading it.
+
+        Parameters
+        ----------
+        path : Path
+            The DuckDB file.
+        tmp : Path
+            Where work that exceeds the memory spills.
+        memory_limit : str
+            As DuckDB writes it, e.g. ``4GB``.
+        threads : int, optional
+            Number of threads; all cores when left out.
+
+        Raises
+        ------
+        Busy
+            ``history.locked`` when another process holds the file.
+        Damaged
+            ``history.damaged`` when the file cannot be read.
+        Unsupported
+            ``store.format`` when a newer version wrote it.
+        """
+        config: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "temp_directory": str(tmp),
+            "autoinstall_known_extensions": "false",
+        }
+        if threads is not None:
+            config["threads"] = str(threads)
+        try:
+            con = duckdb.connect(str(path), config=config)
+        except duckdb.InvalidInputException as error:
+            raise Invalid(
+                "history.setting",
+                f"the history cannot be opened with these settings: {error}.",
+                hint='Write the memory limit like "4GB", and at least one thread.',
+            ) from error
+        except duckdb.Error as error:
+            raise _coded(path, error) from error
+        history = cls(path, con)
+        try:
+            con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET enable_progress_bar = false")
+            history._prepare()
+        except duckdb.Error as error:
+            con.close()
+            raise _coded(path, error) from error
+        except BaseException:
+            con.close()
+            raise
+        return history
+
+    def _prepare(self) -> None:
+        tables = {name for (name,) in self.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        with self.transaction():
+            if not tables:
+                for statement in TABLES:
+                    self.con.execute(statement)
+                self.con.execute("INSERT INTO meta VALUES ('format', ?), ('position', 0)", [FORMAT])
+                self.ensure_leaves("event", _EVENT_LEAVES)
+                self.refresh_live_views()
+            else:
+                self._upgrade(tables)
+        (self._position,) = self._meta("position")
+
+    def _upgrade(self, tables: set[str]) -> None:
+        found = self._meta("format")[0] if "meta" in tables else "unknown"
+        if not isinstance(found, int) or not 0 <= found <= FORMAT:
+            raise refuse("history", self.path, found, FORMAT)
+        for step in UPGRADES[found:]:
+            for statement in step:
+                self.con.execute(statement)
+        if found < FORMAT:
+            self.con.execute("UPDATE meta SET value = ? WHERE key = 'format'", [FORMAT])
+            self.refresh_live_views()
+
+    def _meta(self, key: str) -> tuple[int]:
+        row = self.con.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        if row is None:
+            raise Damaged(
+                "history.damaged",
+                f"the history at {self.path} has lost its {key}.",
+                hint=_ANEW,
+                where={"path": str(self.path)},
+            )
+        return (row[0],)
+
+    @property
+    def position(self) -> int:
+        """Position of the last log entry whose effect is in the history."""
+        return self._position
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a second connection to the same database, for a reader in another thread."""
+        return self.con.cursor()
+
+    @contextmanager
+    def transaction(self, position: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Run a block in one transaction: all of it, or nothing when it raises.
+
+        Parameters
+        ----------
+        position : int, optional
+            The log entry whose effect the block writes; it becomes the history's position in the same transaction.
+
+        Raises
+        ------
+        Conflict
+            ``history.applied`` when that entry, or a later one, was applied before.
+        """
+        if position is not None and position <= self._position:
+            raise Conflict(
+                "history.applied",
+                f"log entry {position} is in the history already, which stands at {self._position}.",
+                hint="Apply only the entries after the history's position.",
+            )
+        self.con.execute("BEGIN")
+        self._in_transaction = True
+        try:
+            yield self.con
+            if position is not None:
+                self.con.execute("UPDATE meta SET value = ? WHERE key = 'position'", [position])
+            self.con.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._in_transaction = False
+        if position is not None:
+            self._position = position
+
+    def _roll_back(self) -> None:
+        try:
+            self.con.execute("ROLLBACK")
+        except duckdb.Error:
+            return  # a failed COMMIT has rolled back already, and a fatal error has closed the database
+
+    @contextmanager
+    def _atomic(self) -> Iterator[None]:
+        if self._in_transaction:
+            yield
+        else:
+            with self.transaction():
+                yield
+
+    def ensure_leaves(self, table: Literal["event", "record"], leaves: Iterable[Leaf]) -> None:
+        """Add a column for every leaf that has none; raises ``schema.retype`` where one has another type."""
+        new = missing(self.con, table, leaves)
+        if not new:
+            return
+        with self._atomic():
+            for name in ("event", "event_duplicate") if table == "event" else ("record",):
+                for leaf in new:
+                    self.con.execute(f"ALTER TABLE {name} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
+            self.refresh_live_views()
+
+    def ensure_view(self, view: str) -> None:
+        """Make the tables of a view (`person_of_<view>`, `lineage_<view>`) if they are not there."""
+        if not _VIEW.fullmatch(view):
+            raise Invalid(
+                "view.name", f"{view!r} cannot name a view.", hint="Use lower-case letters, digits and underscores."
+            )
+        with self._atomic():
+            for statement in view_tables(quote(f"person_of_{view}"), quote(f"lineage_{view}")):
+                self.con.execute(statement)
+
+    def number(self, kind: Literal["dataset", "namespace"], id: str) -> int:  # noqa: A002 (the word of the catalog)
+        """Return the running number (from 1) of a dataset's id or a namespace's code, giving one if it has none."""
+        table, key = ("dataset", "id") if kind == "dataset" else ("namespace", "code")
+        row = self.con.execute(f"SELECT {table} FROM {table} WHERE {key} = ?", [id]).fetchone()
+        if row is None:
+            row = self.con.execute(
+                f"INSERT INTO {table} SELECT coalesce(max({table}), 0) + 1, ? FROM {table} RETURNING {table}", [id]
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def add_batch(self, batch: int, id: str, dataset: int, recorded_at: int) -> None:  # noqa: A002
+        """Note a batch under its running number; `recorded_at` is the instant of its log entry."""
+        if self.con.execute("SELECT 1 FROM batch WHERE batch = ? OR id = ?", [batch, id]).fetchone():
+            raise Conflict("batch.twice", f"batch {id} or its number {batch} is in the history already.")
+        self.con.execute("INSERT INTO batch VALUES (?, ?, ?, ?, NULL)", [batch, id, dataset, recorded_at])
+
+    def withdraw_batch(self, batch: int, at: int) -> None:
+        """Mark a batch as withdrawn, so that the live views leave its rows out; raises ``batch.not-found``."""
+        with self._atomic():
+            row = self.con.execute("SELECT withdrawn_at FROM batch WHERE batch = ?", [batch]).fetchone()
+            if row is None:
+                raise NotFound.named("batch", str(batch))
+            if row[0] is None:
+                self.con.execute("UPDATE batch SET withdrawn_at = ? WHERE batch = ?", [at, batch])
+                self.refresh_live_views()
+
+    def refresh_live_views(self) -> None:
+        """Make `live_event`, `live_record`, `live_link` and `fragment` anew, after a new column or a withdrawal."""
+        withdrawn = self.con.execute("SELECT 1 FROM batch WHERE withdrawn_at IS NOT NULL LIMIT 1").fetchone()
+        for statement in live_views(withdrawn is not None):
+            self.con.execute(statement)
+
+    def close(self) -> None:
+        """Close the history; what was committed is in its file."""
+        self.con.close()
+
+
+_ANEW = "The log is the truth: move this file away and open the sandbox again, and the history is filled anew."
+
+
+def _coded(path: Path, error: duckdb.Error) -> CoterieError:
+    text = str(error).split("\n", 1)[0]
+    where = {"path": str(path)}
+    if "set lock on file" in text:
+        return Busy(
+            "history.locked",
+            f"the history at {path} is held by another program: {text}.",
+            hint="Close that program; one process at a time may open the file, even for reading.",
+            where=where,
+        )
+    if match := re.search(r"version number (\d+)", text):
+        return refuse("history", path, f"DuckDB storage {match[1]}", f"the storage of DuckDB {duckdb.__version__}")
+    return Damaged("history.damaged", f"the history at {path} cannot be opened: {text}.", hint=_ANEW, where=where)

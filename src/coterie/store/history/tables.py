@@ -1,0 +1,78 @@
+"""The tables of the history (docs/architecture.md) and the steps from one format to the next.
+
+`event`, `event_duplicate` and `record` grow a column for every leaf; `person_of_…`, `lineage_…` and `profile_…`
+exist once for each view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+FORMAT = 1
+
+SYSTEM_COLUMNS = (
+    '"$dataset" INTEGER NOT NULL, "$batch" INTEGER NOT NULL, "$row" BIGINT NOT NULL,'
+    ' "$identity" INTEGER, "$identities" INTEGER[]'
+)
+
+TABLES = (
+    "CREATE TABLE meta (key VARCHAR NOT NULL, value BIGINT NOT NULL)",
+    """CREATE TABLE batch (
+        batch INTEGER NOT NULL, id VARCHAR NOT NULL, dataset INTEGER NOT NULL,
+        recorded_at BIGINT NOT NULL, withdrawn_at BIGINT
+    )""",
+    "CREATE TABLE dataset (dataset INTEGER NOT NULL, id VARCHAR NOT NULL)",
+    "CREATE TABLE namespace (namespace INTEGER NOT NULL, code VARCHAR NOT NULL)",
+    """CREATE TABLE identity (
+        identity INTEGER NOT NULL, namespace INTEGER NOT NULL, value VARCHAR NOT NULL, batch INTEGER NOT NULL
+    )""",
+    f"CREATE TABLE event ({SYSTEM_COLUMNS})",
+    f"CREATE TABLE event_duplicate ({SYSTEM_COLUMNS})",
+    f"CREATE TABLE record ({SYSTEM_COLUMNS})",
+    """CREATE TABLE link (
+        a INTEGER NOT NULL, b INTEGER NOT NULL, batch INTEGER NOT NULL, dataset INTEGER NOT NULL,
+        first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, records BIGINT NOT NULL
+    )""",
+    """CREATE TABLE quarantine (
+        batch VARCHAR NOT NULL, dataset VARCHAR NOT NULL, file VARCHAR, line BIGINT, field VARCHAR, value VARCHAR,
+        code VARCHAR NOT NULL, reason VARCHAR NOT NULL, expires_at BIGINT NOT NULL
+    )""",
+    """CREATE TABLE membership (
+        audience VARCHAR NOT NULL, person INTEGER NOT NULL, entered_at BIGINT NOT NULL, exited_at BIGINT,
+        version INTEGER NOT NULL, cause VARCHAR
+    )""",
+)
+
+UPGRADES: Sequence[Sequence[str]] = (
+    # 0 to 1: memberships say what caused them
+    ("ALTER TABLE membership ADD COLUMN cause VARCHAR",),
+)
+"""Statements that lead from format *n* (the position in the sequence) to *n* + 1."""
+
+
+def view_tables(person_of: str, lineage: str) -> tuple[str, str]:
+    """Return the statements that make the tables of a view, given their quoted names."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {person_of} (identity INTEGER NOT NULL, person INTEGER NOT NULL)",
+        f"""CREATE TABLE IF NOT EXISTS {lineage} (
+            person INTEGER NOT NULL, "into" INTEGER NOT NULL, batch INTEGER, at BIGINT NOT NULL, kind VARCHAR NOT NULL
+        )""",
+    )
+
+
+def live_views(withdrawn: bool) -> tuple[str, ...]:
+    """Return the statements that (re)make the live views; they filter only when some batch is withdrawn.
+
+    They are made anew after every new column, because a view keeps the columns that it was made with.
+    """
+    of_batch = ' WHERE "$batch" NOT IN (SELECT batch FROM batch WHERE withdrawn_at IS NOT NULL)' if withdrawn else ""
+    of_link = of_batch.replace('"$batch"', "batch", 1)
+    return (
+        f"CREATE OR REPLACE VIEW live_event AS SELECT * FROM event{of_batch}",
+        f"CREATE OR REPLACE VIEW live_record AS SELECT * FROM record{of_batch}",
+        f"CREATE OR REPLACE VIEW live_link AS SELECT * FROM link{of_link}",
+        # the last write of each fragment is found on its narrow key, then fetched by row id: no sort of wide rows
+        f"""CREATE OR REPLACE VIEW fragment AS SELECT * FROM record WHERE rowid IN (
+            SELECT arg_max(rowid, ("$batch", "$row")) FROM record{of_batch} GROUP BY "$dataset", "$identity"
+        )""",
+    )

@@ -1,0 +1,193 @@
+"""A sandbox: a directory with a lock, a log, a catalog, a history and exports; neighbours share nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from coterie.core.clock import Clock
+from coterie.core.errors import Damaged, Invalid, NotFound
+from coterie.store import staging
+from coterie.store.catalog import Catalog
+from coterie.store.formats import refuse
+from coterie.store.history import History
+from coterie.store.lock import Lock
+from coterie.store.log import Log
+
+FORMAT = 1
+MARK = "coterie.json"
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+class Sandbox:
+    """An open sandbox; made by `Sandbox.open`, closed by `close` or at the end of a ``with`` block.
+
+    Attributes
+    ----------
+    path : Path
+        The sandbox's directory.
+    clock : Clock
+        The source of all instants.
+    lock : Lock
+        Held until the sandbox is closed.
+    log, catalog, history
+        The stores.
+    exports : Path
+        Where exported files go.
+    tmp : Path
+        Spill space, emptied at opening.
+    discarded : list of str
+        Batches whose staged files were removed at opening, because no log entry mentions them.
+    """
+
+    def __init__(self, path: Path, clock: Clock, lock: Lock, log: Log, catalog: Catalog, history: History) -> None:
+        self.path = path
+        self.clock = clock
+        self.lock = lock
+        self.log = log
+        self.catalog = catalog
+        self.history = history
+        self.exports = path / "exports"
+        self.tmp = path / "tmp"
+        self.discarded: list[str] = []
+        self._closing = ExitStack()
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        name: str,
+        *,
+        clock: Clock,
+        create: bool,
+        catalog_url: str | None = None,
+        memory_limit: str = "4GB",
+        threads: int | None = None,
+    ) -> Sandbox:
+        """Open the sandbox `name` of the workspace at `root`.
+
+        Parameters
+        ----------
+        root : Path
+            The workspace's directory.
+        name : str
+            A lower-case letter, then lower-case letters, digits and dashes; at most 63 characters.
+        clock : Clock
+            The source of all instants.
+        create : bool
+            Whether to make the workspace and the sandbox when they are not there.
+        catalog_url : str, optional
+            Database URL of the catalog instead of SQLite in the sandbox; ``{sandbox}`` in it stands for `name`. On
+            PostgreSQL the catalog lies in a database schema of that name.
+        memory_limit, threads
+            Limits of the history (see `History.open`).
+
+        Raises
+        ------
+        NotFound
+            ``workspace.not-found`` or ``sandbox.not-found``, when not to be created.
+        Busy
+            ``workspace.locked`` when another process holds the sandbox.
+        Unsupported
+            ``store.format`` when a newer version wrote it.
+        Damaged
+            When a store cannot be read, or has applied more than the log holds (``store.ahead``).
+        """
+        path = locate(root, name)
+        if create:
+            path.mkdir(parents=True, exist_ok=True)
+            _mark(root)
+        _check(root, path)
+        with ExitStack() as stack:
+            lock = stack.enter_context(Lock.acquire(path / "lock"))
+            tmp = path / "tmp"
+            shutil.rmtree(tmp, ignore_errors=True)
+            for folder in (tmp, path / "exports"):
+                folder.mkdir(exist_ok=True)
+            log = Log.open(path / "log", clock)
+            stack.callback(log.close)
+            url = catalog_url.replace("{sandbox}", name) if catalog_url else f"sqlite:///{path / 'catalog.db'}"
+            catalog = Catalog.open(url, name)
+            stack.callback(catalog.close)
+            history = History.open(path / "history.duckdb", tmp, memory_limit=memory_limit, threads=threads)
+            stack.callback(history.close)
+            sandbox = cls(path, clock, lock, log, catalog, history)
+            sandbox._check_positions()
+            sandbox.discarded = log.discard_orphans()
+            sandbox._closing = stack.pop_all()
+        return sandbox
+
+    def _check_positions(self) -> None:
+        for store, position in (("catalog", self.catalog.position), ("history", self.history.position)):
+            if position > self.log.last:
+                raise Damaged(
+                    "store.ahead",
+                    f"the {store} of {self.path} stands at log entry {position}, but the log ends at {self.log.last}.",
+                    hint=f"They do not belong together: restore the log that belongs to it, or move the {store} away.",
+                    where={"store": store, "path": str(self.path)},
+                )
+
+    def close(self) -> None:
+        """Close the stores, then give the lock back."""
+        self._closing.close()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def locate(root: Path, name: str) -> Path:
+    """Return the directory of a sandbox; raises ``sandbox.name`` for a name that none can have."""
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            "sandbox.name",
+            f"{name!r} cannot name a sandbox.",
+            hint="Use a lower-case letter, then lower-case letters, digits and dashes, at most 63 in all.",
+            where={"sandbox": name},
+        )
+    return root / name
+
+
+def sandboxes(root: Path) -> list[str]:
+    """Return the names of the sandboxes in a workspace, sorted."""
+    return sorted(log.parent.name for log in root.glob("*/log") if _NAME.fullmatch(log.parent.name))
+
+
+def _mark(root: Path) -> None:
+    mark = root / MARK
+    if not mark.exists():
+        mark.write_bytes(msgspec.json.encode({"format": FORMAT}) + b"\n")
+        staging.sync(root)
+
+
+def _check(root: Path, path: Path) -> None:
+    mark = root / MARK
+    if not mark.is_file():
+        raise NotFound(
+            "workspace.not-found",
+            f"there is no workspace at {root}.",
+            hint="Make one with: coterie init",
+            where={"path": str(root)},
+        )
+    try:
+        found = msgspec.json.decode(mark.read_bytes(), type=dict[str, int]).get("format")
+    except msgspec.DecodeError as error:
+        raise Damaged(
+            "workspace.damaged",
+            f"{mark} cannot be read: {error}.",
+            hint=f'Write {{"format": {FORMAT}}} into it, if the directory is a workspace of this version.',
+            where={"path": str(mark)},
+        ) from error
+    if found != FORMAT:
+        raise refuse("workspace", root, found, FORMAT)
+    if not path.is_dir():
+        raise NotFound.named("sandbox", path.name, sandboxes(root))
