@@ -76,11 +76,15 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """A path that holds a value: `path` is also the column name, `depth` the number of list levels around it."""
+    """A path that holds a value: `path` is also the column name, `depth` the number of list levels around it.
+
+    `levels` are the paths of the arrays and maps that make those levels, outermost first.
+    """
 
     path: str
     field: Field
     depth: int = 0
+    levels: tuple[str, ...] = ()
 
 
 class IdentityDescriptor(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -173,22 +177,23 @@ CLASS_FIELDS: dict[SchemaClass, dict[str, Field]] = {
 }
 
 
-def leaves(field: Field, path: str = "", depth: int = 0) -> Iterator[Leaf]:
+def leaves(field: Field, path: str = "", levels: tuple[str, ...] = ()) -> Iterator[Leaf]:
     """Yield the leaves below `field`, in the order of definition."""
     match field.type:
         case FieldType.OBJECT:
             for name, child in field.properties.items():
-                yield from leaves(child, f"{path}.{name}" if path else name, depth)
+                yield from leaves(child, f"{path}.{name}" if path else name, levels)
         case FieldType.ARRAY:
             assert field.items is not None
-            yield from leaves(field.items, path, depth + 1)
+            yield from leaves(field.items, path, (*levels, path))
         case FieldType.MAP:
             assert field.items is not None
-            yield Leaf(f"{path}.{KEY}", Field(FieldType.STRING), depth + 1)
+            inside = (*levels, path)
+            yield Leaf(f"{path}.{KEY}", Field(FieldType.STRING), len(inside), inside)
             below = f"{path}.{VALUE}" if field.items.type is not FieldType.OBJECT else path
-            yield from leaves(field.items, below, depth + 1)
+            yield from leaves(field.items, below, inside)
         case _:
-            yield Leaf(path, field, depth)
+            yield Leaf(path, field, len(levels), levels)
 
 
 def read_fields(spec: Mapping[str, Any], where: str) -> dict[str, Field]:
@@ -329,3 +334,36 @@ def lookup(root: Field, path: str) -> Field | None:
             return None
         field = found
     return field
+
+
+def evolution_faults(old: Mapping[str, Field], new: Mapping[str, Field], path: str = "") -> list[str]:
+    """Return why `new` does not merely add to `old`: removed or retyped fields and narrowed values.
+
+    Allowed are new fields, fewer constraints and new words (profile schemas evolve additively once they hold data).
+    """
+    faults: list[str] = []
+    for name, before in old.items():
+        full = f"{path}.{name}" if path else name
+        after = new.get(name)
+        if after is None:
+            faults.append(f"{full} is gone")
+            continue
+        faults += _field_faults(before, after, full)
+    return faults
+
+
+def _field_faults(before: Field, after: Field, path: str) -> list[str]:
+    if before.type is not after.type or before.decimals != after.decimals:
+        return [f"{path} was {_described(before)} and would be {_described(after)}"]
+    faults = evolution_faults(before.properties, after.properties, path)
+    if before.items is not None and after.items is not None:
+        faults += _field_faults(before.items, after.items, path)
+    if after.enum and not after.suggested and not (before.enum and set(before.enum) <= set(after.enum)):
+        faults.append(f"{path} would allow fewer values")
+    if after.pattern is not None and after.pattern != before.pattern:
+        faults.append(f"{path} would have another pattern")
+    for bound, narrower in (("minimum", max), ("min_length", max), ("maximum", min), ("max_length", min)):
+        was, becomes = getattr(before, bound), getattr(after, bound)
+        if becomes is not None and (was is None or narrower(was, becomes) != was):
+            faults.append(f"{path} would have a narrower {bound}")
+    return faults

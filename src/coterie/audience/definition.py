@@ -1,0 +1,54 @@
+"""What an audience is: a rule, the view of the profile it is asked of, and its words."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from coterie.core.errors import Invalid
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
+
+
+class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A segment definition.
+
+    `name` is the id by which other rules refer to it (``inSegment("name")``) and by which exports are named.
+    """
+
+    name: str
+    pql: str
+    title: str = ""
+    description: str = ""
+    view: str = "default"
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise Invalid(
+                "audience.name",
+                f"audience name {self.name!r}: expected lower-case letters, digits, - and _, at most 128.",
+                hint="Put the words for people into the title.",
+                where={"audience": self.name},
+            )
+
+
+class Evaluated(msgspec.Struct, frozen=True):
+    """The outcome of one audience in an evaluation; `seconds` is its share of the run."""
+
+    audience: str
+    version: int
+    members: int
+    entered: int
+    exited: int
+    seconds: float
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """One run: the instant all rules were asked at, the people there were, and what became of each audience."""
+
+    at: int
+    people: int
+    conditions: int
+    seconds: float
+    audiences: tuple[Evaluated, ...]

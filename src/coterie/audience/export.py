@@ -1,0 +1,141 @@
+"""Members of an audience as a file: one row a member, with its identities by namespace. The file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from coterie.core.errors import Invalid
+from coterie.core.ids import xid_sql
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FORMATS = {
+    "csv": "FORMAT csv, HEADER",
+    "jsonl": "FORMAT json",
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+}
+
+
+class Export(msgspec.Struct, frozen=True):
+    """A written file."""
+
+    audience: str
+    path: str
+    format: str
+    members: int
+    bytes: int
+
+
+def format_of(path: Path, format_: str | None) -> str:
+    """Return the named format, or the one the file name ends with; raises ``export.format``."""
+    name = format_ or {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}.get(path.suffix, path.suffix)
+    if name not in FORMATS:
+        raise Invalid(
+            "export.format",
+            f"cannot export to format {name!r}.",
+            hint=f"Formats are {', '.join(FORMATS)}.",
+            where={"file": path.name},
+        )
+    return name
+
+
+def member_rows(view: str, namespaces: list[str], *, joined: bool) -> str:
+    """Return SQL for the open members of audience ``$audience``: person, entered_at, and a column a namespace.
+
+    With `joined` several identities of one namespace stand in one text, divided by ``;`` (a ``;`` or ``\\`` inside a value is
+    escaped by ``\\``); otherwise they are a list.
+    """
+    columns = []
+    for position, code in enumerate(namespaces):
+        value = r"regexp_replace(i.value, '([;\\])', '\\\1', 'g')" if joined else "i.value"
+        among = f"FILTER (WHERE n.code = $namespace{position})"
+        gathered = (
+            f"string_agg({value}, ';' ORDER BY i.identity) {among}"
+            if joined
+            else f"list({value} ORDER BY i.identity) {among}"
+        )
+        quoted = code.replace('"', '""')
+        columns.append(f', {gathered} AS "{quoted}"')
+    return f"""
+        SELECT 'p-' || any_value({xid_sql("founder_ns.code", "founder.value")}) AS person,
+               strftime(make_timestamp_ms(m.entered_at), '%Y-%m-%dT%H:%M:%S.%gZ') AS entered_at{"".join(columns)}
+        FROM membership m
+        JOIN "person_of_{view}" p ON p.person = m.person
+        JOIN identity i ON i.identity = p.identity
+        JOIN namespace n ON n.namespace = i.namespace
+        JOIN identity founder ON founder.identity = m.person
+        JOIN namespace founder_ns ON founder_ns.namespace = founder.namespace
+        WHERE m.audience = $audience AND m.exited_at IS NULL
+        GROUP BY m.person, m.entered_at
+        ORDER BY m.person"""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A present member: public person id, instant of entry, identity values by namespace."""
+
+    person: str
+    entered_at: str
+    identities: dict[str, list[str]]
+
+
+def members(con: DuckDBPyConnection, audience: str, view: str, limit: int, after: str | None = None) -> list[Member]:
+    """Return up to `limit` present members in the order of their public ids, those after `after`."""
+    namespaces, parameters = _namespaces(con, audience)
+    rows = con.execute(
+        f"SELECT * FROM ({member_rows(view, namespaces, joined=False)}) "
+        "WHERE person > $after ORDER BY person LIMIT $limit",
+        {**parameters, "after": after or "", "limit": limit},
+    ).fetchall()
+    return [
+        Member(row[0], row[1], {code: values for code, values in zip(namespaces, row[2:], strict=True) if values})
+        for row in rows
+    ]
+
+
+def _namespaces(con: DuckDBPyConnection, audience: str) -> tuple[list[str], dict[str, Any]]:
+    """Return the namespace codes and the parameters that `member_rows` refers to."""
+    codes = [row[0] for row in con.execute("SELECT code FROM namespace ORDER BY namespace").fetchall()]
+    return codes, {"audience": audience} | {f"namespace{position}": code for position, code in enumerate(codes)}
+
+
+def export(con: DuckDBPyConnection, audience: str, view: str, path: Path, format_: str | None = None) -> Export:
+    """Write the present members of an audience to `path`.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history.
+    audience, view : str
+        The audience and the view it is asked of.
+    path : Path
+        The file; replaced when it exists.
+    format_ : {"csv", "jsonl", "parquet"}, optional
+        Default: what the file name ends with.
+
+    Returns
+    -------
+    Export
+        What was written.
+    """
+    name = format_of(path, format_)
+    namespaces, parameters = _namespaces(con, audience)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    target = str(partial).replace("'", "''")
+    rows = member_rows(view, namespaces, joined=name == "csv")
+    try:
+        con.execute(f"COPY ({rows}) TO '{target}' ({FORMATS[name]})", parameters)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    counted = con.execute(
+        "SELECT count(*) FROM membership WHERE audience = $1 AND exited_at IS NULL", [audience]
+    ).fetchall()
+    return Export(audience, str(path), name, counted[0][0], path.stat().st_size)

@@ -1,0 +1,114 @@
+"""The membership ledger: who was in which audience, from when to when, and what made it so. Intervals are only ever opened and closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Entries and exits of one instant; `cause` is told for entries."""
+
+    at: int
+    entered: int
+    exited: int
+    cause: str | None
+
+
+def members(con: DuckDBPyConnection, audience: str) -> BitMap:
+    """Return the persons whose membership is open."""
+    columns = con.execute(
+        "SELECT person FROM membership WHERE audience = $1 AND exited_at IS NULL", [audience]
+    ).fetchnumpy()
+    return BitMap(np.asarray(columns["person"], dtype=np.uint32))
+
+
+def members_at(con: DuckDBPyConnection, audience: str, at: int) -> BitMap:
+    """Return the persons who were members at an instant, by what the ledger holds now."""
+    columns = con.execute(
+        "SELECT DISTINCT person FROM membership WHERE audience = $1 AND entered_at <= $2 "
+        "AND (exited_at IS NULL OR exited_at > $2)",
+        [audience, at],
+    ).fetchnumpy()
+    return BitMap(np.asarray(columns["person"], dtype=np.uint32))
+
+
+def settle(
+    con: DuckDBPyConnection, audience: str, now: BitMap, *, at: int, version: int, cause: str
+) -> tuple[int, int]:
+    """Bring the open intervals of an audience to the members of `now`.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history, inside a transaction.
+    audience : str
+        Name of the audience.
+    now : BitMap
+        Its members at `at`.
+    at : int
+        Instant of the change, ms: the end of what closes, the beginning of what opens.
+    version : int
+        Version of the definition that gave `now`.
+    cause : str
+        What made the change (``evaluation``, ``batch b000012``, ``revert b000012``).
+
+    Returns
+    -------
+    tuple of int
+        How many entered and how many left. A second call with the same members changes nothing.
+    """
+    before = members(con, audience)
+    left, entered = before - now, now - before
+    if left:
+        with _table(con, "leaving", left) as leaving:
+            con.execute(
+                f"UPDATE membership SET exited_at = $1 WHERE audience = $2 AND exited_at IS NULL "
+                f"AND person IN (SELECT person FROM {leaving})",
+                [at, audience],
+            )
+    if entered:
+        with _table(con, "entering", entered) as entering:
+            con.execute(
+                f"INSERT INTO membership BY NAME SELECT $1 AS audience, person, $2 AS entered_at, NULL AS exited_at, "
+                f"$3 AS version, $4 AS cause FROM {entering} ORDER BY person",
+                [audience, at, version, cause],
+            )
+    return len(entered), len(left)
+
+
+def history(con: DuckDBPyConnection, audience: str, limit: int) -> list[Change]:
+    """Return the changes of an audience, newest first, at most `limit` instants."""
+    rows = con.execute(
+        """
+        SELECT at, sum(entered)::BIGINT, sum(exited)::BIGINT, max(cause) FROM (
+            SELECT entered_at AS at, 1 AS entered, 0 AS exited, cause FROM membership WHERE audience = $1
+            UNION ALL
+            SELECT exited_at, 0, 1, NULL FROM membership WHERE audience = $1 AND exited_at IS NOT NULL
+        ) GROUP BY at ORDER BY at DESC LIMIT $2
+        """,
+        [audience, limit],
+    ).fetchall()
+    return [Change(*row) for row in rows]
+
+
+class _table:  # noqa: N801 (used as a function)
+    """A bitmap as a table of the connection while the block runs."""
+
+    def __init__(self, con: DuckDBPyConnection, name: str, people: BitMap) -> None:
+        self.con, self.name = con, name
+        self.rows = pa.table({"person": pa.array(np.array(people, dtype=np.int32))})
+
+    def __enter__(self) -> str:
+        self.con.register(self.name, self.rows)
+        return self.name
+
+    def __exit__(self, *_: object) -> None:
+        self.con.unregister(self.name)
