@@ -1,1 +1,7 @@
 """PQL, the language of audiences. Pure: no I/O."""
+
+from coterie.pql.ast import Expr
+from coterie.pql.parser import parse
+from coterie.pql.problems import PqlError, Problem
+
+__all__ = ["Expr", "PqlError", "Problem", "parse"]
