@@ -2,6 +2,7 @@
 
 from coterie.pql.ast import Expr
 from coterie.pql.parser import parse
+from coterie.pql.printer import to_text
 from coterie.pql.problems import PqlError, Problem
 
-__all__ = ["Expr", "PqlError", "Problem", "parse"]
+__all__ = ["Expr", "PqlError", "Problem", "parse", "to_text"]
