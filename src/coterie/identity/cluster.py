@@ -1,0 +1,105 @@
+"""Clustering: union-find over integer arrays.
+
+The forest is an array of parents in which a parent is never larger than its child, so every root is the smallest member
+of its component. Few links are united by the interpreter; for many the same function is compiled, once a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FEW = 1_000_000
+"""Up to so many links the compiler is left alone: loading it takes longer than the work."""
+
+Ints = npt.NDArray[np.int32]
+
+
+def components(n: int, a: Ints, b: Ints) -> Ints:
+    """Return the smallest member of the component of each of the nodes 0 … n - 1.
+
+    Parameters
+    ----------
+    n : int
+        Number of nodes.
+    a, b : array of int32
+        The ends of the links.
+
+    Examples
+    --------
+    >>> components(5, np.array([4, 2], np.int32), np.array([2, 1], np.int32)).tolist()
+    [0, 1, 1, 3, 1]
+    """
+    return extend(np.arange(n, dtype=np.int32), a, b)
+
+
+def extend(forest: Ints, a: Ints, b: Ints) -> Ints:
+    """Add links to components found before, in place, and return them.
+
+    Parameters
+    ----------
+    forest : array of int32
+        What `components` or `extend` returned; a new node is its own smallest member.
+    a, b : array of int32
+        The ends of the new links.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"links have two ends, but there are {len(a)} and {len(b)}")
+    if len(a) and not 0 <= min(a.min(), b.min()) <= max(a.max(), b.max()) < len(forest):
+        raise ValueError(f"links must be between nodes 0 and {len(forest) - 1}")
+    unite = _unite if len(a) <= FEW else _compiled()
+    unite(forest, np.ascontiguousarray(a, np.int32), np.ascontiguousarray(b, np.int32))
+    while not np.array_equal(above := forest[forest], forest):
+        forest[:] = above
+    return forest
+
+
+def encode(a: pa.Array[Any], b: pa.Array[Any]) -> tuple[pa.Array[Any], Ints, Ints]:
+    """Number the distinct values of two columns.
+
+    Returns
+    -------
+    values : pyarrow.Array
+        The distinct values; the place of a value is its number.
+    a, b : array of int32
+        The columns, as numbers.
+    """
+    import pyarrow as pa
+
+    codes: Any = pa.chunked_array([a, b]).dictionary_encode().combine_chunks()
+    indices = codes.indices.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    return codes.dictionary, indices[: len(a)], indices[len(a) :]
+
+
+@cache
+def _compiled() -> Callable[[Ints, Ints, Ints], None]:
+    from numba import njit, types
+
+    given = types.Array(types.int32, 1, "C", readonly=True)
+    compiled: Callable[[Ints, Ints, Ints], None] = njit(
+        types.void(types.int32[::1], given, given), cache=True, nogil=True
+    )(_unite)
+    return compiled
+
+
+def _unite(parent: Ints, a: Ints, b: Ints) -> None:
+    # Rem's algorithm: climb from whichever end has the larger parent, hanging what is passed below the smaller one
+    for position in range(len(a)):
+        left, right = a[position], b[position]
+        above_left, above_right = parent[left], parent[right]
+        while above_left != above_right:
+            if above_left < above_right:
+                left, right = right, left
+                above_left, above_right = above_right, above_left
+            parent[left] = above_right
+            if left == above_left:
+                break
+            left = above_left
+            above_left = parent[left]
