@@ -26,6 +26,8 @@ from coterie.store.staging import StagedFile
 
 FORMAT = 1
 PAGE = 500
+HEADER = 100
+_UNWRITABLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 _CREATE = """
 CREATE TABLE entry (
@@ -64,6 +66,8 @@ class Log:
         self._clock = clock
         self._mutex = threading.Lock()
         self.files.mkdir(parents=True, exist_ok=True)
+        if self._database.is_file() and 0 < self._database.stat().st_size < HEADER:
+            raise self._damaged("it is cut off within its header")  # which SQLite would take for a new file
         with self._reading():
             self._con = sqlite3.connect(self._database, isolation_level=None, check_same_thread=False)
 
@@ -218,7 +222,7 @@ class Log:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE:  # the driver's own errors have no code
                 raise Damaged(
                     "log.unwritable",
                     f"the log at {self._database} cannot be written: {error}.",

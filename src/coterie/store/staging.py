@@ -50,9 +50,9 @@ def copy(sandbox: Path, target: Path, sources: Sequence[Path], progress: Progres
         raise Conflict(
             "batch.staged", f"files of batch {target.name} were staged before.", where={"path": str(target)}
         ) from error
-    total, done = sum(_size(source) for source in sources), 0
     staged: list[StagedFile] = []
     try:
+        total, done = sum(_size(source) for source in sources), 0
         for number, source in enumerate(sources):
             copied = target / f"{number:05}{_suffixes(source)}"
             digest, size = sha256(), 0

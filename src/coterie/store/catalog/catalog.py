@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from coterie.core.errors import Damaged, NotFound
+from coterie.core.errors import Conflict, Damaged, NotFound
 from coterie.store.catalog import engine as engines
 from coterie.store.catalog import tables
 from coterie.store.log import Entry
@@ -187,9 +187,17 @@ class Catalog:
             return _next_number(connection)
 
     def put_batch(self, batch: Batch) -> None:
-        """Note where a batch stands, in place of what was noted before."""
-        with self._writer.begin() as connection:
-            _put(connection, batch)
+        """Note where a batch stands, in place of what was noted before; raises ``batch.number`` for a taken number."""
+        try:
+            with self._writer.begin() as connection:
+                _put(connection, batch)
+        except sa.exc.IntegrityError as error:
+            raise Conflict(
+                "batch.number",
+                f"number {batch.number} of batch {batch.id} belongs to another batch.",
+                hint="Ask for the next number again.",
+                where={"batch": batch.id},
+            ) from error
 
     def batch(self, id: str) -> Batch:  # noqa: A002
         """Return a batch; raises ``batch.not-found``."""

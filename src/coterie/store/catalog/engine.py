@@ -54,7 +54,7 @@ def migrate(engine: Engine, schema: str | None) -> None:
             return
         if found is not None and found not in _revisions():
             raise refuse("catalog", place, found, HEAD)
-        _upgrade(connection)
+        upgrade(connection)
 
 
 def coded(engine: Engine, error: sa.exc.DBAPIError) -> CoterieError:
@@ -112,13 +112,14 @@ def _revisions() -> set[str]:
     return {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations up to a revision."""
     from alembic import command
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

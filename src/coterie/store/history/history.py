@@ -70,7 +70,7 @@ class History:
             config["threads"] = str(threads)
         try:
             con = duckdb.connect(str(path), config=config)
-        except duckdb.InvalidInputException as error:
+        except (duckdb.InvalidInputException, duckdb.ParserException, duckdb.SyntaxException) as error:
             raise Invalid(
                 "history.setting",
                 f"the history cannot be opened with these settings: {error}.",

@@ -55,7 +55,7 @@ def view_tables(person_of: str, lineage: str) -> tuple[str, str]:
     return (
         f"CREATE TABLE IF NOT EXISTS {person_of} (identity INTEGER NOT NULL, person INTEGER NOT NULL)",
         f"""CREATE TABLE IF NOT EXISTS {lineage} (
-            person INTEGER NOT NULL, "into" INTEGER NOT NULL, batch INTEGER, at BIGINT NOT NULL, kind VARCHAR NOT NULL
+            person INTEGER NOT NULL, "into" INTEGER NOT NULL, batch INTEGER, "at" BIGINT NOT NULL, kind VARCHAR NOT NULL
         )""",
     )
 
