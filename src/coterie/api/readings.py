@@ -1,0 +1,281 @@
+"""What can be asked of a workspace, each with its HTTP path. One table for the server and for the CLI.
+
+A reading is a function of the workspace that changes nothing. The server makes a route of each; the CLI calls it
+directly, or through the server that holds the workspace. So all three give the same answer by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from annotated_types import Ge, Le, MaxLen
+
+from coterie.audience.definition import Audience
+from coterie.audience.export import Member
+from coterie.audience.ledger import Change
+from coterie.core.schema import Schema, Union
+from coterie.identity.graph import Graph
+from coterie.identity.namespaces import Namespace
+from coterie.ingest.dataset import Dataset
+from coterie.ingest.quarantine import QuarantinedRow
+from coterie.pipeline.status import IdentityStats, Status
+from coterie.pql import Problem
+from coterie.profile.lookup import ProfileSummary, ProfileView
+from coterie.store.catalog import Batch
+
+if TYPE_CHECKING:
+    from coterie.workspace import Workspace
+
+Name = Annotated[str, MaxLen(1024)]
+Query = Annotated[str, MaxLen(100_000)]
+Limit = Annotated[int, Ge(1), Le(10_000)]
+
+PARAMETERS = {
+    "after": "Continue after this cursor: the `next` of the page before.",
+    "batch": "Id of a batch.",
+    "before": "Continue with events before this cursor: the `next` of the page before.",
+    "dataset": "Name of a dataset.",
+    "events": "How many events at most, newest first.",
+    "limit": "How many at most.",
+    "name": "Name of the definition.",
+    "namespace": "Code of an identity namespace, such as `Email`.",
+    "pql": "A rule in PQL.",
+    "value": "Value of the identity.",
+    "view": "Name of a view: how profiles are stitched and merged.",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A question with its HTTP method and path; call it with a workspace and the arguments of its path and query."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    call: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.call.__name__
+
+    @property
+    def summary(self) -> str:
+        """What is asked, in a line."""
+        return (self.call.__doc__ or "").strip()
+
+    def __call__(self, workspace: Workspace, **arguments: Any) -> bytes:
+        """Return the answer as JSON."""
+        return encode(self.call(workspace, **arguments))
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many there are."""
+
+    count: int
+
+
+class Members(msgspec.Struct, frozen=True):
+    """A page of members; `next` is the cursor of the page after it, null on the last one."""
+
+    items: list[Member]
+    next: str | None
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """Last entry of the log, and how far the stores that follow it are."""
+
+    log: int
+    catalog: int
+    history: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """That the server is up, and what it serves."""
+
+    status: str
+    version: str
+    sandbox: str
+    positions: Positions
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+READINGS: dict[str, Reading] = {}
+
+
+def encode(answer: Any) -> bytes:
+    """Return any result of the façade as JSON; exact decimals stay exact."""
+    return _encoder.encode(answer)
+
+
+def _get(path: str) -> Callable[[Callable[..., Any]], Reading]:
+    return lambda call: _add(Reading("GET", path, call))
+
+
+def _post(path: str) -> Callable[[Callable[..., Any]], Reading]:
+    return lambda call: _add(Reading("POST", path, call))
+
+
+def _add(reading: Reading) -> Reading:
+    READINGS[reading.name] = reading
+    return reading
+
+
+# -- definitions ------------------------------------------------------------------------------------------------------
+
+
+@_get("/health")
+def health(ws: Workspace) -> Health:
+    """Say that the server is up, and what it serves."""
+    box = ws.sandbox
+    positions = Positions(box.log.last, box.catalog.position, box.history.position)
+    return Health("ok", version("coterie"), box.path.name, positions)
+
+
+@_get("/api/status")
+def status(ws: Workspace) -> Status:
+    """Count everything in the workspace."""
+    return ws.status()
+
+
+@_get("/api/schemas")
+def schemas(ws: Workspace) -> list[Schema]:
+    """List the schemas."""
+    return ws.schemas.list()
+
+
+@_get("/api/schemas/{name}")
+def schema(ws: Workspace, name: Name) -> Schema:
+    """Show a schema."""
+    return ws.schemas.get(name)
+
+
+@_get("/api/schemas:union")
+def union(ws: Workspace) -> Union:
+    """Show the union of all schemas: every field that a rule may name."""
+    return ws.schemas.union()
+
+
+@_get("/api/datasets")
+def datasets(ws: Workspace) -> list[Dataset]:
+    """List the datasets."""
+    return ws.datasets.list()
+
+
+@_get("/api/datasets/{name}")
+def dataset(ws: Workspace, name: Name) -> Dataset:
+    """Show a dataset."""
+    return ws.datasets.get(name)
+
+
+# -- batches ----------------------------------------------------------------------------------------------------------
+
+
+@_get("/api/batches")
+def batches(ws: Workspace, dataset: Name | None = None) -> list[Batch]:
+    """List the batches, of one dataset or of all."""
+    return ws.ingest.batches(dataset)
+
+
+@_get("/api/batches/{batch}")
+def batch(ws: Workspace, batch: Name) -> Batch:
+    """Show a batch."""
+    return ws.ingest.batch(batch)
+
+
+@_get("/api/batches/{batch}/quarantine")
+def quarantine(ws: Workspace, batch: Name, limit: Limit = 100) -> list[QuarantinedRow]:
+    """List the rows of a batch that were put aside, with the reason of each."""
+    return ws.ingest.quarantine(batch, limit)
+
+
+# -- identities -------------------------------------------------------------------------------------------------------
+
+
+@_get("/api/namespaces")
+def namespaces(ws: Workspace) -> list[Namespace]:
+    """List the identity namespaces."""
+    return ws.identities.namespaces()
+
+
+@_get("/api/identities:stats")
+def identity_stats(ws: Workspace, view: Name = "default") -> IdentityStats:
+    """Count identities, links and persons."""
+    return ws.identities.stats(view)
+
+
+@_get("/api/identities/{namespace}/{value:path}")
+def graph(ws: Workspace, namespace: Name, value: Name, view: Name = "default") -> Graph:
+    """Show the identity graph that an identity belongs to."""
+    return ws.identities.graph(namespace, value, view=view)
+
+
+# -- profiles ---------------------------------------------------------------------------------------------------------
+
+
+@_get("/api/profiles")
+def sample(ws: Workspace, limit: Annotated[int, Ge(1), Le(100)] = 10, view: Name = "default") -> list[ProfileSummary]:
+    """Show some profiles."""
+    return ws.profiles.sample(limit, view)
+
+
+@_get("/api/profiles:count")
+def count_profiles(ws: Workspace, view: Name = "default") -> Count:
+    """Count the profiles."""
+    return Count(ws.profiles.count(view))
+
+
+@_get("/api/profiles/{namespace}/{value:path}")
+def profile(
+    ws: Workspace,
+    namespace: Name,
+    value: Name,
+    view: Name = "default",
+    events: Annotated[int, Ge(0), Le(10_000)] = 100,
+    before: Name | None = None,
+) -> ProfileView:
+    """Show the profile that an identity belongs to: attributes, where each came from, identities, audiences, events."""
+    return ws.profiles.get(namespace, value, view=view, events=events, before=before)
+
+
+# -- audiences --------------------------------------------------------------------------------------------------------
+
+
+@_get("/api/audiences")
+def audiences(ws: Workspace) -> list[Audience]:
+    """List the audiences."""
+    return ws.audiences.list()
+
+
+@_post("/api/audiences:count")
+def count(ws: Workspace, pql: Query, view: Name = "default") -> Count:
+    """Count the people that a rule holds for, exactly."""
+    return Count(ws.audiences.count(pql, view))
+
+
+@_post("/api/audiences:check")
+def check(ws: Workspace, pql: Query) -> list[Problem]:
+    """List what is wrong with a rule; empty when nothing is."""
+    return ws.audiences.check(pql)
+
+
+@_get("/api/audiences/{name}")
+def audience(ws: Workspace, name: Name) -> Audience:
+    """Show an audience."""
+    return ws.audiences.get(name)
+
+
+@_get("/api/audiences/{name}/members")
+def members(ws: Workspace, name: Name, limit: Limit = 100, after: Name | None = None) -> Members:
+    """List the members of an audience, with their identities."""
+    found = ws.audiences.members(name, limit + 1, after)
+    return Members(found[:limit], found[limit - 1].person if len(found) > limit else None)
+
+
+@_get("/api/audiences/{name}/history")
+def history(ws: Workspace, name: Name, limit: Limit = 100) -> list[Change]:
+    """List how an audience changed: how many entered and left, by instant and cause, newest first."""
+    return ws.audiences.history(name, limit)

@@ -1,0 +1,178 @@
+"""`coterie audience`: rules, members, exports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from coterie.cli import show
+from coterie.cli.files import read_text
+from coterie.cli.identity import View
+from coterie.cli.session import Session
+from coterie.cli.verb import verb
+from coterie.core.errors import Invalid
+
+app = typer.Typer(help="Rules, members, exports.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the audience.")]
+Rule = Annotated[str | None, typer.Argument(help="The rule, in PQL.")]
+RuleFile = Annotated[Path | None, typer.Option("--file", "-f", help="Read the rule from a file; - is standard input.")]
+
+
+@verb(app, "put")
+def put(
+    session: Session,
+    name: Name,
+    pql: Rule = None,
+    file: RuleFile = None,
+    title: Annotated[str, typer.Option(help="Name for people.")] = "",
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    view: View = "default",
+) -> None:
+    """Save an audience. Its members come with the next evaluation."""
+    rule = _rule(session, pql, file)
+    answer = session.change(lambda ws: ws.audiences.put(name, rule, title=title, description=description, view=view))
+    session.print(answer, _audience)
+
+
+@verb(app, "list")
+def list_(session: Session) -> None:
+    """List the audiences."""
+    session.print(session.read("audiences"), _list)
+
+
+@verb(app, "show")
+def show_(session: Session, name: Name) -> None:
+    """Show an audience and its rule."""
+    session.print(session.read("audience", name=name), _audience)
+
+
+@verb(app, "check")
+def check(session: Session, pql: Rule = None, file: RuleFile = None) -> None:
+    """Show what is wrong with a rule, and where; exit code 2 when an error is."""
+    answer = session.read("check", pql=_rule(session, pql, file))
+    session.print(answer, lambda out, problems: _problems(out, problems, session.text))
+    if b'"severity":"error"' in answer:
+        raise typer.Exit(Invalid.exit_code)
+
+
+@verb(app, "count")
+def count(session: Session, pql: Rule = None, file: RuleFile = None, view: View = "default") -> None:
+    """Count the people that a rule holds for, exactly, without saving anything."""
+    answer = session.read("count", pql=_rule(session, pql, file), view=view)
+    session.print(answer, lambda out, found: out.print(f"{found['count']:,} people"))
+
+
+@verb(app, "evaluate")
+def evaluate(
+    session: Session,
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
+    at: Annotated[str | None, typer.Option(help="Instant to evaluate at; default now.")] = None,
+) -> None:
+    """Bring the members of audiences up to date."""
+    session.print(session.change(lambda ws: ws.audiences.evaluate(names or None, at=at)), _evaluation)
+
+
+@verb(app, "members")
+def members(
+    session: Session,
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    after: Annotated[str | None, typer.Option(help="After this person: the cursor printed last time.")] = None,
+) -> None:
+    """List the members of an audience, with their identities."""
+    session.print(session.read("members", name=name, limit=limit, after=after), _members)
+
+
+@verb(app, "export")
+def export(
+    session: Session,
+    name: Name,
+    path: Annotated[Path, typer.Argument(help="File to write.")],
+    format_: Annotated[
+        str | None, typer.Option("--format", "-f", help="csv, jsonl or parquet; default: by the file name.")
+    ] = None,
+) -> None:
+    """Write the members of an audience to a file."""
+    session.print(session.change(lambda ws: ws.audiences.export(name, path, format_)), _export)
+
+
+@verb(app, "history")
+def history(
+    session: Session,
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+) -> None:
+    """List how an audience changed: how many entered and left, when and why, newest first."""
+    session.print(session.read("history", name=name, limit=limit), _history)
+
+
+@verb(app, "delete")
+def delete(session: Session, name: Name) -> None:
+    """Delete an audience that no other one reads; its members leave."""
+
+    def remove(ws: Any) -> Any:
+        ws.audiences.delete(name)
+        return {"deleted": name}
+
+    session.print(session.change(remove), lambda out, _: out.print(f"Deleted {name}.", markup=False))
+
+
+def _rule(session: Session, pql: str | None, file: Path | None) -> str:
+    if (pql is None) == (file is None):
+        raise Invalid("audience.rule", "expected a rule, either as an argument or by --file.")
+    session.text = pql if file is None else read_text(file)
+    assert session.text is not None
+    return session.text
+
+
+def _audience(out: Console, audience: dict[str, Any]) -> None:
+    facts = {key: audience.get(key) for key in ("title", "description", "view")}
+    show.facts(out, f"Audience {audience['name']}", facts)
+    out.print(audience["pql"].strip(), style="cyan", markup=False)
+
+
+def _list(out: Console, audiences: list[dict[str, Any]]) -> None:
+    rows = [(item["name"], item.get("title") or item.get("description", ""), item["pql"].strip()) for item in audiences]
+    show.table(out, "Audiences", rows, ["name", "*title", "*rule"])
+
+
+def _problems(out: Console, problems: list[dict[str, Any]], text: str | None) -> None:
+    for problem in problems:
+        show.problem(out, problem, text)
+    if not problems:
+        out.print("Nothing is wrong with this rule.")
+
+
+def _evaluation(out: Console, run: dict[str, Any]) -> None:
+    rows = [
+        (item["audience"], item["members"], item["entered"], item["exited"], f"{item['seconds']:.3f}")
+        for item in run["audiences"]
+    ]
+    show.table(
+        out, f"Evaluated at {show.instant(run['at'])}", rows, ["audience", "members", "entered", "left", "seconds"]
+    )
+    out.print(f"{run['people']:,} people, {run['conditions']:,} distinct conditions, {run['seconds']:.2f} s")
+
+
+def _members(out: Console, page: dict[str, Any]) -> None:
+    namespaces = sorted({code for item in page["items"] for code in item["identities"]})
+    rows = [
+        (item["person"], show.instant(item["entered_at"]), *(item["identities"].get(code) for code in namespaces))
+        for item in page["items"]
+    ]
+    show.table(out, "Members", rows, ["person", "entered", *(f"*{code}" for code in namespaces)], empty="None.")
+    if page["next"]:
+        out.print(f"More: --after {page['next']}", style="dim")
+
+
+def _export(out: Console, written: dict[str, Any]) -> None:
+    out.print(f"{written['members']:,} members of {written['audience']} written to {written['path']}", markup=False)
+
+
+def _history(out: Console, changes: list[dict[str, Any]]) -> None:
+    rows = [(show.instant(item["at"]), item["cause"], item["entered"], item["exited"]) for item in changes]
+    show.table(out, "Changes", rows, ["at", "*cause", "entered", "left"])

@@ -1,0 +1,60 @@
+"""`coterie dataset`: named places of records or events of one schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from coterie.cli import show
+from coterie.cli.files import read_part
+from coterie.cli.session import Session
+from coterie.cli.verb import verb
+
+app = typer.Typer(help="Named places of records or events of one schema.", no_args_is_help=True)
+
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", "-m", help="YAML or JSON: a mapping, or what `schema infer` wrote.")
+]
+
+
+@verb(app, "create")
+def create(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    schema: Annotated[str, typer.Option("--schema", "-s", help="Name of its schema.")],
+    description: Annotated[str, typer.Option(help="What it holds.")] = "",
+    mapping: MappingFile = None,
+) -> None:
+    """Save a dataset of a schema."""
+    details: dict[str, Any] = {"description": description}
+    if mapping is not None:
+        details["mapping"] = read_part(mapping, "mapping")
+    session.print(session.change(lambda ws: ws.datasets.put(name, schema=schema, **details)), _dataset)
+
+
+@verb(app, "list")
+def list_(session: Session) -> None:
+    """List the datasets."""
+    session.print(session.read("datasets"), _list)
+
+
+@verb(app, "show")
+def show_(session: Session, name: Annotated[str, typer.Argument(help="Name of the dataset.")]) -> None:
+    """Show a dataset and its mapping."""
+    session.print(session.read("dataset", name=name), _dataset)
+
+
+def _list(out: Console, datasets: list[dict[str, Any]]) -> None:
+    rows = [(item["name"], item["schema"], item.get("description", "")) for item in datasets]
+    show.table(out, "Datasets", rows, ["name", "schema", "*description"])
+
+
+def _dataset(out: Console, dataset: dict[str, Any]) -> None:
+    plain = {key: value for key, value in dataset.items() if key not in ("name", "mapping", "format")}
+    show.facts(out, f"Dataset {dataset['name']}", plain)
+    for key in ("mapping", "format"):
+        if dataset.get(key):
+            show.structure(out, key.capitalize(), dataset[key])

@@ -1,0 +1,51 @@
+"""Files that verbs read and write: definitions in YAML or JSON, rules as text."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from coterie.core.errors import Invalid, NotFound
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, of standard input for ``-``."""
+    if str(path) == "-":
+        return sys.stdin.read()
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFound("file.not-found", f"there is no file {path}.", where={"file": str(path)}) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid("file.unreadable", f"cannot read {path}: {error}.", where={"file": str(path)}) from error
+
+
+def read_spec(path: Path) -> Any:
+    """Return the content of a YAML or JSON file."""
+    text = read_text(path)
+    try:
+        return yaml.safe_load(text)  # JSON is YAML
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = {"file": str(path)} | ({"line": mark.line + 1, "column": mark.column + 1} if mark else {})
+        raise Invalid("file.yaml", f"{path} is no YAML: {error.problem}.", where=where) from error
+
+
+def read_part(path: Path, name: str) -> Any:
+    """Return the content of a file, or what stands under `name` in it: an inferred proposal holds several parts."""
+    spec = read_spec(path)
+    return spec[name] if isinstance(spec, dict) and isinstance(spec.get(name), dict) else spec
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file; raises ``file.unwritable``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(
+            "file.unwritable", f"cannot write {path}: {error.strerror}.", where={"file": str(path)}
+        ) from error

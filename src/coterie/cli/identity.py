@@ -1,0 +1,85 @@
+"""`coterie identity`: namespaces and identity graphs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from coterie.cli import show
+from coterie.cli.session import Session
+from coterie.cli.verb import verb
+
+app = typer.Typer(help="Identity namespaces and graphs.", no_args_is_help=True)
+
+Namespace = Annotated[str, typer.Argument(help="Code of the namespace, such as Email.")]
+Value = Annotated[str, typer.Argument(help="Value of the identity.")]
+View = Annotated[str, typer.Option(help="Name of the view.")]
+
+
+@verb(app, "namespaces")
+def namespaces(session: Session) -> None:
+    """List the identity namespaces: the standard ones and your own."""
+    session.print(session.read("namespaces"), _namespaces)
+
+
+@verb(app, "add-namespace")
+def add_namespace(
+    session: Session,
+    code: Annotated[str, typer.Argument(help="Code, fixed for ever.")],
+    type_: Annotated[str, typer.Option("--type", help="COOKIE, CROSS_DEVICE, DEVICE, EMAIL, …; fixed for ever.")],
+    name: Annotated[str, typer.Option(help="Name for people.")] = "",
+    description: Annotated[str, typer.Option(help="What it identifies.")] = "",
+) -> None:
+    """Save an identity namespace of your own."""
+    spec = {"code": code, "type": type_, "name": name or code, "description": description}
+    session.print(session.change(lambda ws: [ws.identities.put_namespace(spec)]), _namespaces)
+
+
+@verb(app, "graph")
+def graph(session: Session, namespace: Namespace, value: Value, view: View = "default") -> None:
+    """Show the identity graph that an identity belongs to, with its links and where they come from."""
+    session.print(session.read("graph", namespace=namespace, value=value, view=view), _graph)
+
+
+@verb(app, "stats")
+def stats(session: Session, view: View = "default") -> None:
+    """Count identities by namespace, links, and profiles by the size of their graph."""
+    session.print(session.read("identity_stats", view=view), _stats)
+
+
+def _namespaces(out: Console, found: list[dict[str, Any]]) -> None:
+    rows = [
+        (item["code"], item["type"], "own" if item.get("custom") else "standard", item.get("name") or "")
+        for item in found
+    ]
+    show.table(out, "Identity namespaces", rows, ["code", "type", "kind", "*name"])
+
+
+def _graph(out: Console, graph: dict[str, Any]) -> None:
+    members = [
+        (f"{item['namespace']}:{item['value']}", show.instant(item["first_at"]), show.instant(item["last_at"]))
+        for item in graph["identities"]
+    ]
+    show.table(out, f"Identities of {graph['person']}", members, ["*identity", "first seen", "last seen"])
+    links = [
+        (
+            *(f"{end['namespace']}:{end['value']}" for end in (item["a"], item["b"])),
+            item["dataset"],
+            item["records"],
+            show.instant(item["first_at"]),
+            show.instant(item["last_at"]),
+        )
+        for item in graph["links"]
+    ]
+    columns = ["*identity", "*linked with", "*by dataset", "records", "first", "last"]
+    show.table(out, "Links", links, columns, empty="None: this identity stands alone.")
+
+
+def _stats(out: Console, stats: dict[str, Any]) -> None:
+    rows = [(item["namespace"], item["identities"]) for item in stats["namespaces"]]
+    show.table(out, "Identities", rows, ["namespace", "identities"])
+    sizes = [(item["identities"], item["profiles"]) for item in stats["sizes"]]
+    show.table(out, "Profiles by number of identities", sizes, ["identities", "profiles"])
+    show.facts(out, "", {"links": stats["links"], "profiles with two identities of one namespace": stats["collapsed"]})

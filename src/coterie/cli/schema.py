@@ -1,0 +1,152 @@
+"""`coterie schema`: what fields records have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from coterie.cli import show
+from coterie.cli.files import read_spec, write_text
+from coterie.cli.session import Session
+from coterie.cli.verb import verb
+
+app = typer.Typer(help="What fields records and events have.", no_args_is_help=True)
+
+
+@verb(app, "put")
+def put(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="YAML or JSON: a schema, a list of them, or what `infer` wrote.")],
+) -> None:
+    """Save the schemas of a file; a new version may only add fields."""
+    specs = read_spec(file)
+    specs = specs if isinstance(specs, list) else [specs]
+    answer = session.change(lambda ws: [ws.schemas.put(spec.get("schema", spec)) for spec in specs])
+    session.print(answer, _list)
+
+
+@verb(app, "put-group")
+def put_group(
+    session: Session, file: Annotated[Path, typer.Argument(help="YAML or JSON: a field group, or a list of them.")]
+) -> None:
+    """Save field groups: sets of fields that schemas take in by name."""
+    specs = read_spec(file)
+    specs = specs if isinstance(specs, list) else [specs]
+    answer = session.change(lambda ws: [ws.schemas.put_group(spec) for spec in specs])
+    session.print(answer, _groups)
+
+
+@verb(app, "list")
+def list_(session: Session) -> None:
+    """List the schemas."""
+    session.print(session.read("schemas"), _list)
+
+
+@verb(app, "show")
+def show_(session: Session, name: Annotated[str, typer.Argument(help="Name of the schema.")]) -> None:
+    """Show the fields of a schema and which of them are identities."""
+    session.print(session.read("schema", name=name), _schema)
+
+
+@verb(app, "union")
+def union(session: Session) -> None:
+    """Show every field that a rule may name: those of profiles, and those of events."""
+    session.print(session.read("union"), _union)
+
+
+@verb(app, "infer")
+def infer(
+    session: Session,
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs: CSV, JSONL or Parquet, plain or .gz.")],
+    name: Annotated[str | None, typer.Option(help="Name of the schema to be.")] = None,
+    class_: Annotated[str | None, typer.Option("--class", help="profile or event; default: by its fields.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the proposal here, to correct and `put`.")
+    ] = None,
+) -> None:
+    """Propose a schema and a mapping for files, and show how the first rows would be stored. Nothing is saved."""
+
+    def propose(ws: Any) -> Any:
+        draft = ws.schemas.infer(paths, name=name, class_=class_)
+        if out is not None:
+            write_text(out, draft.to_yaml())
+        return draft
+
+    session.print(session.change(propose), _draft)
+    if out is not None and not session.json:
+        typer.echo(f"Written to {out}. Correct it, then: coterie schema put {out}")
+
+
+def _list(out: Console, schemas: list[dict[str, Any]]) -> None:
+    rows = [
+        (item["name"], item["class"], len(fields_of(item.get("fields", {}))), _identities(item), item.get("title", ""))
+        for item in schemas
+    ]
+    show.table(out, "Schemas", rows, ["name", "class", "fields", "*identities", "*title"])
+
+
+def _groups(out: Console, groups: list[dict[str, Any]]) -> None:
+    rows = [(item["name"], item["classes"], len(fields_of(item["fields"])), item.get("title", "")) for item in groups]
+    show.table(out, "Field groups", rows, ["name", "classes", "fields", "*title"])
+
+
+def _identities(schema: dict[str, Any]) -> list[str]:
+    found = [f"{item['path']} → {item['namespace']}" for item in schema.get("identities", [])]
+    return [*found, "identityMap"] if schema.get("identity_map") else found
+
+
+def _schema(out: Console, schema: dict[str, Any]) -> None:
+    show.facts(
+        out,
+        f"Schema {schema['name']}",
+        {
+            "title": schema.get("title"),
+            "class": schema["class"],
+            "description": schema.get("description"),
+            "identities": _identities(schema),
+        },
+    )
+    _fields(out, "Fields", schema.get("fields", {}))
+
+
+def _union(out: Console, union: dict[str, Any]) -> None:
+    _fields(out, "Of a profile", union["profile"].get("properties", {}))
+    _fields(out, "Of an event (xEvent)", union["event"].get("properties", {}))
+
+
+def _fields(out: Console, title: str, fields: dict[str, Any]) -> None:
+    show.table(out, title, fields_of(fields), ["field", "type", "*title"], empty="None.")
+
+
+def fields_of(fields: dict[str, Any], prefix: str = "") -> list[tuple[str, str, str]]:
+    """Return path, type and title of each field that holds values, with ``[]`` after arrays and ``{}`` after maps."""
+    rows: list[tuple[str, str, str]] = []
+    for name, field in fields.items():
+        path, title = f"{prefix}{name}", field.get("title", "")
+        while field.get("items") is not None:
+            path += "{}" if field["type"] == "map" else "[]"
+            field = field["items"]
+        if field["type"] == "object":
+            rows += fields_of(field.get("properties", {}), f"{path}.")
+        else:
+            kind = field["type"] + (f", {field['decimals']} decimals" if field.get("decimals") is not None else "")
+            rows.append((path, kind, title or field.get("title", "")))
+    return rows
+
+
+def _draft(out: Console, draft: dict[str, Any]) -> None:
+    _schema(out, draft["schema"])
+    preview = draft.get("preview") or []
+    if preview:
+        columns = list(preview[0])
+        show.table(
+            out,
+            "The first rows, as they would be stored",
+            [[row.get(name) for name in columns] for row in preview],
+            [f"*{name}" for name in columns],
+        )
+    for note in draft.get("notes", []):
+        out.print(f"[yellow]note[/] {note}")

@@ -1,0 +1,120 @@
+"""One run of the CLI: which workspace, how to show results, and who answers: its stores or the server that holds it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+
+from coterie.core.errors import Busy
+
+if TYPE_CHECKING:
+    from coterie.core.clock import Clock
+    from coterie.workspace import Workspace
+
+Show = Callable[[Console, Any], None]
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)  # numbers are shown as they are written
+
+WIDTH = 120
+"""Columns of a table where there is no terminal to ask."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the console of a stream."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, highlight=False)
+
+
+@dataclass
+class Session:
+    """What the shared options say.
+
+    Parameters
+    ----------
+    root : Path
+        Directory of the workspace.
+    sandbox : str
+        Name of the sandbox.
+    json : bool
+        Whether to print JSON instead of tables.
+    now : str, optional
+        Instant to take for the present one.
+    """
+
+    root: Path
+    sandbox: str
+    json: bool = False
+    now: str | None = None
+    text: str | None = field(default=None, init=False)
+    """The rule under way, to point into when it is wrong."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that `now` asks for."""
+        from coterie.core.clock import FixedClock, SystemClock
+
+        return SystemClock() if self.now is None else FixedClock(self.now)
+
+    @property
+    def server(self) -> str | None:
+        """URL of the server that holds the sandbox, if one does."""
+        from coterie.store import lock
+        from coterie.store.sandbox import locate
+
+        holder = lock.holder(locate(self.root, self.sandbox) / "lock")
+        return holder.url if holder else None
+
+    def read(self, name: str, /, **arguments: Any) -> bytes:
+        """Return the answer to a reading as JSON, from the server when one holds the sandbox."""
+        from coterie.api.readings import READINGS
+
+        reading = READINGS[name]
+        if (url := self.server) is not None:
+            from coterie.cli.remote import ask
+
+            return ask(url, reading, arguments)
+        with self.open() as workspace:
+            return reading(workspace, **arguments)
+
+    def change(self, call: Callable[[Workspace], Any], *, create: bool = False) -> bytes:
+        """Return the result of a call that needs the stores themselves, as JSON; raises ``workspace.served``."""
+        from coterie.api.readings import encode
+
+        with self.open(create=create) as workspace:
+            return encode(call(workspace))
+
+    @contextmanager
+    def open(self, *, create: bool = False) -> Iterator[Workspace]:
+        """Open the workspace, showing how long work goes on; raises ``workspace.served`` when a server holds it."""
+        from coterie import workspace
+        from coterie.cli.progress import shown
+
+        if (url := self.server) is not None:
+            raise Busy(
+                "workspace.served",
+                f"a server holds the sandbox {self.root / self.sandbox}, and it does not offer this verb.",
+                hint=f"Stop the server at {url}, or use its reading verbs: {url}/docs",
+                where={"url": url, "path": str(self.root / self.sandbox)},
+            )
+        with (
+            shown(enabled=not self.json) as progress,
+            workspace.open(self.root, self.sandbox, clock=self.clock, create=create, progress=progress) as opened,
+        ):
+            for message in opened.recovered:
+                console(stderr=True).print(f"[yellow]recovered[/] {message}")
+            yield opened
+
+    def print(self, answer: bytes, show: Show) -> None:
+        """Print an answer: the JSON itself, or what `show` makes of it."""
+        if self.json:
+            sys.stdout.write(msgspec.json.format(answer, indent=2).decode() + "\n")
+        else:
+            show(console(), _decoder.decode(answer))
