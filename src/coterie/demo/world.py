@@ -1,0 +1,143 @@
+"""Building the sample world in a workspace: definitions, data, audiences, exports; and what came out of it."""
+
+from __future__ import annotations
+
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import yaml
+
+from coterie.audience.export import Export
+from coterie.core.clock import FixedClock
+from coterie.core.progress import Progress, Quiet
+from coterie.demo.files import deliver
+from coterie.ingest.mapping import Mapping
+from coterie.profile.lookup import ProfileView
+
+if TYPE_CHECKING:
+    from coterie.workspace import Workspace
+
+CLOCK = FixedClock("2018-01-01T00:00:00Z")
+"""The present of the sample world: the end of the year that the data covers."""
+
+DATASETS = ("demographics", "transactions", "campaigns", "redemptions", "web_generated")
+EXPORTS = {"searched-not-bought": "csv", "high-spenders": "jsonl", "coupon-lovers": "parquet"}
+EXAMPLE = ("HouseholdID", "1")
+"""The household whose profile is shown."""
+
+
+class DatasetRow(msgspec.Struct, frozen=True):
+    """A dataset and what became of the rows of its file."""
+
+    dataset: str
+    title: str
+    rows_read: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+
+
+class AudienceRow(msgspec.Struct, frozen=True):
+    """An audience with its rule, its members and the seconds of its evaluation."""
+
+    audience: str
+    title: str
+    description: str
+    pql: str
+    members: int
+    seconds: float
+
+
+class DemoReport(msgspec.Struct, frozen=True):
+    """What the sample world holds. `seconds` is how long this run took; the rest is the same in every run."""
+
+    folder: str
+    datasets: tuple[DatasetRow, ...]
+    identities: dict[str, int]
+    links: int
+    persons: int
+    audiences: tuple[AudienceRow, ...]
+    profile: ProfileView
+    exports: tuple[Export, ...]
+    seconds: float
+
+
+def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = None) -> DemoReport:
+    """Build the sample world; what is there already is left as it is.
+
+    Parameters
+    ----------
+    ws : Workspace
+        An open workspace, with the clock of the sample world (`CLOCK`).
+    progress : Progress, optional
+        Told what is going on.
+    folder : Path, optional
+        Where the source files are written; default ``sample-files`` in the root of the workspace.
+
+    Returns
+    -------
+    DemoReport
+        Rows per dataset, identities, audiences, one profile, exported files.
+    """
+    began = time.perf_counter()
+    progress = progress or Quiet()
+    folder = deliver(folder or ws.sandbox.path.parent / "sample-files", progress)
+    for namespace in _definition("namespaces"):
+        ws.identities.put_namespace(namespace)
+    titles = {name: _load_dataset(ws, name, folder, progress) for name in DATASETS}
+    progress.report("Evaluating the audiences")
+    rules: dict[str, dict[str, str]] = yaml.safe_load(_text("audiences.yaml"))
+    for name, rule in rules.items():
+        ws.audiences.put(name, rule["pql"], title=rule["title"], description=rule["description"])
+    outcome = {row.audience: row for row in ws.audiences.evaluate(rules).audiences}
+    progress.report("Exporting")
+    exports = [ws.audiences.export(name, ws.sandbox.exports / f"{name}.{format_}") for name, format_ in EXPORTS.items()]
+    stats = ws.identities.stats()
+    return DemoReport(
+        folder=str(folder),
+        datasets=tuple(_dataset_row(ws, name, title) for name, title in titles.items()),
+        identities={row.namespace: row.identities for row in stats.namespaces},
+        links=stats.links,
+        persons=ws.profiles.count(),
+        audiences=tuple(
+            AudienceRow(name, **rule, members=outcome[name].members, seconds=outcome[name].seconds)
+            for name, rule in rules.items()
+        ),
+        profile=ws.profiles.get(*EXAMPLE, events=12),
+        exports=tuple(exports),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _load_dataset(ws: Workspace, name: str, folder: Path, progress: Progress) -> str:
+    """Define a dataset, load its files and return its title."""
+    written = _definition(name)
+    ws.schemas.put(written["schema"])
+    details = {"description": written["description"]}
+    if "mapping" in written:
+        details["mapping"] = msgspec.to_builtins(Mapping.read(written["mapping"]))
+    ws.datasets.put(name, written["schema"]["name"], **details)
+    progress.report(f"Loading {name}")
+    ws.ingest.load(name, [folder / file for file in written["files"]], evaluate=False)
+    return str(written["title"])
+
+
+def _dataset_row(ws: Workspace, name: str, title: str) -> DatasetRow:
+    """Add up the active batches of a dataset."""
+    metrics = [batch.metrics for batch in ws.ingest.batches(name) if batch.status == "active"]
+    counts = {
+        key: sum(int(found.get(key, 0)) for found in metrics)
+        for key in ("rows_read", "accepted", "quarantined", "duplicates")
+    }
+    return DatasetRow(name, title, **counts)
+
+
+def _definition(name: str) -> Any:
+    return yaml.safe_load(_text(f"definitions/{name}.yaml"))
+
+
+def _text(name: str) -> str:
+    return (files("coterie.demo") / name).read_text(encoding="utf-8")
