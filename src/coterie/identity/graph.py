@@ -90,17 +90,17 @@ def graph(con: DuckDBPyConnection, view: str, namespace: str, value: str) -> Gra
     identities = con.execute(
         """
         WITH sighting AS (
-            SELECT a AS identity, first_at, last_at FROM live_link WHERE list_contains($1::INTEGER[], a)
-            UNION ALL SELECT b, first_at, last_at FROM live_link WHERE list_contains($1::INTEGER[], b)
+            SELECT a AS identity, first_at, last_at FROM live_link WHERE a IN (SELECT unnest($1::INTEGER[]))
+            UNION ALL SELECT b, first_at, last_at FROM live_link WHERE b IN (SELECT unnest($1::INTEGER[]))
             UNION ALL SELECT "$identity", "timestamp", "timestamp" FROM live_event
-                WHERE list_contains($1::INTEGER[], "$identity")
+                WHERE "$identity" IN (SELECT unnest($1::INTEGER[]))
             UNION ALL SELECT r."$identity", b.recorded_at, b.recorded_at
                 FROM live_record r JOIN batch b ON b.batch = r."$batch"
-                WHERE list_contains($1::INTEGER[], r."$identity")
+                WHERE r."$identity" IN (SELECT unnest($1::INTEGER[]))
         )
         SELECT n.code, i.value, min(s.first_at), max(s.last_at)
         FROM identity i JOIN namespace n ON n.namespace = i.namespace LEFT JOIN sighting s ON s.identity = i.identity
-        WHERE list_contains($1::INTEGER[], i.identity)
+        WHERE i.identity IN (SELECT unnest($1::INTEGER[]))
         GROUP BY i.identity, n.code, i.value ORDER BY i.identity
         """,
         [mine],
@@ -110,7 +110,7 @@ def graph(con: DuckDBPyConnection, view: str, namespace: str, value: str) -> Gra
         SELECT l.a, l.b, min(l.first_at), max(l.last_at), sum(l.records)::BIGINT,
                list_sort(list(DISTINCT d.id)), list(DISTINCT b.id ORDER BY b.id)
         FROM live_link l JOIN dataset d ON d.dataset = l.dataset JOIN batch b ON b.batch = l.batch
-        WHERE list_contains($1::INTEGER[], l.a) AND list_contains($1::INTEGER[], l.b)
+        WHERE l.a IN (SELECT unnest($1::INTEGER[])) AND l.b IN (SELECT unnest($1::INTEGER[]))
         GROUP BY l.a, l.b ORDER BY l.a, l.b
         """,
         [mine],

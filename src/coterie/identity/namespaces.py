@@ -1,4 +1,4 @@
-"""Namespaces: what kind of thing an identity value names. The standard list, rules for custom ones, usable values."""
+"""Namespaces: what kind of thing an identity value names. The standard list and the rules for custom ones."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ import msgspec
 
 from coterie.core.errors import Conflict, Invalid
 
-MAX_VALUE = 1024
-"""Longest identity value, in characters."""
-
 MAX_IDENTITIES = 20
 """Most identities of one record that may be linked."""
-
-ECID_FORM = r"\d{38}"
-"""What an ECID looks like; malformed ones are not linked."""
-
-BLOCKED = frozenset({"null", "anonymous", "invalid"})
-"""Values that stand for no value; compared after trimming, in any letter case."""
 
 FIRST_CUSTOM = 1000
 """Numbers of custom namespaces begin here."""
@@ -164,9 +155,3 @@ def check_change(known: Mapping[str, Namespace], namespace: Namespace) -> Namesp
             )
     number = before.id if before else max([FIRST_CUSTOM - 1, *(item.id or 0 for item in known.values())]) + 1
     return msgspec.structs.replace(namespace, name=name, custom=True, id=number)
-
-
-def usable(value: str) -> bool:
-    """Return whether a value can name anybody: not blank and none of the words for nobody."""
-    word = value.strip()
-    return bool(word) and word.lower() not in BLOCKED
