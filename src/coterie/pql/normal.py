@@ -1,0 +1,53 @@
+"""The normal form: equivalent spellings become one core tree, and a rule becomes algebra over conditions.
+
+`normalise` resolves names (`resolve`), brings every expression into canonical form (`Canon`), and divides the result at
+`and`, `or` and `not`. Logic is two-valued: a predicate on null is false, so `not` may be pushed inward freely.
+"""
+
+from __future__ import annotations
+
+from coterie.core.schema import Union
+from coterie.pql.ast import Binary, Expr, Literal, Unary
+from coterie.pql.canon import Canon
+from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
+from coterie.pql.logic import operands_of
+from coterie.pql.resolve import resolve
+from coterie.pql.scopes import root_scopes
+
+
+def normalise(expr: Expr, union: Union) -> Rule:
+    """Return the rule that an audience's expression states.
+
+    Parameters
+    ----------
+    expr : Expr
+        A tree without problems (see `check`).
+    union : Union
+        The fields there are.
+
+    Returns
+    -------
+    Rule
+        Boolean algebra over canonical conditions, sorted, without repetition.
+
+    Raises
+    ------
+    Unsupported
+        ``engine.unsupported`` for forms that have no core tree yet.
+    """
+    canon = Canon(union)
+    return rule_of(canon.truth(resolve(expr), root_scopes(union)))
+
+
+def rule_of(expr: Expr) -> Rule:
+    """Divide a canonical expression at `and`, `or` and `not`."""
+    match expr:
+        case Literal(value, "boolean"):
+            return Constant(bool(value))
+        case Binary("and" | "or" as op):
+            rules = tuple(rule_of(operand) for operand in operands_of(op, expr))
+            return And(rules) if op == "and" else Or(rules)
+        case Unary("not", operand):
+            return Not(rule_of(operand))
+        case _:
+            return Leaf(Condition(expr))

@@ -1,0 +1,270 @@
+"""From what was written to a core tree: variables, `let`, `$1` and quantifiers become filters and scoped names.
+
+`exists X from A where C` becomes ``A.exists(C')`` with ``X.f`` as the item's ``f`` and the names of the surrounding
+object one scope further out; a second declaration becomes a filter inside the first. What has no such form is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from coterie.core.errors import Invalid, Unsupported
+from coterie.pql.ast import (
+    Binary,
+    Call,
+    Chain,
+    Declaration,
+    Element,
+    Expr,
+    Filter,
+    Lambda,
+    Let,
+    Literal,
+    Method,
+    Name,
+    Node,
+    Occurs,
+    Positional,
+    PrefixAggregate,
+    Property,
+    Quantified,
+    RelativeUnit,
+    Tail,
+    TimeWord,
+    Unary,
+    Up,
+)
+from coterie.pql.scopes import ITEM_METHODS, RESERVED, at_level, attach, rebuild, shift, times_of, with_times
+
+TRUE = Literal(True, "boolean")
+FALSE = Literal(False, "boolean")
+NOW = Name("now")
+
+
+def unsupported(node: Node, what: str, hint: str | None = None) -> Unsupported:
+    """Return the error that refuses a construct by name."""
+    return Unsupported(
+        "engine.unsupported",
+        f"{what} cannot be evaluated yet.",
+        hint=hint or "Write the rule without it, or divide it into several audiences.",
+        where={"start": node.span.start, "end": node.span.end},
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """What names mean at a place.
+
+    `depth` counts the scopes of the core tree around it (0: the profile), `implicit` are those that bare names and
+    ``^`` reach, and a variable is bound to a depth (an item) or to an expression with the depth it was written at.
+    """
+
+    depth: int = 0
+    implicit: tuple[int, ...] = (0,)
+    variables: Mapping[str, int | tuple[Expr, int]] = field(default_factory=dict)
+
+    def item(self) -> Place:
+        """Return the place inside a filter: bare names mean the item."""
+        return replace(self, depth=self.depth + 1, implicit=(*self.implicit, self.depth + 1))
+
+    def declared(self, name: str) -> Place:
+        """Return the place inside a declaration: the item has a name, bare names keep their meaning."""
+        return replace(self, depth=self.depth + 1, variables={**self.variables, name: self.depth + 1})
+
+    def bound(self, name: str, value: Expr) -> Place:
+        """Return the place inside a `let`."""
+        return replace(self, variables={**self.variables, name: (value, self.depth)})
+
+    def reference(self, depth: int, name: str) -> Expr:
+        """Return the core name of a property of the object at an absolute depth."""
+        return at_level(self.depth - depth, name)
+
+
+def resolve(expr: Expr, place: Place | None = None, *, truth: bool = True) -> Expr:
+    """Return the core tree of an expression.
+
+    Parameters
+    ----------
+    expr : Expr
+        What the parser gave.
+    place : Place, optional
+        Default: the profile.
+    truth : bool
+        Whether the expression stands in Boolean position.
+
+    Returns
+    -------
+    Expr
+        The core tree; where the text was is kept on its nodes.
+
+    Raises
+    ------
+    Unsupported
+        ``engine.unsupported`` for what has no core form: several inputs, functions of two parameters, counting tuples.
+    """
+    place = place or Place()
+    resolved = _resolve(expr, place, truth)
+    return resolved if resolved.span.end else replace(resolved, span=expr.span)
+
+
+def _value(expr: Expr, place: Place) -> Expr:
+    return resolve(expr, place, truth=False)
+
+
+def _resolve(expr: Expr, place: Place, truth: bool) -> Expr:
+    match expr:
+        case Name(name):
+            return _name(name, place)
+        case Positional(position):
+            if position != 1:
+                raise unsupported(expr, f"the input ${position}", "An audience has one input, the profile: $1.")
+            return place.reference(0, "this")
+        case Up(levels, name):
+            if levels >= len(place.implicit):
+                raise Invalid(
+                    "pql.scope",
+                    f"^ climbs {levels} scopes, but there are {len(place.implicit) - 1} around.",
+                    where={"start": expr.span.start, "end": expr.span.end},
+                )
+            return place.reference(place.implicit[-1 - levels], name)
+        case Property(target, name):
+            return attach(_value(target, place), name)
+        case Filter(array, condition):
+            return Filter(_value(array, place), resolve(condition, place.item()))
+        case Binary("and" | "or"):
+            return rebuild(expr, lambda child, _: resolve(child, place))
+        case Unary("not"):
+            return rebuild(expr, lambda child, _: resolve(child, place))
+        case Call("if", (test, yes, no)):
+            return Call("if", (resolve(test, place), resolve(yes, place, truth=truth), resolve(no, place, truth=truth)))
+        case Method(receiver, name, args):
+            if name in ITEM_METHODS and args:
+                return Method(
+                    _value(receiver, place),
+                    name,
+                    (_item_argument(args[0], name, place), *(_value(a, place) for a in args[1:])),
+                )
+            return rebuild(expr, lambda child, _: _value(child, place))
+        case Lambda(params, body):
+            if place.depth or len(params) != 1:
+                raise unsupported(expr, "a function of this form")
+            return resolve(body, replace(place, variables={params[0]: 0}), truth=truth)
+        case Let(name, value, body):
+            return resolve(body, place.bound(name, _value(value, place)), truth=truth)
+        case Quantified(kind, declarations):
+            return _quantified(expr, kind, declarations, place, truth)
+        case PrefixAggregate():
+            return _prefix(expr, place)
+        case Occurs(value, tail):
+            return Occurs(_value(value, place), _tail(tail, place))
+        case Chain():
+            return _chain(expr, place)
+        case _:
+            return rebuild(expr, lambda child, _: _value(child, place))
+
+
+def _name(name: str, place: Place) -> Expr:
+    match place.variables.get(name):
+        case int(depth):
+            return place.reference(depth, "this")
+        case (value, depth):
+            return shift(value, place.depth - depth)
+        case _:
+            return Name(name) if name in RESERVED else place.reference(place.implicit[-1], name)
+
+
+def _item_argument(arg: Expr, method: str, place: Place) -> Expr:
+    truth = method in ("filter", "exists", "forall")
+    if not isinstance(arg, Lambda):
+        return resolve(arg, place.item(), truth=truth)
+    if len(arg.params) != 1:
+        raise unsupported(arg, f"a function of {len(arg.params)} parameters in {method}")
+    return resolve(arg.body, place.declared(arg.params[0]), truth=truth)
+
+
+def _quantified(expr: Quantified, kind: str, declarations: tuple[Declaration, ...], place: Place, truth: bool) -> Expr:
+    first, *rest = declarations
+    array, inner = _value(first.array, place), place.declared(first.variable)
+    if kind == "select" and not truth:
+        if rest:
+            raise unsupported(expr, "a select of several variables used as a value", "Use it as a condition: exists …")
+        return array if first.condition is None else Filter(array, resolve(first.condition, inner))
+    if kind == "forall":
+        return Unary("not", _some(declarations, place, last_fails=True))
+    return _some(declarations, place)
+
+
+def _some(declarations: tuple[Declaration, ...], place: Place, *, last_fails: bool = False) -> Expr:
+    """Return that a tuple exists for which the conditions hold, with `last_fails` all but the last, which does not."""
+    first, *rest = declarations
+    inner = place.declared(first.variable)
+    condition = TRUE if first.condition is None else resolve(first.condition, inner)
+    if rest:
+        condition = Binary("and", condition, _some(tuple(rest), inner, last_fails=last_fails))
+    elif last_fails:
+        condition = Unary("not", condition)
+    return Method(_value(first.array, place), "exists", (condition,))
+
+
+def _prefix(expr: PrefixAggregate, place: Place) -> Expr:
+    first, *rest = expr.declarations
+    inner = place.declared(first.variable)
+    array = _value(first.array, place)
+    if first.condition is not None:
+        array = Filter(array, resolve(first.condition, inner))
+    if rest:
+        if expr.function == "average":
+            raise unsupported(expr, "an average over several variables", "Divide a sum by a count.")
+        return Method(array, expr.function, (_prefix(replace(expr, declarations=tuple(rest)), inner),))
+    if expr.value is None:
+        return Method(array, expr.function, ())
+    return Method(array, expr.function, (_value(expr.value, inner),))
+
+
+def _tail(tail: Tail, place: Place) -> Tail:
+    times = tuple(t if isinstance(t, TimeWord | RelativeUnit) else _value(t, place) for t in times_of(tail))
+    return with_times(tail, times)
+
+
+def _chain(chain: Chain, place: Place) -> Expr:
+    """Resolve a chain; one element alone is a filter. Labels become ``$1``, ``$2``, …, which no other core name is."""
+    array = _value(chain.array, place)
+    timestamp: Expr = Name(chain.timestamp[0])
+    for step in chain.timestamp[1:]:
+        timestamp = Property(timestamp, step)
+    if len(chain.elements) == 1 and chain.elements[0].kind == "what":
+        only = chain.elements[0]
+        inner = place.item()
+        condition = _conditions(only, timestamp, inner)
+        if only.where is not None:
+            about_profile = replace(place.declared(only.label), implicit=(0,))
+            condition = Binary("and", condition, resolve(only.where, about_profile))
+        count = Method(Filter(array, condition), "count", ())
+        return Binary(">=", count, Literal(only.count, "integer"))
+    elements: list[Element] = []
+    labelled = place
+    for position, element in enumerate(chain.elements):
+        label = Positional(position + 1)
+        own = replace(labelled, variables={**labelled.variables, element.label: place.depth + 1}).item()
+        gaps = tuple(_tail(tail, labelled.item()) for tail in element.when if _mentions_label(tail, chain))
+        near = replace(element, when=tuple(tail for tail in element.when if not _mentions_label(tail, chain)))
+        where = element.where
+        labelled = labelled.bound(element.label, label)
+        if where is not None:
+            where = resolve(where, replace(own, implicit=(0,)))
+        what = _conditions(near, timestamp, own)
+        elements.append(Element(f"e{position + 1}", element.kind, what, gaps, element.count, where, span=element.span))
+    return Chain(array, chain.timestamp, tuple(elements))
+
+
+def _conditions(element: Element, timestamp: Expr, inner: Place) -> Expr:
+    condition = resolve(element.what, inner)
+    for tail in element.when:
+        condition = Binary("and", condition, Occurs(timestamp, _tail(tail, inner)))
+    return condition
+
+
+def _mentions_label(tail: Tail, chain: Chain) -> bool:
+    labels = {element.label for element in chain.elements}
+    return any(isinstance(time, Name) and time.name in labels for time in times_of(tail))
