@@ -68,7 +68,7 @@ class Log:
         self.files.mkdir(parents=True, exist_ok=True)
         if self._database.is_file() and 0 < self._database.stat().st_size < HEADER:
             raise self._damaged("it is cut off within its header")  # which SQLite would take for a new file
-        with self._reading():
+        with self._coded():
             self._con = sqlite3.connect(self._database, isolation_level=None, check_same_thread=False)
 
     @classmethod
@@ -138,7 +138,7 @@ class Log:
 
     def discard_orphans(self) -> list[str]:
         """Remove the staged folders that no entry mentions, and return their batches, sorted."""
-        with self._reading():
+        with self._coded():
             rows = self._con.execute("SELECT body ->> '$.batch' FROM entry WHERE kind LIKE 'batch.%'")
             known = {batch for (batch,) in rows}
         orphans = sorted(folder.name for folder in self.files.iterdir() if folder.name not in known)
@@ -155,7 +155,7 @@ class Log:
         return self.path / "log.db"
 
     def _prepare(self) -> None:
-        with self._reading():
+        with self._coded():
             self._con.execute("PRAGMA journal_mode = WAL")
             self._con.execute("PRAGMA synchronous = FULL")
             (verdict,) = self._con.execute("PRAGMA quick_check(1)").fetchone()
@@ -182,7 +182,7 @@ class Log:
     def _write(self, entry: Entry) -> Entry:
         body = msgspec.json.encode(entry.body).decode()
         digest = _chain(self._tip[2], entry.position, entry.accepted_at, entry.kind, body)
-        with self._reading():
+        with self._coded():
             self._con.execute(
                 "INSERT INTO entry VALUES (?, ?, ?, ?, ?)",
                 (entry.position, entry.accepted_at, entry.kind, body, digest),
@@ -191,7 +191,7 @@ class Log:
         return entry
 
     def _page(self, after: int) -> list[tuple[int, int, str, str, bytes]]:
-        with self._reading():
+        with self._coded():
             return self._con.execute(
                 "SELECT position, accepted_at, kind, body, digest FROM entry"
                 " WHERE position > ? ORDER BY position LIMIT ?",
@@ -201,7 +201,7 @@ class Log:
     def _digest(self, position: int) -> bytes:
         if position == 0:
             return b""
-        with self._reading():
+        with self._coded():
             row = self._con.execute("SELECT digest FROM entry WHERE position = ?", (position,)).fetchone()
         if row is None:
             raise self._damaged(f"entry {position} is missing")
@@ -218,7 +218,7 @@ class Log:
         self._con.execute("COMMIT")
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _coded(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -237,7 +237,7 @@ class Log:
         return Damaged(
             "log.damaged",
             f"the log at {self._database} cannot be read whole: {why}.",
-            hint="Nothing was changed. Restore the folder `log` from a backup; then catalog and history follow it.",
+            hint="Restore the folder `log` from a backup; then catalog and history follow it.",
             where={"path": str(self._database)},
         )
 

@@ -71,8 +71,8 @@ def live_views(withdrawn: bool) -> tuple[str, ...]:
         f"CREATE OR REPLACE VIEW live_event AS SELECT * FROM event{of_batch}",
         f"CREATE OR REPLACE VIEW live_record AS SELECT * FROM record{of_batch}",
         f"CREATE OR REPLACE VIEW live_link AS SELECT * FROM link{of_link}",
-        # the last write of each fragment is found on its narrow key, then fetched by row id: no sort of wide rows; an inner
-        # join on the whole key (though the row id would do) lets a filter on the identity reach both sides
+        # the last write of each fragment is found on its narrow key, then fetched by row id: no sort of wide rows; an
+        # inner join on the whole key (though the row id would do) lets a filter on the identity reach both sides
         f"""CREATE OR REPLACE VIEW fragment AS SELECT record.* FROM record JOIN (
             SELECT "$dataset", "$identity", arg_max(rowid, ("$batch", "$row")) AS last
             FROM record{of_batch} GROUP BY "$dataset", "$identity"
