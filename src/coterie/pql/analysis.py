@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from coterie.core.clock import DAY
-from coterie.core.schema import Union
 from coterie.pql.ast import (
     Binary,
     Call,
@@ -41,8 +40,8 @@ _CALENDAR_WORDS = frozenset({"now", "today", "currentYear", "currentMonth", "cur
 class Analysis:
     """What a condition, or several, read.
 
-    `look_back` is an upper limit, in ms before the evaluation instant, of the age of events that matter: 0 when no events are
-    read, None when any age does. `relative` tells that the truth can change with no new data.
+    `look_back` is an upper limit, in ms before the evaluation instant, of the age of events that matter: 0 when no
+    events are read, None when any age does. `relative` tells that the truth can change with no new data.
     """
 
     profile_fields: frozenset[str] = frozenset()
@@ -158,7 +157,7 @@ def _place(expr: Expr, scopes: tuple[Root, ...]) -> Root | None:
 
 
 def look_back(expr: Expr) -> int | None:
-    """Return the greatest age (ms, an upper limit) of events that matter to a core expression; None when any age does."""
+    """Return an upper limit of the age (ms) of events that matter to a core expression; None when any age does."""
     match expr:
         case Filter(array, condition) if array == XEVENT:
             ages = [_age(condition), *(look_back(child) for child, _ in children(condition))]

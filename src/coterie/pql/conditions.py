@@ -28,7 +28,8 @@ class Attribute:
 class Aggregate:
     """An aggregate of the events that satisfy `where`, compared with a value.
 
-    `where` and `operand` are read in the scope of the event and of nothing around it; others are `Computed`. ``distinct`` counts the distinct values of the operand.
+    `where` and `operand` are read in the scope of the event and of nothing around it; others are `Computed`.
+    ``distinct`` counts the distinct values of the operand.
     """
 
     function: Function
