@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from inspect import getsource
 from pathlib import Path
 from shutil import rmtree
 
@@ -50,7 +51,7 @@ def _version() -> str:
     """Return a digest of the code that writes the files and of the sizes of the published ones."""
     digest = sha256()
     for module in (source, web, webfile):
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(getsource(module).encode())
     for path in sorted(source.published().glob("*.parquet")):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())
     return digest.hexdigest()

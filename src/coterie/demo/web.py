@@ -57,10 +57,9 @@ class Goods:
     @classmethod
     def of(cls, lines: pa.Table) -> Goods:
         """Take the lines of goods that a person would look for (coupons, fuel and unnamed products left out)."""
-        wanted = pc.and_(
-            pc.and_(pc.is_valid(lines["product_type"]), pc.greater(lines["quantity"], pa.scalar(0))),
-            pc.invert(pc.is_in(lines["department"], pa.array(["COUPON", "FUEL", "MISCELLANEOUS"]))),
-        )
+        named = pc.and_(pc.is_valid(lines["product_category"]), pc.is_valid(lines["product_type"]))
+        odd = pc.is_in(lines["department"], pa.array(["COUPON", "FUEL", "MISCELLANEOUS"]))
+        wanted = pc.and_(pc.and_not(named, odd), pc.greater(lines["quantity"], pa.scalar(0)))
         table = lines.filter(wanted).sort_by([("basket_id", "ascending"), ("product_id", "ascending")])
         _, first, size = np.unique(table["basket_id"].to_numpy(), return_index=True, return_counts=True)
         return cls(

