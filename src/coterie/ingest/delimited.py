@@ -1,0 +1,279 @@
+"""Delimited text (CSV) as Arrow batches in which every row knows its line.
+
+A row that breaks the rules of the format takes only its own line with it: reading goes on at the next line, so a
+quote that never closes does not swallow the rows behind it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from coterie.core.errors import Invalid
+from coterie.ingest.text import MARK
+
+LINE, FAULT, TEXT = "$line", "$fault", "$text"
+"""System columns of the batches: line number, what breaks the row (or null), and the text of a broken row."""
+
+FAULTS = (
+    "",
+    "the row has fewer values than the header has columns",
+    "the row has more values than the header has columns",
+    "a quoted value is followed by text",
+    "a quoted value does not end",
+)
+BAD_ENCODING = "the row holds bytes that are not UTF-8"
+_LONGEST = 1 << 20
+_DELIMITERS = ",;\t|"
+_MARK = MARK.encode()
+
+Bytes = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int32]
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """How a delimited file is written, and the names of its columns."""
+
+    delimiter: str
+    quote: str
+    header: bool
+    columns: tuple[str, ...]
+
+
+def detect(first: bytes, delimiter: str | None, quote: str, header: bool, name: str) -> Dialect:
+    """Return the dialect of a file by the beginning of its text; raises ``ingest.header``, ``ingest.encoding``.
+
+    Examples
+    --------
+    >>> detect(b"id;name\\n1;Ada\\n", None, '"', True, "people.csv").columns
+    ('id', 'name')
+    """
+    for what, mark in (("delimiter", delimiter or ","), ("quote", quote)):
+        if len(mark.encode()) != 1 or mark in "\r\n":
+            raise Invalid("ingest.format", f"the {what} {mark!r} is not one ASCII character.")
+    text = first[:_LONGEST].decode(errors="replace")
+    line = text.lstrip("\r\n").split("\n", 1)[0]
+    if MARK in line:
+        raise Invalid(
+            "ingest.encoding",
+            f"{name}, line 1: the header holds bytes that are not UTF-8.",
+            hint="Name the file's encoding, e.g. latin-1.",
+            where={"file": name, "line": 1},
+        )
+    if delimiter is None:
+        delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv.reader([line], delimiter=mark, quotechar=quote))))
+    row = next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=delimiter, quotechar=quote), [])
+    if not header:
+        return Dialect(delimiter, quote, header, tuple(f"column{n}" for n in range(1, len(row) + 1)))
+    columns = tuple(value.strip() or f"column{n}" for n, value in enumerate(row, 1))
+    twice = next((value for n, value in enumerate(columns) if value in columns[:n]), None)
+    if not columns or twice is not None:
+        raise Invalid(
+            "ingest.header",
+            f"{name}, line 1: {'there is no header' if not columns else f'two columns are called {twice!r}'}.",
+            hint="Every column needs a name of its own.",
+            where={"file": name, "line": 1},
+        )
+    return Dialect(delimiter, quote, header, columns)
+
+
+def schema(dialect: Dialect) -> pa.Schema:
+    """Return the Arrow schema of the batches of a file: system columns, then `c0`, `c1`, … in the order of the header."""
+    system = [(LINE, pa.int64()), (FAULT, pa.string()), (TEXT, pa.string())]
+    return pa.schema([*system, *((f"c{n}", pa.string()) for n in range(len(dialect.columns)))])
+
+
+def batches(pieces: Iterator[bytes], dialect: Dialect) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file as text values, with their lines.
+
+    Parameters
+    ----------
+    pieces : iterator of bytes
+        The file's text, in pieces that end at line ends.
+    dialect : Dialect
+        How it is written.
+    """
+    shape, width = schema(dialect), len(dialect.columns)
+    delimiter, quote = ord(dialect.delimiter), ord(dialect.quote)
+    line, rest, heading = 1, b"", dialect.header
+    piece: bytes | None = next(pieces, None)
+    while piece is not None:
+        after = next(pieces, None)
+        data = np.frombuffer(rest + piece if rest else piece, np.uint8)
+        most = int(np.count_nonzero(data == 10))
+        starts, ends = np.empty((width, most), np.int32), np.empty((width, most), np.int32)
+        lines, bounds = np.empty(most, np.int64), np.empty((2, most), np.int32)
+        faults, doubled = np.zeros(most, np.int8), np.zeros((width, most), np.bool_)
+        count, used, line = _split(
+            data, delimiter, quote, after is None, line, _LONGEST, starts, ends, lines, bounds, faults, doubled
+        )
+        first = 1 if heading and count else 0
+        heading = heading and not count
+        if count > first:
+            cut = slice(first, count)
+            yield _batch(
+                data,
+                quote,
+                shape,
+                starts[:, cut],
+                ends[:, cut],
+                lines[cut],
+                bounds[:, cut],
+                faults[cut],
+                doubled[:, cut],
+            )
+        rest = data[used:].tobytes()
+        piece = after
+
+
+def _batch(
+    data: Bytes,
+    quote: int,
+    shape: pa.Schema,
+    starts: npt.NDArray[np.int32],
+    ends: npt.NDArray[np.int32],
+    lines: npt.NDArray[np.int64],
+    bounds: npt.NDArray[np.int32],
+    faults: npt.NDArray[np.int8],
+    doubled: npt.NDArray[np.bool_],
+) -> pa.RecordBatch:
+    broken = faults > 0
+    marks = _marked(data, bounds)
+    reasons = pa.array(FAULTS).take(pa.array(faults, mask=~broken))
+    if marks.any():
+        reasons = pc.if_else(pa.array(marks), BAD_ENCODING, reasons)
+        broken = broken | marks
+    plain = np.zeros(len(lines), np.bool_)
+    shown = np.where(broken, bounds, 0)
+    columns: list[Any] = [pa.array(lines), reasons, _strings(*_gather(data, shown[0], shown[1], plain, quote))]
+    for column in range(len(starts)):
+        columns.append(_strings(*_gather(data, starts[column], ends[column], doubled[column], quote)))
+    return pa.RecordBatch.from_arrays(columns, schema=shape)
+
+
+def _marked(data: Bytes, bounds: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Say which rows hold a byte that was no UTF-8."""
+    found = np.zeros(bounds.shape[1], np.bool_)
+    at = np.flatnonzero(data == _MARK[0])
+    at = at[(data[at + 1] == _MARK[1]) & (data[at + 2] == _MARK[2])] if at.size else at
+    if at.size:
+        rows = np.searchsorted(bounds[0], at, side="right") - 1
+        found[rows[(rows >= 0) & (at < bounds[1][rows])]] = True
+    return found
+
+
+def _strings(offsets: Counts, data: Bytes) -> pa.Array:
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+@njit(cache=True, nogil=True)
+def _split(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    data, delimiter, quote, last, line, longest, starts, ends, lines, bounds, faults, doubled
+):
+    """Find rows and values in text that ends at a line end; return the rows, the bytes used and the next line."""
+    size, width = data.size, starts.shape[0]
+    at, row = 0, 0
+    while at < size:
+        if data[at] == 10:
+            at, line = at + 1, line + 1
+            continue
+        if data[at] == 13 and data[at + 1] == 10:
+            at, line = at + 2, line + 1
+            continue
+        begin, column, fault, breaks = at, 0, 0, 0
+        while True:
+            twice = False
+            if data[at] == quote:
+                left, right = at + 1, at + 1
+                while right < size:
+                    if data[right] == quote:
+                        if right + 1 < size and data[right + 1] == quote:
+                            twice = True
+                            right += 1
+                        else:
+                            break
+                    elif data[right] == 10:
+                        breaks += 1
+                        if right - begin > longest:
+                            right = size
+                            fault = 4
+                            break
+                    right += 1
+                if right >= size:
+                    if fault == 0 and not last:
+                        return row, begin, line
+                    fault = 4
+                    break
+                at = right + 1
+                if not (data[at] == delimiter or data[at] == 10 or (data[at] == 13 and data[at + 1] == 10)):
+                    fault = 3
+                    break
+            else:
+                left = at
+                while data[at] != delimiter and data[at] != 10:
+                    at += 1
+                right = at
+                if data[at] == 10 and right > left and data[right - 1] == 13:
+                    right -= 1
+            if column < width:
+                starts[column, row], ends[column, row], doubled[column, row] = left, right, twice
+            column += 1
+            if data[at] == delimiter:
+                at += 1
+                continue
+            if data[at] == 13:
+                at += 1
+            break
+        if fault == 0:
+            fault = 1 if column < width else (2 if column > width else 0)
+            end = at
+            at, following = at + 1, line + breaks + 1
+        else:
+            at = begin
+            while data[at] != 10:
+                at += 1
+            end = at
+            at, following = at + 1, line + 1
+        if data[end - 1] == 13 and end > begin:
+            end -= 1
+        lines[row], bounds[0, row], bounds[1, row], faults[row] = line, begin, end, fault
+        if fault:
+            for c in range(width):
+                starts[c, row], ends[c, row], doubled[c, row] = 0, 0, False
+        line = following
+        row += 1
+    return row, size, line
+
+
+@njit(cache=True, nogil=True)
+def _gather(data, starts, ends, doubled, quote):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Copy values out of the text, a doubled quote as one; return their offsets and bytes."""
+    offsets = np.empty(starts.size + 1, np.int32)
+    total = 0
+    for row in range(starts.size):
+        total += ends[row] - starts[row]
+    out = np.empty(total, np.uint8)
+    at = 0
+    for row in range(starts.size):
+        offsets[row] = at
+        if doubled[row]:
+            source = starts[row]
+            while source < ends[row]:
+                out[at] = data[source]
+                at += 1
+                source += 2 if data[source] == quote else 1
+        else:
+            for source in range(starts[row], ends[row]):
+                out[at] = data[source]
+                at += 1
+    offsets[starts.size] = at
+    return offsets, out[:at]
