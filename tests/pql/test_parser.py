@@ -200,8 +200,8 @@ def test_long_chains_stay_shallow_and_stable(op):
 
 
 WORDS = (
-    'a X `b c` é 1 2.5 "s" $1 and or not in occurs before now last month days between select exists from where sum over '
-    "let if( chain( WHAT( WHEN( COUNT( true null matches => <= !="
+    'a X `b c` é 1 2.5 "s" $1 and or not in occurs before now last month days between select exists from where sum '
+    "over let if( chain( WHAT( WHEN( COUNT( true null matches => <= !="
 )
 PIECES = st.sampled_from([*WORDS.split(" "), *"()[]{},.:=<>+-*/%!^\"`$\\;' \n", "\ud800"])
 

@@ -1,8 +1,9 @@
 """PQL, the language of audiences. Pure: no I/O."""
 
 from coterie.pql.ast import Expr
+from coterie.pql.checker import Checked, check
 from coterie.pql.parser import parse
 from coterie.pql.printer import to_text
 from coterie.pql.problems import PqlError, Problem
 
-__all__ = ["Expr", "PqlError", "Problem", "parse", "to_text"]
+__all__ = ["Checked", "Expr", "PqlError", "Problem", "check", "parse", "to_text"]

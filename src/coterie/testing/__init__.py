@@ -1,1 +1,4 @@
 """The public testing kit."""
+
+from coterie.testing.language import check as check
+from coterie.testing.sample import SAMPLE as SAMPLE
