@@ -165,7 +165,7 @@ def test_altered(tmp_path: Path, clock: FixedClock, statement: str) -> None:
     assert caught.value.code == "log.damaged"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_bytes_are_found_or_harmless(tmp_path: Path, data: st.DataObject) -> None:
     folder = tmp_path / "log"

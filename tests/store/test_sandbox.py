@@ -125,6 +125,35 @@ def test_after_a_kill_the_derived_stores_are_behind_and_catch_up(tmp_path: Path)
         assert sandbox.catalog.definition("schema", "a").version == 1
 
 
+def test_a_lost_history_is_filled_under_the_definitions_of_the_day(tmp_path: Path) -> None:
+    with open_sandbox(tmp_path) as sandbox:
+        for name in ("a", "b", "c"):
+            put(sandbox, name)
+            with sandbox.history.transaction(sandbox.log.last):
+                pass
+    (tmp_path / "prod" / "history.duckdb").unlink()
+    with open_sandbox(tmp_path) as sandbox:
+        assert (sandbox.catalog.position, sandbox.history.position) == (0, 0)
+        assert sandbox.catalog.find("schema", "c") is None
+        for entry in sandbox.log.entries():
+            sandbox.catalog.apply(entry)
+            with sandbox.history.transaction(entry.position):
+                pass
+        assert [found.id for found in sandbox.catalog.definitions("schema")] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_a_history_one_entry_behind_leaves_the_catalog(tmp_path: Path, behind: int) -> None:
+    with open_sandbox(tmp_path) as sandbox:
+        for position in (1, 2):
+            put(sandbox, f"s{position}")
+            if position <= 2 - behind:
+                with sandbox.history.transaction(position):
+                    pass
+    with open_sandbox(tmp_path) as sandbox:
+        assert (sandbox.catalog.position, sandbox.history.position) == (2, 2 - behind)
+
+
 # -- formats ----------------------------------------------------------------------------------------------------------
 
 

@@ -163,8 +163,10 @@ class Log:
                 raise self._damaged(verdict)
             tables = {name for (name,) in self._con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
             (found,) = self._con.execute("PRAGMA user_version").fetchone()
-            if found > FORMAT or (tables and "entry" not in tables):
-                raise refuse("log", self._database, found if found > FORMAT else "unknown", FORMAT)
+            if tables and "entry" not in tables:
+                raise refuse("log", self._database, "unknown", FORMAT)
+            if not 0 <= found <= FORMAT:
+                raise refuse("log", self._database, found, FORMAT)
             steps = _UPGRADES[found:] if tables else [_create]
             for to, step in enumerate(steps, FORMAT - len(steps) + 1):
                 with self._transaction():
@@ -230,7 +232,7 @@ class Log:
                     where={"path": str(self._database)},
                 ) from error
             raise self._damaged(str(error)) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self._damaged(str(error)) from error
 
     def _damaged(self, why: str) -> Damaged:

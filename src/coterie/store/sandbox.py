@@ -117,12 +117,12 @@ class Sandbox:
             history = History.open(path / "history.duckdb", tmp, memory_limit=memory_limit, threads=threads)
             stack.callback(history.close)
             sandbox = cls(path, clock, lock, log, catalog, history)
-            sandbox._check_positions()
+            sandbox._align()
             sandbox.discarded = log.discard_orphans()
             sandbox._closing = stack.pop_all()
         return sandbox
 
-    def _check_positions(self) -> None:
+    def _align(self) -> None:
         for store, position in (("catalog", self.catalog.position), ("history", self.history.position)):
             if position > self.log.last:
                 raise Damaged(
@@ -131,6 +131,9 @@ class Sandbox:
                     hint=f"They do not belong together: restore the log that belongs to it, or move the {store} away.",
                     where={"store": store, "path": str(self.path)},
                 )
+        if self.history.position < self.catalog.position - 1:
+            # the history was lost or restored: its entries are applied again, each under the definitions of its day
+            self.catalog.reset()
 
     def close(self) -> None:
         """Close the stores, then give the lock back."""

@@ -141,6 +141,13 @@ class Catalog:
                 sa.update(tables.meta).where(tables.meta.c.key == "position").values(value=entry.position)
             )
 
+    def reset(self) -> None:
+        """Empty the catalog and go back to position 0, so that the log can be applied from its first entry."""
+        with self._writer.begin() as connection:
+            connection.execute(sa.delete(tables.definition))
+            connection.execute(sa.delete(tables.batch))
+            connection.execute(sa.update(tables.meta).where(tables.meta.c.key == "position").values(value=0))
+
     # -- definitions --------------------------------------------------------------------------------------------------
 
     def find(self, kind: str, id: str) -> Definition | None:  # noqa: A002 (the word of the log)
