@@ -87,8 +87,9 @@ def test_duplicates_are_copies_that_come_after(con: duckdb.DuckDBPyConnection) -
     assert across == (True,)
     wrong = one(
         con,
-        "select count(*) from (select duplicate, row_number() over (partition by e.id order by filename, file_row_number) "
-        "nth from event e join truth t using (filename, file_row_number) where e.id = t.id) where duplicate <> (nth = 2)",
+        "select count(*) from (select duplicate, row_number() over (partition by e.id order by filename, "
+        "file_row_number) nth from event e join truth t using (filename, file_row_number) where e.id = t.id) "
+        "where duplicate <> (nth = 2)",
     )
     assert wrong == (0,)
 
