@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 from fastapi import Body, FastAPI, Response
+from fastapi.responses import RedirectResponse
 
 from coterie.api.border import Border, add_error_handlers
 from coterie.api.readings import PARAMETERS, READINGS, Reading
@@ -65,6 +66,7 @@ def application(worker: Worker | None) -> FastAPI:
         _add_route(app, reading, worker)
     for path, (name, media_type) in _PAGE.items():
         _add_file(app, f"/docs{path}", name, media_type)
+    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
@@ -81,7 +83,7 @@ def _add_route(app: FastAPI, reading: Reading, worker: Worker | None) -> None:
         parameters=[
             parameter.replace(
                 kind=inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[hints[name], Body()] if reading.method == "POST" else hints[name],
+                annotation=Annotated[hints[name], Body(embed=True)] if reading.method == "POST" else hints[name],
             )
             for name, parameter in list(signature.parameters.items())[1:]
         ],
@@ -144,7 +146,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
             returned.values(), ref_template="#/components/schemas/{name}"
         )
         answers = dict(zip(returned, schemas, strict=True))
-        document["components"] = {"schemas": {"Error": _ERROR, **components}}
+        bodies = {name: body for name, body in document["components"]["schemas"].items() if name.startswith("Body_")}
+        for body in bodies.values():
+            _describe(body["properties"])
+        document["components"] = {"schemas": {"Error": _ERROR, **bodies, **components}}
         for operations in document["paths"].values():
             for operation in operations.values():
                 _finish(operation, answers[operation["operationId"]])
@@ -161,5 +166,9 @@ def _finish(operation: dict[str, Any], answer: dict[str, Any]) -> None:
         "200": {"description": "The answer", "content": {"application/json": {"schema": answer}}},
         "default": error,
     }
-    for parameter in operation.get("parameters", []):
-        parameter["description"] = PARAMETERS[parameter["name"]]
+    _describe({parameter["name"]: parameter for parameter in operation.get("parameters", [])})
+
+
+def _describe(parameters: dict[str, dict[str, Any]]) -> None:
+    for name, parameter in parameters.items():
+        parameter["description"] = PARAMETERS[name]

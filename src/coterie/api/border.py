@@ -116,9 +116,9 @@ def _of_validation(error: RequestValidationError) -> Invalid:
     first: dict[str, Any] = error.errors()[0]
     place, *path = first["loc"]
     field = ".".join(map(str, path)) or str(place)
-    return Invalid(
-        "request.invalid", f"{place} {field}: {first['msg']}.", hint="See /docs.", where={"in": place, "field": field}
-    )
+    hint = "Send it as JSON, with content-type application/json." if place == "body" else "See /docs."
+    where = {"in": place, "field": field}
+    return Invalid("request.invalid", f"{place} {field}: {first['msg']}.", hint=hint, where=where)
 
 
 def _of_http(request: Request, error: PlainHTTPException) -> CoterieError:

@@ -25,7 +25,9 @@ from coterie.ingest.quarantine import QuarantinedRow
 from coterie.pipeline.status import IdentityStats, Status
 from coterie.pql import Problem
 from coterie.profile.lookup import ProfileSummary, ProfileView
+from coterie.store import log, sandbox
 from coterie.store.catalog import Batch
+from coterie.store.history import tables
 
 if TYPE_CHECKING:
     from coterie.workspace import Workspace
@@ -93,12 +95,21 @@ class Positions(msgspec.Struct, frozen=True):
     history: int
 
 
+class Formats(msgspec.Struct, frozen=True):
+    """Format versions of the stores."""
+
+    workspace: int
+    log: int
+    history: int
+
+
 class Health(msgspec.Struct, frozen=True):
     """That the server is up, and what it serves."""
 
     status: str
     version: str
     sandbox: str
+    formats: Formats
     positions: Positions
 
 
@@ -132,7 +143,8 @@ def health(ws: Workspace) -> Health:
     """Say that the server is up, and what it serves."""
     box = ws.sandbox
     positions = Positions(box.log.last, box.catalog.position, box.history.position)
-    return Health("ok", version("coterie"), box.path.name, positions)
+    formats = Formats(sandbox.FORMAT, log.FORMAT, tables.FORMAT)
+    return Health("ok", version("coterie"), box.path.name, formats, positions)
 
 
 @_get("/api/status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -31,7 +32,9 @@ def create(
     """Save a dataset of a schema."""
     details: dict[str, Any] = {"description": description}
     if mapping is not None:
-        details["mapping"] = read_part(mapping, "mapping")
+        from coterie.ingest.mapping import Mapping
+
+        details["mapping"] = msgspec.to_builtins(Mapping.read(read_part(mapping, "mapping")))
     session.print(session.change(lambda ws: ws.datasets.put(name, schema=schema, **details)), _dataset)
 
 

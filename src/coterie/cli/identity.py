@@ -58,15 +58,17 @@ def _namespaces(out: Console, found: list[dict[str, Any]]) -> None:
 
 
 def _graph(out: Console, graph: dict[str, Any]) -> None:
+    names = [f"{item['namespace']}:{item['value']}" for item in graph["identities"]]
     members = [
-        (f"{item['namespace']}:{item['value']}", show.instant(item["first_at"]), show.instant(item["last_at"]))
-        for item in graph["identities"]
+        (name, show.instant(item["first_at"]), show.instant(item["last_at"]))
+        for name, item in zip(names, graph["identities"], strict=True)
     ]
     show.table(out, f"Identities of {graph['person']}", members, ["*identity", "first seen", "last seen"])
     links = [
         (
-            *(f"{end['namespace']}:{end['value']}" for end in (item["a"], item["b"])),
-            item["dataset"],
+            names[item["a"]],
+            names[item["b"]],
+            item["datasets"],
             item["records"],
             show.instant(item["first_at"]),
             show.instant(item["last_at"]),

@@ -13,6 +13,7 @@ from coterie.cli.dataset import MappingFile
 from coterie.cli.files import read_part
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
+from coterie.core.errors import Invalid
 
 app = typer.Typer(help="Load files, look at what was put aside, take a load back.", no_args_is_help=True)
 
@@ -33,13 +34,19 @@ def load(
     ] = 0.05,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")] = False,
 ) -> None:
-    """Load files into a dataset. Bad rows are put aside with their reasons; the same files twice change nothing."""
+    """Load files into a dataset.
+
+    Bad rows are put aside with their reasons; the same files twice change nothing. A batch that is refused whole,
+    because too many of its rows are bad, ends with exit code 2.
+    """
     written = read_part(mapping, "mapping") if mapping else None
     form = read_part(format_, "format") if format_ else None
     answer = session.change(
         lambda ws: ws.ingest.load(dataset, paths, mapping=written, format=form, threshold=threshold, dry_run=dry_run)
     )
     session.print(answer, _report)
+    if b'"status":"failed"' in answer:
+        raise typer.Exit(Invalid.exit_code)
 
 
 @verb(app, "batches")

@@ -11,6 +11,7 @@ from rich.console import Console
 from coterie.cli import show
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
+from coterie.core.clock import format_instant
 
 
 def add(app: typer.Typer) -> None:
@@ -43,9 +44,11 @@ def demo(session: Session) -> None:
 
     A year of real baskets of 2,469 households, and a generated web shop for them.
     """
-    from coterie import demo as world
+    from coterie.demo import report, world
 
-    ...
+    session.now = session.now or format_instant(world.CLOCK.now())
+    answer = session.change(lambda ws: world.load(ws, ws.progress), create=True)
+    session.print(answer, report.show)
 
 
 def serve(
