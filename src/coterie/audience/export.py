@@ -1,4 +1,4 @@
-"""Members of an audience as a file: one row a member, with its identities by namespace. The file appears whole or not at all."""
+"""Members of an audience as a file: one row a member, its identities by namespace. It appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def format_of(path: Path, format_: str | None) -> str:
 
 
 def member_rows(view: str, namespaces: list[str], *, joined: bool) -> str:
-    """Return SQL for the open members of audience ``$audience``: person, entered_at, and a column a namespace.
+    r"""Return SQL for the open members of audience ``$audience``: person, entered_at, and a column a namespace.
 
-    With `joined` several identities of one namespace stand in one text, divided by ``;`` (a ``;`` or ``\\`` inside a value is
-    escaped by ``\\``); otherwise they are a list.
+    With `joined` several identities of one namespace stand in one text, divided by ``;`` (a ``;`` or ``\`` inside a
+    value is escaped by ``\``); otherwise they are a list.
     """
     columns = []
     for position, code in enumerate(namespaces):

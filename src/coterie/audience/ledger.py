@@ -1,4 +1,7 @@
-"""The membership ledger: who was in which audience, from when to when, and what made it so. Intervals are only ever opened and closed."""
+"""The membership ledger: who was in which audience, from when to when, and what made it so.
+
+Intervals are only ever opened and closed.
+"""
 
 from __future__ import annotations
 

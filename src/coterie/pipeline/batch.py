@@ -1,0 +1,226 @@
+"""The life of a batch: from files to an acknowledged log entry, and back out by a revert."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from coterie.core.errors import Conflict, CoterieError, Invalid
+from coterie.core.progress import Progress
+from coterie.ingest import quarantine
+from coterie.ingest.dataset import Dataset
+from coterie.ingest.mapping import Mapping
+from coterie.ingest.report import BatchReport
+from coterie.ingest.source import Source, SourceFile, SourceFormat, resolve
+from coterie.ingest.stage import Staged
+from coterie.pipeline.apply import apply
+from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.reading import Reading, copied
+from coterie.store.catalog import Batch, BatchStatus
+from coterie.store.sandbox import Sandbox
+
+THRESHOLD = 0.05
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to load: files into a dataset, by a mapping, tolerating a share of bad rows (0 to 1)."""
+
+    dataset: str
+    paths: tuple[Path, ...]
+    mapping: Mapping | None = None
+    format: SourceFormat | None = None
+    threshold: float = THRESHOLD
+    dry_run: bool = False
+
+
+def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
+    """Load files into a dataset, whole or not at all.
+
+    The files are copied beside the log and checked; when the share of bad rows is within the threshold the log takes
+    the batch (from here on it survives a crash) and it is applied. Files that an active batch of the dataset holds
+    already, read in the same way, are left out; when none is left nothing changes.
+
+    Raises
+    ------
+    Invalid
+        For files, formats or mappings that cannot be read as asked; the batch is noted as failed.
+    """
+    began = time.perf_counter()
+    if not 0 <= request.threshold <= 1:
+        raise Invalid("ingest.threshold", f"threshold {request.threshold} is not a share between 0 and 1.")
+    dataset = Definitions(sandbox.catalog).get(Dataset, request.dataset)
+    source = resolve(request.paths, request.format or dataset.format)
+    reading = Reading.asked(sandbox, dataset, source, request.mapping)
+    if request.dry_run:
+        staged = reading.stage(sandbox, source, progress)
+        return _report(_Run(request, began, "", source.files), "dry run", staged, _refusal(staged, request.threshold))
+
+    quarantine.expire(sandbox.history.con, sandbox.clock.now())
+    batch = _begin(sandbox, dataset.name)
+    try:
+        body = _copy(sandbox, batch, source, reading, progress)
+        run = _Run(request, began, batch.id, source.files)
+        if not body["files"]:
+            return _unchanged(sandbox, batch, run)
+        body["threshold"] = request.threshold
+        files = copied(sandbox, body)
+        staged = reading.stage(sandbox, files, progress)
+    except BaseException as error:
+        sandbox.log.discard(batch.id)
+        _end(sandbox, batch, BatchStatus.FAILED, error.code if isinstance(error, CoterieError) else "interrupted")
+        raise
+    now = sandbox.clock.now()
+    quarantine.write(
+        sandbox.history.con, batch.id, dataset.name, [file.name for file in files.files], now + quarantine.RETENTION
+    )
+    body["metrics"] = _metrics(files, staged)
+    refusal = _refusal(staged, request.threshold)
+    if refusal:
+        apply(sandbox, sandbox.log.append("batch.refused", {**body, "reason": refusal}))
+        sandbox.log.discard(batch.id)
+        return _report(run, BatchStatus.FAILED, staged, refusal)
+    effect = apply(sandbox, sandbox.log.append("batch.accepted", body), staged=True, progress=progress)
+    sandbox.catalog.put_batch(
+        msgspec.structs.replace(sandbox.catalog.batch(batch.id), metrics={**body["metrics"], **effect})
+    )
+    return _report(run, BatchStatus.ACTIVE, staged, **effect)
+
+
+def revert(sandbox: Sandbox, id_: str, reason: str, progress: Progress) -> BatchReport:
+    """Take an active batch back; raises ``batch.not-active``."""
+    began = time.perf_counter()
+    batch = sandbox.catalog.batch(id_)
+    if batch.status is not BatchStatus.ACTIVE:
+        raise Conflict(
+            "batch.not-active",
+            f"batch {id_} is {batch.status}; only an active one can be taken back.",
+            where={"batch": id_},
+        )
+    apply(sandbox, sandbox.log.append("batch.reverted", {"batch": id_, "reason": reason}), progress=progress)
+    return BatchReport(
+        batch=id_,
+        dataset=batch.dataset,
+        status=str(sandbox.catalog.batch(id_).status),
+        reason=reason,
+        seconds=time.perf_counter() - began,
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    request: Request
+    began: float
+    batch: str
+    files: tuple[SourceFile, ...]
+
+
+def _begin(sandbox: Sandbox, dataset: str) -> Batch:
+    number = sandbox.catalog.next_batch_number()
+    batch = Batch(f"b{number:06d}", number, dataset, BatchStatus.LOADING, sandbox.clock.now())
+    sandbox.catalog.put_batch(batch)
+    return batch
+
+
+def _end(sandbox: Sandbox, batch: Batch, status: BatchStatus, reason: str) -> None:
+    sandbox.catalog.put_batch(
+        msgspec.structs.replace(batch, status=status, finished_at=sandbox.clock.now(), reason=reason)
+    )
+
+
+def _copy(sandbox: Sandbox, batch: Batch, source: Source, reading: Reading, progress: Progress) -> dict[str, Any]:
+    """Copy the files beside the log and return the body of the log entry, with the files not loaded before."""
+    copies = sandbox.log.stage(batch.id, [Path(file.path) for file in source.files], progress)
+    known = _loaded(sandbox, batch.dataset, reading)
+    files = [
+        {**msgspec.to_builtins(copy), "name": file.name}
+        for copy, file in zip(copies, source.files, strict=True)
+        if copy.sha256 not in known
+    ]
+    return {
+        "batch": batch.id,
+        "number": batch.number,
+        "dataset": batch.dataset,
+        "files": files,
+        **reading.body(),
+    }
+
+
+def _loaded(sandbox: Sandbox, dataset: str, reading: Reading) -> set[str]:
+    """Return the digests of the files that active batches of the dataset have read in this way."""
+    active = {batch.id for batch in sandbox.catalog.batches(dataset) if batch.status is BatchStatus.ACTIVE}
+    body = reading.body()
+    return {
+        file["sha256"]
+        for entry in sandbox.log.entries()
+        if entry.kind == "batch.accepted" and entry.body["batch"] in active
+        if all(entry.body[key] == value for key, value in body.items())
+        for file in entry.body["files"]
+    }
+
+
+def _unchanged(sandbox: Sandbox, batch: Batch, run: _Run) -> BatchReport:
+    sandbox.log.discard(batch.id)
+    reason = "every file is in an active batch of the dataset already"
+    _end(sandbox, batch, BatchStatus.ABORTED, reason)
+    return BatchReport(
+        batch=batch.id,
+        dataset=batch.dataset,
+        status="unchanged",
+        files=[file.name for file in run.files],
+        reason=reason,
+        seconds=time.perf_counter() - run.began,
+    )
+
+
+def _refusal(staged: Staged, threshold: float) -> str:
+    """Return why a batch is refused whole; empty when it is not."""
+    if not staged.rows_read or staged.quarantined <= threshold * staged.rows_read:
+        return ""
+    share = 100 * staged.quarantined / staged.rows_read
+    return f"{share:.2f} % of the rows are bad, more than the {100 * threshold:g} % that were to be tolerated"
+
+
+def _metrics(source: Source, staged: Staged) -> dict[str, Any]:
+    """Return the counts of a batch under the field's names."""
+    return {
+        "inputFileCount": len(source.files),
+        "inputByteSize": source.bytes,
+        "inputRecordCount": staged.rows_read,
+        "outputRecordCount": staged.accepted,
+        "failedRecordCount": staged.quarantined,
+        "errors": staged.errors,
+    }
+
+
+def _report(
+    run: _Run,
+    status: str,
+    staged: Staged,
+    reason: str = "",
+    *,
+    duplicates: int = 0,
+    identities_new: int = 0,
+    links_new: int = 0,
+) -> BatchReport:
+    return BatchReport(
+        batch=run.batch,
+        dataset=run.request.dataset,
+        status=str(status),
+        files=[file.name for file in run.files],
+        rows_read=staged.rows_read,
+        accepted=staged.accepted,
+        quarantined=staged.quarantined,
+        duplicates=duplicates,
+        errors=staged.errors,
+        warnings=staged.warnings,
+        identities_new=identities_new,
+        links_new=links_new,
+        reason=reason,
+        dry_run=run.request.dry_run,
+        seconds=time.perf_counter() - run.began,
+    )

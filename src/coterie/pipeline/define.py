@@ -1,0 +1,212 @@
+"""Saving definitions: checked against what is there, then logged and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from coterie.audience import plan
+from coterie.audience.definition import Audience
+from coterie.core.errors import Conflict, Invalid, NotFound, suggestion
+from coterie.core.schema import (
+    CLASS_FIELDS,
+    FieldGroup,
+    IdentityDescriptor,
+    Schema,
+    SchemaClass,
+    evolution_faults,
+    lookup,
+    merge_fields,
+    read_fields,
+    union_of,
+)
+from coterie.identity.namespaces import Namespace, check_change
+from coterie.ingest.dataset import Dataset
+from coterie.pipeline.apply import apply
+from coterie.pipeline.definitions import KINDS, Definitions
+from coterie.pql import check
+from coterie.store.sandbox import Sandbox
+
+T = TypeVar("T")
+
+
+def save(sandbox: Sandbox, name: str, definition: T) -> T:
+    """Log and apply a definition, unless it is what is in force already."""
+    kind, body = KINDS[type(definition)], msgspec.to_builtins(definition)
+    found = sandbox.catalog.find(kind, name)
+    if found is None or found.body != body:
+        apply(sandbox, sandbox.log.append("definition.put", {"kind": kind, "id": name, "body": body}))
+    return definition
+
+
+def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
+    """Save a schema.
+
+    Parameters
+    ----------
+    spec : mapping or Schema
+        Written form: `name`, `class`, `fields`, `identities`, `field_groups`, `identity_map`.
+
+    Raises
+    ------
+    Invalid
+        ``schema.field``, ``schema.identity``, ``schema.spec``; ``schema.conflict`` for a path with another type.
+    Conflict
+        ``schema.not-additive`` when a field would go or change its type.
+    """
+    definitions = Definitions(sandbox.catalog)
+    schema = spec if isinstance(spec, Schema) else read_schema(spec, definitions)
+    where = f"schema {schema.name}"
+    for descriptor in schema.identities:
+        _check_identity(schema, descriptor, definitions)
+    if sum(descriptor.primary for descriptor in schema.identities) > 1:
+        raise Invalid("schema.identity", f"{where}: more than one identity is primary.", hint="Keep one primary.")
+    before = definitions.find(Schema, schema.name)
+    if before is not None:
+        faults = evolution_faults(before.fields, schema.fields)
+        if before.class_ is not schema.class_:
+            faults.append(f"its class was {before.class_}")
+        if before.identities and _primary(before) != _primary(schema):
+            faults.append("its primary identity would change")
+        if faults:
+            raise Conflict(
+                "schema.not-additive",
+                f"{where}: a schema may only grow, but {'; '.join(faults[:5])}.",
+                hint="Make a new schema under another name.",
+                where={"schema": schema.name},
+            )
+    union_of([*(item for item in definitions.list(Schema) if item.name != schema.name), schema])
+    return save(sandbox, schema.name, schema)
+
+
+def _primary(schema: Schema) -> str | None:
+    return next((descriptor.path for descriptor in schema.identities if descriptor.primary), None)
+
+
+def read_schema(spec: Mapping[str, Any], definitions: Definitions) -> Schema:
+    """Build a schema from its written form, with the fields of its class and of its field groups folded in."""
+    name = str(spec.get("name", ""))
+    where = f"schema {name or '(without a name)'}"
+    known = {"name", "class", "fields", "identities", "field_groups", "identity_map", "title", "description"}
+    for key in spec.keys() - known:
+        raise Invalid("schema.spec", f"{where}: unknown key {key!r}.", hint=suggestion(key, known))
+    try:
+        class_ = SchemaClass(spec.get("class", ""))
+    except ValueError as error:
+        raise Invalid(
+            "schema.spec", f"{where}: class {spec.get('class')!r}.", hint=f"Classes are {', '.join(SchemaClass)}."
+        ) from error
+    if not name:
+        raise Invalid("schema.spec", f"{where}: a schema needs a name.", hint="Add `name: …`.")
+    fields = dict(CLASS_FIELDS[class_])
+    for group_name in spec.get("field_groups", ()):
+        group = definitions.get(FieldGroup, group_name)
+        if class_ not in group.classes:
+            raise Invalid("schema.spec", f"{where}: field group {group_name} does not fit class {class_}.")
+        fields = merge_fields(fields, group.fields, where)
+    fields = merge_fields(fields, read_fields(spec.get("fields", {}), where), where)
+    try:
+        identities = msgspec.convert(list(spec.get("identities", ())), tuple[IdentityDescriptor, ...])
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            "schema.identity",
+            f"{where}: identities: {error}.",
+            hint="Each is {path, namespace, primary}.",
+        ) from error
+    return Schema(
+        name=name,
+        class_=class_,
+        fields=fields,
+        identities=identities,
+        identity_map=bool(spec.get("identity_map", False)),
+        field_groups=tuple(spec.get("field_groups", ())),
+        title=str(spec.get("title", "")),
+        description=str(spec.get("description", "")),
+    )
+
+
+def _check_identity(schema: Schema, descriptor: IdentityDescriptor, definitions: Definitions) -> None:
+    leaf = schema.leaves().get(descriptor.path)
+    if leaf is None or leaf.depth or lookup(schema.root, descriptor.path) is None or leaf.field.type != "string":
+        raise Invalid(
+            "schema.identity",
+            f"schema {schema.name}: identity {descriptor.path} is not a single string field of the schema.",
+            hint=suggestion(descriptor.path, schema.leaves()),
+            where={"field": descriptor.path},
+        )
+    namespaces = definitions.namespaces()
+    if descriptor.namespace not in namespaces:
+        raise NotFound.named("namespace", descriptor.namespace, namespaces)
+
+
+def put_group(sandbox: Sandbox, spec: Mapping[str, Any] | FieldGroup) -> FieldGroup:
+    """Save a field group, written as `name`, `classes` and `fields`."""
+    if isinstance(spec, FieldGroup):
+        return save(sandbox, spec.name, spec)
+    where = f"field group {spec.get('name')}"
+    fields = read_fields(spec.get("fields", {}), where)
+    rest = {key: value for key, value in spec.items() if key != "fields"}
+    group = _convert({**rest, "fields": msgspec.to_builtins(fields)}, FieldGroup, "schema.spec", where)
+    return save(sandbox, group.name, group)
+
+
+def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
+    """Save a dataset; its schema must exist and never changes."""
+    definitions = Definitions(sandbox.catalog)
+    dataset = _convert(spec, Dataset, "dataset.spec", f"dataset {spec.get('name')}")
+    definitions.get(Schema, dataset.schema)
+    before = definitions.find(Dataset, dataset.name)
+    if before is not None and before.schema != dataset.schema:
+        raise Conflict(
+            "dataset.schema",
+            f"dataset {dataset.name} has schema {before.schema}, which cannot become {dataset.schema}.",
+            hint="Make a new dataset.",
+            where={"dataset": dataset.name},
+        )
+    return save(sandbox, dataset.name, dataset)
+
+
+def put_namespace(sandbox: Sandbox, spec: Mapping[str, Any]) -> Namespace:
+    """Save a custom namespace; raises when a standard one or another one has the code, or its type would change."""
+    definitions = Definitions(sandbox.catalog)
+    namespace = _convert({**spec, "custom": True}, Namespace, "namespace.spec", f"namespace {spec.get('code')}")
+    check_change(definitions.namespaces(), namespace)
+    return save(sandbox, namespace.code, namespace)
+
+
+def put_audience(sandbox: Sandbox, audience: Audience) -> Audience:
+    """Save an audience whose rule has no problems and is one the engine takes; raises `PqlError`, ``pql.cycle``, …"""
+    definitions = Definitions(sandbox.catalog)
+    definitions.view(audience.view)
+    others = [item for item in definitions.list(Audience) if item.name != audience.name]
+    union = definitions.union()
+    check(audience.pql, union, [audience.name, *(item.name for item in others)]).require()
+    plan.in_order([plan.plan(item, union) for item in [*others, audience]])
+    return save(sandbox, audience.name, audience)
+
+
+def delete_audience(sandbox: Sandbox, name: str) -> None:
+    """Delete an audience; raises ``audience.in-use`` while others read it."""
+    definitions = Definitions(sandbox.catalog)
+    definitions.get(Audience, name)
+    union = definitions.union()
+    readers = [
+        item.name for item in definitions.list(Audience) if name in plan.plan(item, union).reads and item.name != name
+    ]
+    if readers:
+        raise Conflict(
+            "audience.in-use",
+            f"audience {name} is read by {', '.join(readers)}.",
+            hint="Delete or change those first.",
+            where={"audience": name, "dependents": readers},
+        )
+    apply(sandbox, sandbox.log.append("definition.delete", {"kind": "audience", "id": name}))
+
+
+def _convert(spec: Mapping[str, Any], type_: type[T], code: str, where: str) -> T:
+    try:
+        return msgspec.convert(dict(spec), type_)
+    except msgspec.ValidationError as error:
+        raise Invalid(code, f"{where}: {error}.") from error

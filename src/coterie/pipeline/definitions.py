@@ -1,0 +1,87 @@
+"""Typed access to the definitions of a sandbox. Reading is from the catalog; writing goes through the log."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from coterie.audience.definition import Audience
+from coterie.core.errors import NotFound
+from coterie.core.schema import FieldGroup, Leaf, Schema, Union, leaves, union_of
+from coterie.identity.namespaces import STANDARD, Namespace
+from coterie.ingest.dataset import Dataset
+from coterie.profile.policy import VIEWS, View
+from coterie.store.catalog import Catalog
+
+T = TypeVar("T")
+
+KINDS: dict[type, str] = {
+    Schema: "schema",
+    FieldGroup: "field_group",
+    Dataset: "dataset",
+    Namespace: "namespace",
+    View: "view",
+    Audience: "audience",
+}
+
+
+class Definitions:
+    """The definitions in force, as the types of their floors.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Where they lie.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def find(self, type_: type[T], name: str) -> T | None:
+        """Return the definition called `name`, or None."""
+        found = self._catalog.find(KINDS[type_], name)
+        return None if found is None else msgspec.convert(found.body, type_)
+
+    def get(self, type_: type[T], name: str) -> T:
+        """Return the definition called `name`; raises ``<kind>.not-found`` with a suggestion."""
+        found = self.find(type_, name)
+        if found is None:
+            kind = KINDS[type_]
+            raise NotFound.named(kind, name, (item.id for item in self._catalog.definitions(kind)))
+        return found
+
+    def list(self, type_: type[T]) -> list[T]:
+        """Return all definitions of a kind, by name."""
+        kind = KINDS[type_]
+        found = sorted(self._catalog.definitions(kind), key=lambda item: item.id)
+        return [msgspec.convert(item.body, type_) for item in found]
+
+    def version(self, type_: type, name: str) -> int:
+        """Return the number of the version in force."""
+        return self._catalog.definition(KINDS[type_], name).version
+
+    def union(self) -> Union:
+        """Return the union of all schemas."""
+        return union_of(self.list(Schema))
+
+    def namespaces(self) -> dict[str, Namespace]:
+        """Return all namespaces by code: the standard ones and the sandbox's own."""
+        return {item.code: item for item in (*STANDARD, *self.list(Namespace))}
+
+    def view(self, name: str) -> View:
+        """Return a view by name; raises ``view.not-found``."""
+        views = self.views()
+        if name not in views:
+            raise NotFound.named("view", name, views)
+        return views[name]
+
+    def views(self) -> dict[str, View]:
+        """Return all views by name: the built-in ones and the sandbox's own."""
+        return {item.name: item for item in (*VIEWS, *self.list(View))}
+
+
+def profile_leaves(definitions: Definitions) -> list[Leaf]:
+    """Return the stored leaves of the profile union (what the system derives itself is not stored as attributes)."""
+    derived = ("identityMap.", "segmentMembership.")
+    return [leaf for leaf in leaves(definitions.union().profile) if not leaf.path.startswith(derived)]

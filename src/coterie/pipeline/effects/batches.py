@@ -1,0 +1,137 @@
+"""The effect of a batch on facts, graphs and profiles; and of taking it back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pyroaring import BitMap
+
+from coterie.core.progress import Progress
+from coterie.core.schema import Schema, SchemaClass
+from coterie.identity import assign, links, persons
+from coterie.ingest import duplicates
+from coterie.ingest.dataset import Dataset
+from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.profile import bulk
+from coterie.store.history import quote
+from coterie.store.log import Entry
+from coterie.store.sandbox import Sandbox
+
+_SYSTEM = ("$dataset", "$batch", "$row", "$identity", "$identities")
+
+
+def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, int]:
+    """Take the rows in ``stage`` into the history; return counts of duplicates, new identities and new links."""
+    history, definitions = sandbox.history, Definitions(sandbox.catalog)
+    con, body = history.con, entry.body
+    dataset = definitions.get(Dataset, body["dataset"])
+    schema = definitions.get(Schema, dataset.schema)
+    batch, number = body["number"], history.number("dataset", dataset.name)
+    history.add_batch(batch, body["batch"], number, entry.accepted_at)
+
+    progress.report("identities")
+    namespaces = definitions.namespaces()
+    assigned = assign.assign(con, schema, namespaces, None, batch=batch, dataset=number)
+
+    table: Literal["event", "record"] = "event" if schema.class_ is SchemaClass.EVENT else "record"
+    repeated = 0
+    if table == "event":
+        progress.report("duplicates")
+        repeated = duplicates.mark(con, number)
+    progress.report("writing")
+    _insert(sandbox, table, schema, batch, number, "ANTI" if repeated else None)
+    if repeated:
+        _insert(sandbox, "event_duplicate", schema, batch, number, "SEMI")
+    progress.report("links")
+    before = _count(sandbox, "link")
+    links.add(con, batch, number, table)
+    new_links = _count(sandbox, "link") - before
+    _refresh(sandbox, batch, entry.accepted_at, [batch], progress)
+    return {"duplicates": repeated, "identities_new": assigned.new_identities, "links_new": new_links}
+
+
+def _insert(
+    sandbox: Sandbox,
+    table: str,
+    schema: Schema,
+    batch: int,
+    dataset: int,
+    duplicates: Literal["ANTI", "SEMI"] | None,
+) -> None:
+    """Write the staged rows: without those in ``stage_duplicate`` (ANTI), those alone (SEMI), or all."""
+    paths = [quote(path) for path in schema.leaves()]
+    columns = ", ".join([*map(quote, _SYSTEM), *paths])
+    values = ", ".join(["$dataset", "$batch", 's."$row"', 's."$identity"', 's."$identities"', *paths])
+    which = f'{duplicates} JOIN stage_duplicate d ON d."$row" = s."$row"' if duplicates else ""
+    order = 's."eventType", s."timestamp"' if table != "record" else 's."$row"'
+    sandbox.history.con.execute(
+        f"INSERT INTO {quote(table)} ({columns}) SELECT {values} FROM identified s {which} ORDER BY {order}",
+        {"dataset": dataset, "batch": batch},
+    )
+
+
+def _count(sandbox: Sandbox, table: str) -> int:
+    return int(sandbox.history.con.execute(f"SELECT count(*) FROM {quote(table)}").fetchall()[0][0])
+
+
+def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, int]:
+    """Withdraw a batch; return how many batches have duplicates that now count."""
+    history = sandbox.history
+    batch = sandbox.catalog.batch(entry.body["batch"]).number
+    history.withdraw_batch(batch, entry.accepted_at)
+    history.refresh_live_views()
+    promoted = _promote(sandbox)
+    _refresh(sandbox, batch, entry.accepted_at, [batch, *promoted], progress)
+    return {"promoted": len(promoted)}
+
+
+def _promote(sandbox: Sandbox) -> list[int]:
+    """Let the earliest duplicate of an event that is no longer there take its place; return the batches concerned."""
+    con = sandbox.history.con
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE promoted AS
+        SELECT d."$dataset", d."$batch", d."$row"
+        FROM event_duplicate d
+        JOIN batch b ON b.batch = d."$batch" AND b.withdrawn_at IS NULL
+        ANTI JOIN live_event e ON e."$dataset" = d."$dataset" AND e."_id" = d."_id"
+        QUALIFY row_number() OVER (PARTITION BY d."$dataset", d."_id" ORDER BY d."$batch", d."$row") = 1
+        """
+    )
+    batches = con.execute('SELECT DISTINCT "$batch", "$dataset" FROM promoted ORDER BY ALL').fetchall()
+    if batches:
+        same = 'p."$batch" = d."$batch" AND p."$row" = d."$row"'
+        con.execute(f"INSERT INTO event BY NAME SELECT d.* FROM event_duplicate d SEMI JOIN promoted p ON {same}")
+        con.execute('DELETE FROM event_duplicate WHERE ("$batch", "$row") IN (SELECT ("$batch", "$row") FROM promoted)')
+    for batch, dataset in batches:
+        con.execute("DELETE FROM link WHERE batch = $1", [batch])
+        links.add(con, batch, dataset, "event")
+    return [batch for batch, _ in batches]
+
+
+def _refresh(sandbox: Sandbox, batch: int, at: int, batches: list[int], progress: Progress) -> None:
+    """Bring graphs, persons and merged profiles of every view up to date after the facts of some batches changed."""
+    definitions = Definitions(sandbox.catalog)
+    stored = profile_leaves(definitions)
+    con = sandbox.history.con
+    for view in definitions.views().values():
+        progress.report(f"graphs of view {view.name}")
+        sandbox.history.ensure_view(view.name)
+        changes = persons.refresh(con, view.name, stitch=view.stitched, batch=batch, at=at)
+        touched = BitMap(changes.touched.astype(np.uint32)) | _persons_of(sandbox, view.name, batches)
+        progress.report(f"profiles of view {view.name}")
+        bulk.refresh(con, view.name, stored, touched=np.array(touched, dtype=np.int32))
+
+
+def _persons_of(sandbox: Sandbox, view: str, batches: list[int]) -> BitMap:
+    columns = sandbox.history.con.execute(
+        f"""
+        SELECT DISTINCT p.person FROM "person_of_{view}" p SEMI JOIN (
+            SELECT "$identity" AS identity FROM event WHERE list_contains($1::INTEGER[], "$batch")
+            UNION ALL SELECT "$identity" FROM record WHERE list_contains($1::INTEGER[], "$batch")
+        ) t ON t.identity = p.identity
+        """,
+        [batches],
+    ).fetchnumpy()
+    return BitMap(np.asarray(columns["person"], dtype=np.uint32))

@@ -1,0 +1,44 @@
+"""The effect of an evaluation: intervals of memberships opened and closed."""
+
+from __future__ import annotations
+
+import numpy as np
+from pyroaring import BitMap
+
+from coterie.audience import ledger, plan
+from coterie.audience.definition import Audience, Evaluated, Evaluation
+from coterie.engine.sql import SqlEngine
+from coterie.pipeline.definitions import Definitions
+from coterie.pql.conditions import conditions_of
+from coterie.store.log import Entry
+from coterie.store.sandbox import Sandbox
+
+
+def evaluated(sandbox: Sandbox, entry: Entry) -> Evaluation:
+    """Evaluate the audiences that the entry names, as they are defined now, and settle their memberships."""
+    definitions, con = Definitions(sandbox.catalog), sandbox.history.con
+    union, at = definitions.union(), entry.body["at"]
+    engine = SqlEngine(con, union)
+    versions = {item["id"]: item["version"] for item in entry.body["audiences"]}
+    planned = [plan.plan(definitions.get(Audience, name), union) for name in versions]
+    results: list[Evaluated] = []
+    people = 0
+    for view in sorted({item.audience.view for item in planned}):
+        mine = [item for item in planned if item.audience.view == view]
+        universe = everyone(sandbox, view)
+        people = max(people, len(universe))
+        read = frozenset().union(*(item.reads for item in mine)) - versions.keys()
+        stored = {name: ledger.members(con, name) for name in read}
+        for name, outcome in plan.evaluate(mine, engine, view, at, universe, stored).items():
+            entered, exited = ledger.settle(
+                con, name, outcome.members, at=at, version=versions[name], cause=entry.body["cause"]
+            )
+            results.append(Evaluated(name, versions[name], len(outcome.members), entered, exited, outcome.seconds))
+    distinct = {condition.key for item in planned for condition in conditions_of(item.rule)}
+    return Evaluation(at, people, len(distinct), sum(item.seconds for item in results), tuple(results))
+
+
+def everyone(sandbox: Sandbox, view: str) -> BitMap:
+    """Return all persons of a view."""
+    columns = sandbox.history.con.execute(f'SELECT person FROM "profile_{view}"').fetchnumpy()
+    return BitMap(np.asarray(columns["person"], dtype=np.uint32))

@@ -1,0 +1,55 @@
+"""Evaluation of audiences as a logged act: the log keeps the instant, so a rebuild gives the same intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from coterie.audience import plan
+from coterie.audience.definition import Audience, Evaluation
+from coterie.core.errors import Invalid
+from coterie.pipeline.apply import apply
+from coterie.pipeline.definitions import Definitions
+from coterie.store.sandbox import Sandbox
+
+
+def evaluate(sandbox: Sandbox, names: Iterable[str] | None, at: int | None, *, cause: str = "evaluation") -> Evaluation:
+    """Evaluate audiences and those they read.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        Open stores.
+    names : iterable of str, optional
+        Which audiences; default all.
+    at : int, optional
+        Evaluation instant, ms; default the clock's now.
+    cause : str
+        What the ledger names as the reason of each change.
+
+    Returns
+    -------
+    Evaluation
+        Members, entries and exits per audience.
+    """
+    definitions = Definitions(sandbox.catalog)
+    union = definitions.union()
+    everything = {item.name: plan.plan(item, union) for item in definitions.list(Audience)}
+    wanted = list(everything) if names is None else [definitions.get(Audience, name).name for name in names]
+    chosen: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name not in chosen:
+            chosen.add(name)
+            wanted.extend(everything[name].reads & everything.keys())
+    if not chosen:
+        raise Invalid(
+            "audience.none", "there is no audience to evaluate.", hint="Save one with `coterie audience put`."
+        )
+    body = {
+        "at": sandbox.clock.now() if at is None else at,
+        "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in sorted(chosen)],
+        "cause": cause,
+    }
+    evaluation = apply(sandbox, sandbox.log.append("audience.evaluated", body))
+    assert isinstance(evaluation, Evaluation)
+    return evaluation

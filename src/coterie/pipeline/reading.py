@@ -1,0 +1,69 @@
+"""How a batch is read: format, mapping and schema, as the log keeps them, so that a batch can be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from coterie.core.progress import Progress
+from coterie.core.schema import Schema
+from coterie.ingest.dataset import Dataset
+from coterie.ingest.mapping import Mapping, default_mapping
+from coterie.ingest.source import Source, SourceFile, SourceFormat
+from coterie.ingest.stage import Staged, stage
+from coterie.pipeline.definitions import Definitions
+from coterie.store.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the rows of a batch must be, and how they come out of its files."""
+
+    schema: Schema
+    mapping: Mapping
+    format: SourceFormat
+
+    @classmethod
+    def asked(cls, sandbox: Sandbox, dataset: Dataset, source: Source, mapping: Mapping | None) -> Reading:
+        """Return the reading for a new batch: the mapping given, or the dataset's, or the one by names."""
+        schema = Definitions(sandbox.catalog).get(Schema, dataset.schema)
+        mapping = mapping or dataset.mapping or default_mapping(schema, source.describe(sandbox.history.con))
+        return cls(schema, mapping, source.format)
+
+    @classmethod
+    def logged(cls, sandbox: Sandbox, body: Map[str, Any]) -> Reading:
+        """Return the reading that a log entry tells."""
+        definitions = Definitions(sandbox.catalog)
+        schema = definitions.get(Schema, definitions.get(Dataset, body["dataset"]).schema)
+        return cls(schema, msgspec.convert(body["mapping"], Mapping), msgspec.convert(body["source"], SourceFormat))
+
+    def body(self) -> dict[str, Any]:
+        """Return what the log keeps."""
+        return {"source": msgspec.to_builtins(self.format), "mapping": msgspec.to_builtins(self.mapping)}
+
+    def stage(self, sandbox: Sandbox, source: Source, progress: Progress) -> Staged:
+        """Fill the TEMP tables ``stage`` and ``stage_error`` of the history."""
+        types = {code: str(item.type) for code, item in Definitions(sandbox.catalog).namespaces().items()}
+        return stage(
+            sandbox.history.con,
+            source,
+            self.mapping,
+            self.schema,
+            namespaces=types,
+            progress=progress,
+            now=sandbox.clock.now(),
+        )
+
+
+def copied(sandbox: Sandbox, body: Map[str, Any]) -> Source:
+    """Return the copies of a batch's files beside the log, under the names that the files had."""
+    files = tuple(SourceFile(str(sandbox.path / item["path"]), item["name"], item["bytes"]) for item in body["files"])
+    return Source(files, msgspec.convert(body["source"], SourceFormat))
+
+
+def restage(sandbox: Sandbox, body: Map[str, Any], progress: Progress) -> Staged:
+    """Read an accepted batch again from the copies of its files."""
+    return Reading.logged(sandbox, body).stage(sandbox, copied(sandbox, body), progress)
