@@ -26,7 +26,7 @@ from coterie.pipeline.status import IdentityStats, Status
 from coterie.pql import Problem
 from coterie.profile.lookup import ProfileSummary, ProfileView
 from coterie.store import log, sandbox
-from coterie.store.catalog import Batch
+from coterie.store.catalog import Batch, engine
 from coterie.store.history import tables
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Formats(msgspec.Struct, frozen=True):
 
     workspace: int
     log: int
+    catalog: str
     history: int
 
 
@@ -143,7 +144,7 @@ def health(ws: Workspace) -> Health:
     """Say that the server is up, and what it serves."""
     box = ws.sandbox
     positions = Positions(box.log.last, box.catalog.position, box.history.position)
-    formats = Formats(sandbox.FORMAT, log.FORMAT, tables.FORMAT)
+    formats = Formats(sandbox.FORMAT, log.FORMAT, engine.HEAD, tables.FORMAT)
     return Health("ok", version("coterie"), box.path.name, formats, positions)
 
 
