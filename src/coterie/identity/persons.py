@@ -137,7 +137,7 @@ def _tell(
     _with_rows(
         con,
         {"person": person, "into": into, "merged": merged},
-        f'INSERT INTO {_table("lineage", view)} (person, "into", batch, at, kind) '
+        f'INSERT INTO {_table("lineage", view)} (person, "into", batch, "at", kind) '
         "SELECT person, \"into\", $batch::INTEGER, $at, CASE WHEN merged THEN 'merged' ELSE 'split' END FROM moved",
         {"batch": batch, "at": at},
     )
@@ -149,10 +149,8 @@ def _with_rows(
 ) -> None:
     """Run a statement that reads the table ``moved``."""
     con.register("moved", pa.table(columns))
-    try:
-        con.execute(statement, parameters)
-    finally:
-        con.unregister("moved")
+    con.execute(statement, parameters)
+    con.unregister("moved")
 
 
 def _table(kind: str, view: str) -> str:

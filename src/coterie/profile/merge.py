@@ -1,0 +1,194 @@
+"""The meaning of a merge, as a pure function over fragments; `coterie.profile.bulk` does the same for everybody.
+
+An attribute is a leaf path: objects and maps are merged key by key, arrays are one value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from coterie.profile.policy import AttributeMerge, MergePolicy
+
+Path = tuple[str, ...]
+_PLAIN = re.compile(r"[^.\"\[\]]+")
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a value comes from: the record of an identity in a dataset, and when and by which batch it was taken in."""
+
+    dataset: str
+    namespace: str
+    value: str
+    recorded_at: int
+    batch: str = ""
+
+
+class Fragment(msgspec.Struct, frozen=True):
+    """What one dataset says of one identity; `offset` is the place of its last write among those of one instant."""
+
+    source: Source
+    attributes: Mapping[str, Any]
+    offset: tuple[int, ...] = ()
+
+
+class Operation(StrEnum):
+    """What a write does to the fragment that is there: replace it, change the given attributes, or remove it."""
+
+    CREATE = "create"
+    MERGE = "merge"
+    DELETE = "delete"
+
+
+class Write(NamedTuple):
+    """A write of a record."""
+
+    fragment: Fragment
+    operation: Operation = Operation.CREATE
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A value that an attribute would have, had others not been there."""
+
+    source: Source
+    value: Any
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """Why an attribute has its value: the source that won, and the claims that lost, best first."""
+
+    winner: Source
+    losers: tuple[Claim, ...] = ()
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """A merged profile, and the reason of each attribute by its path."""
+
+    attributes: dict[str, Any]
+    provenance: dict[str, Attribute]
+
+
+def settle(writes: Iterable[Write]) -> list[Fragment]:
+    """Return the fragments that a history of writes leaves, in any order of the list."""
+    fragments: dict[tuple[str, str, str], Fragment] = {}
+    for fragment, operation in sorted(writes, key=lambda write: _age(write.fragment)):
+        key = (fragment.source.dataset, fragment.source.namespace, fragment.source.value)
+        before = fragments.pop(key, None)
+        match operation:
+            case Operation.CREATE:
+                fragments[key] = fragment
+            case Operation.MERGE:
+                old = before.attributes if before else {}
+                fragments[key] = msgspec.structs.replace(fragment, attributes=_united([fragment.attributes, old]))
+            case Operation.DELETE:
+                pass
+    return list(fragments.values())
+
+
+def merge(fragments: Iterable[Fragment], policy: MergePolicy) -> Merged | None:
+    """Merge the fragments of one person.
+
+    Parameters
+    ----------
+    fragments : iterable of Fragment
+        One for each dataset and identity, in any order.
+    policy : MergePolicy
+        Who wins: the newest, or the dataset named first.
+
+    Returns
+    -------
+    Merged or None
+        None when no fragment counts.
+    """
+    ranked = _ranked(fragments, policy)
+    if not ranked:
+        return None
+    winners: dict[Path, Claim] = {}
+    losers: dict[Path, list[Claim]] = {}
+    inner: dict[Path, Path] = {}
+    for fragment in ranked:
+        for path, value in paths(fragment.attributes):
+            claim = Claim(fragment.source, value)
+            taken = _taken(path, winners, inner)
+            if taken is None:
+                winners[path] = claim
+                inner.update(dict.fromkeys(_above(path), path))
+            else:
+                losers.setdefault(taken, []).append(claim)
+    return Merged(
+        nested({path: claim.value for path, claim in winners.items()}),
+        {
+            path_text(path): Attribute(claim.source, tuple(losers.get(path, ())))
+            for path, claim in sorted(winners.items())
+        },
+    )
+
+
+def paths(attributes: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield the attributes of a nested object; null and empty objects are no values."""
+    for name, value in attributes.items():
+        if isinstance(value, Mapping):
+            yield from paths(value, (*above, name))
+        elif value is not None:
+            yield (*above, name), value
+
+
+def nested(values: Mapping[Path, Any]) -> dict[str, Any]:
+    """Return attributes as a nested object."""
+    out: dict[str, Any] = {}
+    for path, value in values.items():
+        level = out
+        for name in path[:-1]:
+            level = level.setdefault(name, {})
+        level[path[-1]] = value
+    return out
+
+
+def path_text(path: Path) -> str:
+    """Return a path as text: names joined by dots, and map keys that are no plain names as ``["…"]``."""
+    text = path[0]
+    for name in path[1:]:
+        text += f".{name}" if _PLAIN.fullmatch(name) else f"[{json.dumps(name, ensure_ascii=False)}]"
+    return text
+
+
+def _ranked(fragments: Iterable[Fragment], policy: MergePolicy) -> list[Fragment]:
+    newest_first = sorted(fragments, key=_age, reverse=True)
+    if policy.attribute_merge is AttributeMerge.TIMESTAMP_ORDERED:
+        return newest_first
+    place = {dataset: position for position, dataset in enumerate(policy.order)}
+    listed = [fragment for fragment in newest_first if fragment.source.dataset in place]
+    return sorted(listed, key=lambda fragment: place[fragment.source.dataset])
+
+
+def _age(fragment: Fragment) -> tuple[int, tuple[int, ...], str, str, str]:
+    source = fragment.source
+    return source.recorded_at, fragment.offset, source.dataset, source.namespace, source.value
+
+
+def _united(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Unite objects leaf by leaf, the first that has a leaf winning."""
+    winners: dict[Path, Any] = {}
+    inner: dict[Path, Path] = {}
+    for item in objects:
+        for path, value in paths(item):
+            if _taken(path, winners, inner) is None:
+                winners[path] = value
+                inner.update(dict.fromkeys(_above(path), path))
+    return nested(winners)
+
+
+def _taken(path: Path, winners: Mapping[Path, Any], inner: Mapping[Path, Path]) -> Path | None:
+    """Return the attribute that stands where `path` would go: itself, one above it or one below it."""
+    if path in winners:
+        return path
+    return next((above for above in _above(path) if above in winners), inner.get(path))
+
+
+def _above(path: Path) -> list[Path]:
+    return [path[:length] for length in range(1, len(path))]
