@@ -210,11 +210,7 @@ class Parser(Forms):
             begin = self.token.start
             operands.append(self._binary(level + 1))
             spans.append(self.since(begin))
-        if len(operands) > MAX_CHAIN:
-            return _balanced(op, operands, spans)
-        for operand, span in zip(operands[1:], spans[1:], strict=True):
-            left = ast.Binary(op, left, operand, span=Span(start, span.end))
-        return left
+        return joined(op, operands, spans)
 
     def _not(self) -> Expr:
         starts = []
@@ -342,8 +338,17 @@ class Parser(Forms):
         return key, self.expression()
 
 
+def joined(op: Choice["and", "or"], operands: list[Expr], spans: list[Span]) -> Expr:
+    """Join operands from left to right; if they are many, so that the tree is as shallow as can be."""
+    if len(operands) > MAX_CHAIN:
+        return _balanced(op, operands, spans)
+    left = operands[0]
+    for operand, span in zip(operands[1:], spans[1:], strict=True):
+        left = ast.Binary(op, left, operand, span=Span(spans[0].start, span.end))
+    return left
+
+
 def _balanced(op: Choice["and", "or"], operands: list[Expr], spans: list[Span]) -> Expr:
-    """Join many operands so that the tree is as shallow as can be; the order stays."""
     if len(operands) == 1:
         return operands[0]
     middle = (len(operands) + 1) // 2
