@@ -88,12 +88,12 @@ class Converter:
         """Whether the conversion cannot go wrong."""
         same = (self.field.type, self.kind) in _TOTAL
         exact = self.kind != "decimal" or self.field.type is FieldType.STRING
-        return same and exact and not self._constraints("x", "x")
+        return same and exact and not self._constraints("x")
 
     def value(self, x: str) -> str:
         """Return SQL for the field value of `x`, NULL when it is not one."""
         base = self._base(self, x)
-        wrong = self._constraints(x, base)
+        wrong = self._constraints(base)
         if not wrong:
             return base
         return f"CASE WHEN NOT ({' OR '.join(fault.condition for fault in wrong)}) THEN {base} END"
@@ -103,17 +103,17 @@ class Converter:
         base = self._base(self, x)
         cases = [
             f"CASE WHEN {condition} THEN {{'code': {literal(code)}, 'reason': {literal(reason)}}} END"
-            for condition, code, reason in (*self._base_faults(x, base), *self._constraints(x, base))
+            for condition, code, reason in (*self._base_faults(x, base), *self._constraints(base))
         ]
         return f"list_filter([{', '.join(cases)}], lambda f: f IS NOT NULL)"
 
-    def _constraints(self, x: str, base: str) -> list[Fault]:
+    def _constraints(self, base: str) -> list[Fault]:
         field, out = self.field, []
         if field.minimum is not None:
-            low = _bound(field, field.minimum)
+            low = _bound(field.minimum)
             out.append(Fault(f"{base} < {literal(low)}", "value.range", f"expected at least {_plain(field.minimum)}"))
         if field.maximum is not None:
-            high = _bound(field, field.maximum)
+            high = _bound(field.maximum)
             out.append(Fault(f"{base} > {literal(high)}", "value.range", f"expected at most {_plain(field.maximum)}"))
         if field.type is not FieldType.STRING:
             return out
@@ -342,7 +342,7 @@ def _inside(instant: str) -> str:
     return f"CASE WHEN ({instant}) BETWEEN {FIRST} AND {LAST} THEN ({instant}) END"
 
 
-def _bound(field: Field, value: float) -> int | float:
+def _bound(value: float) -> int | float:
     return int(value) if float(value).is_integer() else value
 
 

@@ -50,11 +50,11 @@ class Dialect(msgspec.Struct, frozen=True):
 
 
 def detect(first: bytes, delimiter: str | None, quote: str, header: bool, name: str) -> Dialect:
-    """Return the dialect of a file by the beginning of its text; raises ``ingest.header``, ``ingest.encoding``.
+    r"""Return the dialect of a file by the beginning of its text; raises ``ingest.header``, ``ingest.encoding``.
 
     Examples
     --------
-    >>> detect(b"id;name\\n1;Ada\\n", None, '"', True, "people.csv").columns
+    >>> detect(b"id;name\n1;Ada\n", None, '"', True, "people.csv").columns
     ('id', 'name')
     """
     for what, mark in (("delimiter", delimiter or ","), ("quote", quote)):
@@ -87,9 +87,10 @@ def detect(first: bytes, delimiter: str | None, quote: str, header: bool, name: 
 
 
 def schema(dialect: Dialect) -> pa.Schema:
-    """Return the Arrow schema of the batches of a file: system columns, then `c0`, `c1`, … in the order of the header."""
-    system = [(LINE, pa.int64()), (FAULT, pa.string()), (TEXT, pa.string())]
-    return pa.schema([*system, *((f"c{n}", pa.string()) for n in range(len(dialect.columns)))])
+    """Return the Arrow schema of the batches of a file: system columns, then those of the header as `c0`, `c1`, …"""
+    system: dict[str, pa.DataType] = {LINE: pa.int64(), FAULT: pa.string(), TEXT: pa.string()}
+    named: dict[str, pa.DataType] = dict.fromkeys((f"c{n}" for n in range(len(dialect.columns))), pa.string())
+    return pa.schema(system | named)
 
 
 def batches(pieces: Iterator[bytes], dialect: Dialect) -> Iterator[pa.RecordBatch]:
@@ -148,15 +149,14 @@ def _batch(
 ) -> pa.RecordBatch:
     broken = faults > 0
     marks = _marked(data, bounds)
-    reasons = pa.array(FAULTS).take(pa.array(faults, mask=~broken))
+    reasons: Any = pa.array(FAULTS).take(pa.array(faults, pa.int8(), mask=~broken))
     if marks.any():
         reasons = pc.if_else(pa.array(marks), BAD_ENCODING, reasons)
         broken = broken | marks
     plain = np.zeros(len(lines), np.bool_)
     shown = np.where(broken, bounds, 0)
     columns: list[Any] = [pa.array(lines), reasons, _strings(*_gather(data, shown[0], shown[1], plain, quote))]
-    for column in range(len(starts)):
-        columns.append(_strings(*_gather(data, starts[column], ends[column], doubled[column], quote)))
+    columns += [_strings(*_gather(data, *value, quote)) for value in zip(starts, ends, doubled, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=shape)
 
 
@@ -171,8 +171,8 @@ def _marked(data: Bytes, bounds: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]
     return found
 
 
-def _strings(offsets: Counts, data: Bytes) -> pa.Array:
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+def _strings(offsets: Counts, data: Bytes) -> pa.StringArray:
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.data), pa.py_buffer(data.data))
 
 
 @njit(cache=True, nogil=True)

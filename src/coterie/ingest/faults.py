@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coterie.ingest.delimited import BAD_ENCODING
-from coterie.ingest.plan import Column, Plan, flat
+from coterie.ingest.plan import ROW_TEXT, Column, Plan, flat
 from coterie.ingest.sql import literal
 from coterie.ingest.text import MARK
 
@@ -30,25 +30,25 @@ def record(con: DuckDBPyConnection, plan: Plan, relation: str, number: int) -> N
     number : int
         Its number.
     """
-    chosen = f'SELECT * FROM ({relation}) WHERE "$row" IN (SELECT "$row" FROM stage WHERE "$file" = {number:d} AND NOT "$ok")'
+    bad = f'SELECT "$row" FROM stage WHERE "$file" = {number:d} AND NOT "$ok"'
+    chosen = f'SELECT * FROM ({relation}) WHERE "$row" IN ({bad})'
     con.execute(f"CREATE OR REPLACE TEMP TABLE stage_bad AS {plan.rows(chosen)}")
     _insert(
         con,
         number,
-        'SELECT "$row", "$line", NULL, rtrim("$text", chr(10) || chr(13)), '
+        f'SELECT "$row", "$line", NULL, {ROW_TEXT}, '
         f"CASE \"$fault\" WHEN {literal(BAD_ENCODING)} THEN 'encoding' ELSE 'row.malformed' END, \"$fault\" "
         'FROM stage_bad WHERE "$fault" IS NOT NULL',
     )
     con.execute('DELETE FROM stage_bad WHERE "$fault" IS NOT NULL')
     if plan.document is not None:
-        _insert(
-            con, number, _row_fault("", "$text", plan.faults[0][2].condition, "row.malformed", "expected a JSON object")
-        )
-        con.execute(f"DELETE FROM stage_bad WHERE {plan.faults[0][2].condition}")
+        malformed = plan.document.malformed
+        _insert(con, number, _row_fault("", ROW_TEXT, malformed, "row.malformed", "expected a JSON object"))
+        con.execute(f"DELETE FROM stage_bad WHERE {malformed}")
     for column in plan.columns:
         if not column.converter.total:
             _insert(con, number, _value_faults(column))
-    for field, value, fault in plan.faults[1 if plan.document is not None else 0 :]:
+    for field, value, fault in plan.faults:
         _insert(con, number, _row_fault(field, value, *fault))
     con.execute("DROP TABLE stage_bad")
 
@@ -62,10 +62,9 @@ def _insert(con: DuckDBPyConnection, number: int, query: str) -> None:
 
 
 def _row_fault(field: str, value: str, condition: str, code: str, reason: str) -> str:
-    shown = "NULL" if field == "" and value == "$text" else value
+    name = literal(field) if field else "NULL"
     return (
-        f'SELECT "$row", "$line", {literal(field) if field else "NULL"}, {shown}, {literal(code)}, {literal(reason)}'
-        f" FROM stage_bad WHERE {condition}"
+        f'SELECT "$row", "$line", {name}, {value}, {literal(code)}, {literal(reason)} FROM stage_bad WHERE {condition}'
     )
 
 

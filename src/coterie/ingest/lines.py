@@ -10,7 +10,8 @@ import pyarrow as pa
 from coterie.ingest.delimited import BAD_ENCODING, FAULT, LINE, TEXT
 from coterie.ingest.text import MARK
 
-SCHEMA = pa.schema([(LINE, pa.int64()), (FAULT, pa.string()), (TEXT, pa.string())])
+_COLUMNS: dict[str, pa.DataType] = {LINE: pa.int64(), FAULT: pa.string(), TEXT: pa.string()}
+SCHEMA = pa.schema(_COLUMNS)
 _MARK = MARK.encode()
 
 
@@ -30,14 +31,14 @@ def batches(pieces: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         lengths = ends - starts
         blank = (lengths == 1) | ((lengths == 2) & (data[starts] == 13))
         offsets = np.concatenate((starts, ends[-1:])).astype(np.int32)
-        texts = pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(piece))
+        texts = pa.StringArray.from_buffers(len(starts), pa.py_buffer(offsets.data), pa.py_buffer(piece))
         marks = np.zeros(len(starts), np.bool_)
         at = piece.find(_MARK)
         if at >= 0:
             found = np.flatnonzero(data == _MARK[0])
             found = found[(data[found + 1] == _MARK[1]) & (data[found + 2] == _MARK[2])]
             marks[np.searchsorted(starts, found, side="right") - 1] = True
-        faults = pa.array([BAD_ENCODING]).take(pa.array(np.zeros(len(starts), np.int8), mask=~marks))
+        faults = pa.array([BAD_ENCODING]).take(pa.array(np.zeros(len(starts), np.int8), pa.int8(), mask=~marks))
         batch = pa.RecordBatch.from_arrays(
             [pa.array(np.arange(line, line + len(starts))), faults, texts], schema=SCHEMA
         )

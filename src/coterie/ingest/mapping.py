@@ -177,7 +177,7 @@ def expand(mapping: Mapping, schema: Schema) -> dict[str, tuple[Leaf, Rule]]:
         if sum(given) != 1:
             raise Invalid(
                 "mapping.rule",
-                f"the rule of {written} has {'none' if not any(given) else 'more than one'} of source, constant, concat.",
+                f"the rule of {written} has {'more than one' if any(given) else 'none'} of source, constant, concat.",
                 hint="Give exactly one.",
                 where={"field": written},
             )

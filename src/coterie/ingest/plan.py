@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _TEXT = Field(FieldType.STRING)
+ROW_TEXT = 'rtrim("$text", chr(10) || chr(13))'
+"""SQL for the text of a row without its line end."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Plan:
     def ok(self) -> str:
         """SQL that says that nothing is wrong with a row."""
         parts = ['"$fault" IS NULL']
+        parts += [f"({self.document.malformed}) IS NOT TRUE"] if self.document else []
         parts += [f"({bad}) IS NOT TRUE" for bad in (column.bad for column in self.columns) if bad]
         parts += [f"({fault.condition}) IS NOT TRUE" for _, _, fault in self.faults]
         return " AND ".join(parts)
@@ -120,7 +123,7 @@ class Plan:
         if self.document is not None:
             made = f'TRY(json_transform("$text", {literal(self.json_type)}))'
             relation = f'SELECT {", ".join(system)}, {self.document.types} AS "$types", {made} AS doc FROM ({relation})'
-            system = [*system, '"$types"']
+            system = [*system, '"$types"', "doc"]
         raw = [f"{column.raw} AS {column.raw_name}" for column in self.columns]
         raw += [f'{self.entries} AS "$entries"'] if self.entries else []
         first = f"SELECT {', '.join([*system, *raw])} FROM ({relation})"
@@ -176,11 +179,11 @@ def compile_plan(
         document=nodes,
         json_type=json_type,
     )
-    plan.faults += [(name, '"$text"', fault) for name, fault in nodes.faults()] if nodes else []
+    plan.faults += [(name, ROW_TEXT, fault) for name, fault in nodes.faults()] if nodes else []
     if mapping.strict and given.document:
         known = literals([*given.columns])
         unknown = f'len(list_filter(TRY(json_keys("$text")), lambda k: k NOT IN ({known}))) > 0'
-        plan.faults.append(("", '"$text"', Fault(unknown, "field.unknown", "expected only keys that are mapped")))
+        plan.faults.append(("", ROW_TEXT, Fault(unknown, "field.unknown", "expected only keys that are mapped")))
     plan.faults += _aligned(schema, columns)
     plan.faults += _required(schema)
     plan.faults += identities.faults(schema, namespaces)
@@ -202,7 +205,7 @@ def _documented(given: Input, rules: list[Rule], own: Mapping[str, Rule]) -> tup
         )
     shown = Input(given.file, columns, lambda name: f"doc.{quote(name)}", given.nulls, True)
     type_ = document.type_sql(Shape("struct", columns)) if columns else 'STRUCT("$" VARCHAR)'
-    return shown, document.Nodes(columns, '"$text"'), '"' + type_.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return shown, document.Nodes(columns, '"$text"', "doc"), '"' + type_.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _column(
@@ -357,14 +360,14 @@ def _placed(schema: Schema, columns: list[Column]) -> dict[str, str]:
 def _aligned(schema: Schema, columns: list[Column]) -> list[tuple[str, str, Fault]]:
     """Return the check that lists from different sources under one array have the same length."""
     out = []
-    for path, group in _groups(schema, columns).items():
-        first, *others = [column for column in group if column.depth] or [None]
-        for other in others:
-            if first is not None and other is not None and other.origin != first.origin:
+    for group in _groups(schema, columns).values():
+        lists = [column for column in group if column.depth]
+        for other in lists[1:]:
+            first = lists[0]
+            if other.origin != first.origin:
                 unequal = f"len({first.value_name}) IS DISTINCT FROM len({other.value_name})"
                 fault = Fault(unequal, "value.items", f"expected as many elements as {first.leaf.path} has")
                 out.append((other.leaf.path, f"CAST({other.raw_name} AS VARCHAR)", fault))
-        del path
     return out
 
 

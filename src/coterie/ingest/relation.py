@@ -57,7 +57,7 @@ def opened(
     Yields
     ------
     str
-        A query for ``"$row"``, ``"$line"``, ``"$fault"``, ``"$text"`` and the columns, under the names that `offered` gives.
+        A query for ``"$row"``, ``"$line"``, ``"$fault"``, ``"$text"`` and the columns, named as in `offered`.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class _Feed:
 
     def __init__(self, batches: Iterator[pa.RecordBatch], schema: pa.Schema, base: int) -> None:
         self._batches = batches
-        self._schema = pa.schema([("$row", pa.int64()), *schema])
+        self._schema = pa.schema([pa.field("$row", pa.int64()), *schema])
         self._base = base
         self.error: Exception | None = None
 

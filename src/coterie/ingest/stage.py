@@ -81,7 +81,8 @@ def stage(
     Raises
     ------
     Invalid
-        ``mapping.…`` for rules that do not fit, ``ingest.unreadable-file``, ``ingest.encoding``, ``schema.no-identity``.
+        ``mapping.…`` for rules that do not fit, ``ingest.unreadable-file``, ``ingest.encoding``,
+        ``schema.no-identity``.
 
     Notes
     -----
@@ -112,7 +113,7 @@ def stage(
         files.append(StagedFile(file.name, read, bad))
         rows, done = rows + read, done + file.bytes
     progress.report("reading", done, source.bytes)
-    return _finish(con, source, mapping, schema, files, now)
+    return _finish(con, schema, files, now)
 
 
 def _plans(
@@ -155,8 +156,6 @@ def _insert(plan: Plan, relation: str, number: int) -> str:
 
 def _finish(
     con: DuckDBPyConnection,
-    source: Source,
-    mapping: FieldMapping,
     schema: Schema,
     files: list[StagedFile],
     now: int | None,
@@ -165,7 +164,7 @@ def _finish(
     if bad:
         con.execute('DELETE FROM stage WHERE NOT "$ok"')
     con.execute('ALTER TABLE stage DROP COLUMN "$ok"')
-    warnings = {}
+    warnings: dict[str, int] = {}
     if now is not None and schema.class_ is SchemaClass.EVENT:
         future = con.execute('SELECT count(*) FROM stage WHERE "timestamp" > $1', [now]).fetchall()[0][0]
         warnings |= {"event.future": future} if future else {}
