@@ -18,7 +18,13 @@ from pathlib import Path
 
 import duckdb
 
+import coterie
 import machine
+from coterie.core.schema import Union, leaves
+from coterie.pql import parse
+from coterie.pql.analysis import analyse
+from coterie.pql.conditions import conditions_of
+from coterie.pql.normal import normalise
 
 THREADS = 2
 RUNS = 5
@@ -36,15 +42,17 @@ def scan(con: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str], run
     return statistics.median(taken[1:])
 
 
-def columns_of(rules: Iterable[str], con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """Return the columns of `table` that hold the event fields read by rules in PQL, in the order of the table."""
-    from coterie import pql
+def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the number of rows of a table."""
+    ((rows,),) = con.execute(f'SELECT count(*) FROM "{table}"').fetchall()
+    return int(rows)
 
-    read = set().union(*(pql.analyse(pql.parse(rule)).events for rule in rules))
-    there = [
-        row[0] for row in con.execute("SELECT column_name FROM (DESCRIBE SELECT * FROM " + f'"{table}")').fetchall()
-    ]
-    return [name for name in there if name in read or any(name.startswith(f"{path}.") for path in read)]
+
+def columns_of(rules: Iterable[str], union: Union, leaves: Iterable[str]) -> list[str]:
+    """Return those of the event columns that the conditions of rules in PQL read; an object stands for its leaves."""
+    conditions = [condition for rule in rules for condition in conditions_of(normalise(parse(rule), union))]
+    read = analyse(conditions).event_fields
+    return [leaf for leaf in leaves if leaf in read or any(leaf.startswith(f"{path}.") for path in read)]
 
 
 def main() -> None:
@@ -58,16 +66,13 @@ def main() -> None:
     if options.path.is_file():
         columns = options.columns.split(",")
         with duckdb.connect(str(options.path), read_only=True) as con:
-            seconds = scan(con, options.table, columns)
-            rows = con.execute(f'SELECT count(*) FROM "{options.table}"').fetchall()[0][0]
+            seconds, rows = scan(con, options.table, columns), count(con, options.table)
     else:
-        import coterie
-
         with coterie.open(options.path, options.sandbox) as ws:
-            con = ws.sandbox.history.con
-            columns = columns_of([audience.pql for audience in ws.audiences.list()], con, options.table)
-            seconds = scan(con, options.table, columns)
-            rows = con.execute(f'SELECT count(*) FROM "{options.table}"').fetchall()[0][0]
+            con, union = ws.sandbox.history.con, ws.schemas.union()
+            rules = [audience.pql for audience in ws.audiences.list()]
+            columns = columns_of(rules, union, [leaf.path for leaf in leaves(union.event)])
+            seconds, rows = scan(con, options.table, columns), count(con, options.table)
     print(json.dumps({"floor_s": round(seconds, 4), "rows": rows, "columns": columns, "machine": machine.described()}))
 
 
