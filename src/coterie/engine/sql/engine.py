@@ -1,0 +1,86 @@
+"""The SQL engine: one statement a distinct condition, run on a DuckDB connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap
+
+from coterie.core.errors import NotFound
+from coterie.core.schema import Union
+from coterie.engine.sql.statements import PEOPLE, Statement, Statements
+from coterie.pql.conditions import Condition, Membership
+
+
+class SqlEngine:
+    """Evaluates conditions by SQL over the tables of the history.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        Connection to the history.
+    union : Union
+        The fields there are.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, union: Union) -> None:
+        self.con = con
+        self.union = union
+
+    def evaluate(
+        self,
+        conditions: Sequence[Condition],
+        view: str,
+        at: int,
+        memberships: Mapping[str, BitMap],
+        people: BitMap | None = None,
+    ) -> dict[str, BitMap]:
+        """Return the persons for whom each condition holds; see `Engine`."""
+        statements = Statements(self.union, view, at, restricted=people is not None)
+        planned = [
+            (condition, None if isinstance(condition.shape, Membership) else statements.statement(condition))
+            for condition in conditions
+        ]
+        with self._asked(people):
+            universe = self.persons(statements.universe())
+            found: dict[str, BitMap] = {}
+            for condition, statement in planned:
+                if statement is None:
+                    found[condition.key] = _members(condition, memberships) & universe
+                else:
+                    holds = self.persons(statement)
+                    found[condition.key] = universe - holds if statement.complement else universe & holds
+        return found
+
+    def explain(self, condition: Condition, view: str, at: int) -> str:
+        """Return the SQL of a condition that is no membership."""
+        return Statements(self.union, view, at).statement(condition).sql
+
+    def persons(self, statement: Statement) -> BitMap:
+        """Run a statement and return its persons."""
+        columns = self.con.execute(statement.sql).fetchnumpy()
+        return BitMap(np.ascontiguousarray(columns["person"], dtype=np.uint32))
+
+    @contextmanager
+    def _asked(self, people: BitMap | None) -> Iterator[None]:
+        """Make the persons asked about known to the connection while the block runs."""
+        if people is None:
+            yield
+            return
+        self.con.register(PEOPLE, pa.table({"person": pa.array(np.array(people, dtype=np.int32))}))
+        try:
+            yield
+        finally:
+            self.con.unregister(PEOPLE)
+
+
+def _members(condition: Condition, memberships: Mapping[str, BitMap]) -> BitMap:
+    assert isinstance(condition.shape, Membership)
+    name = condition.shape.audience
+    if name not in memberships:
+        raise NotFound.named("audience", name, memberships)
+    return memberships[name]

@@ -1,0 +1,238 @@
+"""What a core expression becomes in a row: a scalar, a record, an array or a map, each knowing its SQL.
+
+An array is a list of *cursors* and what lies at each: of scalars the cursor is the value, of objects its position.
+Filters and projections only change the cursors or the element, so the columns are read where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum, auto
+from itertools import count
+
+from coterie.core.schema import KEY, VALUE, Field, FieldType, leaves
+from coterie.engine.sql.constructs import (
+    Sql,
+    both,
+    build,
+    column,
+    either,
+    function,
+    or_default,
+    present,
+    variable,
+    whole,
+)
+from coterie.pql.ast import Expr
+from coterie.pql.calendar import Interval
+from coterie.pql.resolve import unsupported
+
+
+class Kind(Enum):
+    """Kinds of scalars. Exact numbers are integers and decimals; days and instants are ms."""
+
+    TEXT = auto()
+    EXACT = auto()
+    BINARY = auto()
+    TRUTH = auto()
+    INSTANT = auto()
+    DAY = auto()
+
+
+NUMBERS = (Kind.EXACT, Kind.BINARY)
+TIMES = (Kind.INSTANT, Kind.DAY)
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A single value. An exact number has at most `whole` digits before and `scale` after the point.
+
+    `constant` is the value itself where it is known: `Decimal`, `str`, `bool` or `Interval`.
+    """
+
+    sql: Sql
+    kind: Kind
+    scale: int = 0
+    whole: int = 19
+    constant: Decimal | str | bool | Interval | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A table row under an alias; `leaf` gives the SQL of one of its columns."""
+
+    leaf: Callable[[str], Sql]
+    known: Callable[[str], bool] = field(default=lambda _: True)
+
+
+@dataclass(frozen=True)
+class Record:
+    """An object at a path of a row, inside arrays at the given positions."""
+
+    row: Row
+    path: str
+    field: Field
+    positions: tuple[Sql, ...] = ()
+
+    def leaf(self, path: str) -> Sql:
+        """Return the SQL of a leaf, taken at the positions."""
+        sql = self.row.leaf(path)
+        for position in self.positions:
+            sql = build("element", sql, position)
+        return sql
+
+    def leaves(self) -> list[Sql]:
+        """Return the SQL of all leaves below."""
+        return [self.leaf(leaf.path) for leaf in leaves(self.field, self.path) if self.row.known(leaf.path)]
+
+    def get(self, name: str) -> Value | None:
+        """Return the property `name`, or None when there is none."""
+        child = self.field.properties.get(name)
+        return None if child is None else at(self, f"{self.path}.{name}" if self.path else name, child)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A map: parallel lists of keys and of the leaves of the values."""
+
+    record: Record
+
+    @property
+    def keys(self) -> Sql:
+        """Return the list of keys."""
+        return self.record.leaf(f"{self.record.path}.{KEY}")
+
+    def entry(self, position: Sql) -> Value:
+        """Return the value at a position."""
+        items = self.record.field.items
+        assert items is not None
+        path = self.record.path if items.type is FieldType.OBJECT else f"{self.record.path}.{VALUE}"
+        inner = Record(self.record.row, path, items, (*self.record.positions, position))
+        return at(inner, path, items)
+
+
+@dataclass(frozen=True)
+class Many:
+    """An array: a list of cursors (null when the array is missing) and the element at a cursor.
+
+    `positions` tells that the cursors are positions in stored order; without `ordered` the order means nothing.
+    """
+
+    cursors: Sql
+    element: Callable[[Sql], Value]
+    plain: bool = False
+    positions: bool = False
+    ordered: bool = True
+
+    def kept(self, holds: Callable[[Value], Sql]) -> Many:
+        """Return the items for which a truth holds."""
+        name = fresh()
+        condition = holds(self.element(variable(name)))
+        return Many(
+            build("keep", self.cursors, function(name, condition)),
+            self.element,
+            self.plain,
+            self.positions,
+            self.ordered,
+        )
+
+    def mapped(self, change: Callable[[Value], Value]) -> Many:
+        """Return another value for each item."""
+        return Many(self.cursors, lambda cursor: change(self.element(cursor)), ordered=self.ordered)
+
+    def scalars(self, expr: Expr) -> tuple[Sql, Scalar]:
+        """Return the list of values, nulls among them, and a sample of one; refuses an array of anything else."""
+        name = fresh()
+        sample = self.element(variable(name))
+        if not isinstance(sample, Scalar):
+            raise unsupported(expr, "an array of objects used as values")
+        if self.plain:
+            return self.cursors, sample
+        return build("each", self.cursors, function(name, sample.sql)), sample
+
+    def size(self) -> Sql:
+        """Return the number of items, 0 for a missing array; null items are no items."""
+        return or_default(build("count_present" if self.plain else "size", self.cursors), whole(0))
+
+
+Value = Scalar | Record | Entries | Many
+
+_numbers = count()
+
+
+def fresh() -> str:
+    """Return a variable name that no other expression of the statement has."""
+    return f"v{next(_numbers)}"
+
+
+def scalar(sql: Sql, field: Field) -> Scalar:
+    """Return the scalar that a leaf of the given field holds."""
+    match field.type:
+        case FieldType.STRING:
+            return Scalar(sql, Kind.TEXT)
+        case FieldType.INTEGER:
+            return Scalar(sql, Kind.EXACT)
+        case FieldType.NUMBER if field.decimals is not None:
+            return Scalar(sql, Kind.EXACT, field.decimals, 18 - field.decimals)
+        case FieldType.NUMBER:
+            return Scalar(sql, Kind.BINARY)
+        case FieldType.BOOLEAN:
+            return Scalar(sql, Kind.TRUTH)
+        case FieldType.DATE:
+            return Scalar(sql, Kind.DAY)
+        case _:
+            return Scalar(sql, Kind.INSTANT)
+
+
+def at(owner: Record, path: str, field: Field) -> Value:
+    """Return the value of a field at a path, at the positions of `owner`."""
+    record = Record(owner.row, path, field, owner.positions)
+    match field.type:
+        case FieldType.OBJECT:
+            return record
+        case FieldType.MAP:
+            return Entries(record)
+        case FieldType.ARRAY:
+            item = field.items
+            assert item is not None
+            if item.scalar:
+                return Many(record.leaf(path), lambda cursor: scalar(cursor, item), plain=True)
+            sizes = [build("size", leaf) for leaf in record.leaves()]
+            size = sizes[0] if len(sizes) == 1 else build("greatest", *sizes)
+
+            def element(cursor: Sql) -> Value:
+                return at(Record(owner.row, path, item, (*owner.positions, cursor)), path, item)
+
+            return Many(build("up_to", size), element, positions=True)
+        case _:
+            return scalar(record.leaf(path), field)
+
+
+def table_row(alias: str) -> Row:
+    """Return the row of a table whose columns are the leaves."""
+    return Row(lambda path: column(alias, path))
+
+
+def exists(value: Value) -> Sql:
+    """Return that a reference exists."""
+    match value:
+        case Scalar(sql):
+            return present(sql)
+        case Record():
+            return either(present(leaf) for leaf in value.leaves())
+        case Entries():
+            return present(value.keys)
+        case Many(cursors):
+            return present(cursors)
+
+
+def comparable(left: Record, right: Record) -> bool:
+    """Whether two records are items of one array."""
+    return left.path == right.path and 0 < len(left.positions) == len(right.positions)
+
+
+def same_place(left: Record, right: Record) -> Sql:
+    """Return that two records of one path are the same item."""
+    return both(build("=", a, b) for a, b in zip(left.positions, right.positions, strict=True))
