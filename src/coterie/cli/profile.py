@@ -46,10 +46,61 @@ def sample(
 
 
 def _sample(out: Console, profiles: list[dict[str, Any]]) -> None:
-    rows = [[item["person"], *(item[name] for name in item if name != "person")] for item in profiles]
-    columns = ["person", *(f"*{name}" for name in (profiles[0] if profiles else {}) if name != "person")]
-    show.table(out, "Profiles", rows, columns)
+    rows = [(item["namespace"], item["value"], item["identities"], item["attributes"]) for item in profiles]
+    show.table(out, "Profiles", rows, ["namespace", "identity", "identities", "*attributes"])
 
 
 def _profile(out: Console, profile: dict[str, Any]) -> None:
-    show.structure(out, "Profile", profile)
+    show.facts(out, f"Profile {profile['person']}", {"view": profile["view"], "links": profile["links"]})
+    identities = [
+        (item["namespace"], item["value"], item["links"], show.instant(item["first_at"]), show.instant(item["last_at"]))
+        for item in profile["identities"]
+    ]
+    show.table(out, "Identities", identities, ["namespace", "*value", "links", "first linked", "last linked"])
+    attributes = [
+        (
+            path,
+            _at(profile["attributes"], path),
+            f"{reason['winner']['dataset']} / {reason['winner']['namespace']}:{reason['winner']['value']}",
+            show.instant(reason["winner"]["recorded_at"]),
+            len(reason["losers"]),
+        )
+        for path, reason in profile["provenance"].items()
+    ]
+    columns = ["attribute", "*value", "*comes from", "recorded", "others lost"]
+    show.table(out, "Attributes", attributes, columns, empty="None: no record says anything of this person.")
+    memberships = [
+        (item["audience"], item["status"], show.instant(item["entered_at"]), show.instant(item["exited_at"]))
+        for item in profile["memberships"]
+    ]
+    show.table(out, "Audiences", memberships, ["*audience", "status", "entered", "left"], empty="In none.")
+    sources = [
+        (item["dataset"], item["records"], item["events"], show.instant(item["recorded_at"]))
+        for item in profile["sources"]
+    ]
+    show.table(out, "Datasets", sources, ["*dataset", "records", "events", "last recorded"])
+    events = [
+        (
+            item["event"].get("timestamp"),
+            item["event"].get("eventType"),
+            item["dataset"],
+            {name: value for name, value in item["event"].items() if name not in _COMMON},
+        )
+        for item in profile["events"]
+    ]
+    show.table(out, "Events, newest first", events, ["at", "type", "dataset", "*what"], empty="None shown.")
+    if profile["next"]:
+        out.print(f"Older ones: --before {profile['next']}", style="dim")
+
+
+_COMMON = ("_id", "timestamp", "eventType")
+
+
+def _at(attributes: dict[str, Any], path: str) -> Any:
+    """Return the value at a path of provenance; keys of maps may hold dots themselves."""
+    if path in attributes:
+        return attributes[path]
+    for name, value in attributes.items():
+        if isinstance(value, dict) and path.startswith(f"{name}."):
+            return _at(value, path[len(name) + 1 :])
+    return None
