@@ -93,8 +93,8 @@ class Calls(Operators):
             return UNKNOWN
         if function.name in ("matches", "regexGroup"):
             self._groups(node)
-        if function.section == "aggregation" and not node.args:
-            self._aggregated(function, node, receiver)
+        if function.section == "aggregation" and not self._aggregates_itself(function, node, receiver):
+            return UNKNOWN
         if function.name in ("intersects", "intersection", "subsetOf", "supersetOf"):
             self._same_items(function, node, receiver, types[0])
         result = result_of(function, receiver, types)
@@ -104,7 +104,7 @@ class Calls(Operators):
     def _unknown_function(self, node: Node, name: str, args: tuple[Expr, ...], env: Environment, after: int) -> None:
         for arg in args:
             if not isinstance(arg, ast.Lambda):
-                self.visit(arg, env.inside(UNKNOWN, node))
+                self.visit(arg, env.inside(UNKNOWN, node) if isinstance(node, ast.Method) else env)
         others = FUNCTIONS if isinstance(node, ast.Method) else METHODS
         own = METHODS if isinstance(node, ast.Method) else FUNCTIONS
         kind = "method" if isinstance(node, ast.Method) else "function"
@@ -132,11 +132,10 @@ class Calls(Operators):
         types = []
         for position, arg in enumerate(args):
             param = function.param(position, len(args))
-            types.append(
-                UNKNOWN if param is None else self._argument(function, node, param, args, position, receiver, env)
-            )
             if param is None:
-                self.visit(arg, env)
+                self.visit(arg, env.inside(UNKNOWN, node))
+            else:
+                types.append(self._argument(function, node, param, args, position, receiver, env))
         most = function.most
         if len(args) < function.fewest or (most is not None and len(args) > most):
             wanted = str(function.fewest)
@@ -178,6 +177,7 @@ class Calls(Operators):
             spelled = f"{function.name}: {self.report.spelled(arg)}"
             message = f"{spelled} is {described(type_)}, where {expected} is expected."
             self.report.add("pql.type", arg, message, hint=_hint(param, type_))
+            return UNKNOWN
         return type_
 
     def _mapping(self, node: Node, arg: Expr, receiver: Type, env: Environment) -> Type:
@@ -198,17 +198,19 @@ class Calls(Operators):
             self.report.add("pql.arity", arg, message)
         return self.lambda_in(arg, given if len(arg.params) == len(given) else (UNKNOWN,) * len(arg.params), env)
 
-    def _aggregated(self, function: Function, node: ast.Method, receiver: Type) -> None:
-        """Check that the items themselves can be aggregated."""
-        if not function.params or not isinstance(receiver, Array):
-            return
-        allowed = NUMBERS | OPEN | (TIMES if function.params[0].takes == "order" else frozenset())
-        if receiver.item not in allowed:
-            what = "numbers or times" if function.params[0].takes == "order" else "numbers"
-            message = (
-                f"{function.name}: the items of {self.report.spelled(node.receiver)} are {receiver.item}, not {what}."
-            )
-            self.report.add("pql.type", node, message, hint=f"Name the field: {function.name}(field).")
+    def _aggregates_itself(self, function: Function, node: ast.Method, receiver: Type) -> bool:
+        """Check that the items themselves can be aggregated if none of their fields is named."""
+        if node.args or not function.params or not isinstance(receiver, Array):
+            return True
+        times = function.params[0].takes == "order"
+        if receiver.item in NUMBERS | OPEN | (TIMES if times else frozenset()):
+            return True
+        wanted = "numbers or times" if times else "numbers"
+        message = (
+            f"{function.name}: the items of {self.report.spelled(node.receiver)} are {receiver.item}, not {wanted}."
+        )
+        self.report.add("pql.type", node, message, hint=f"Name the field: {function.name}(field).")
+        return False
 
     def _same_items(self, function: Function, node: ast.Method, receiver: Type, other: Type) -> None:
         if not isinstance(receiver, Array) or not isinstance(other, Array):

@@ -311,10 +311,7 @@ class Checker(Ranges):
         return binding.type
 
     def _property(self, node: ast.Property, env: Environment) -> Type:
-        if isinstance(node.object, ast.Name) and node.object.name[:1].isupper():
-            object_ = self.visit_time(node.object, env)
-        else:
-            object_ = self.visit(node.object, env)
+        object_ = self.visit_time(node.object, env) if _like_variable(node.object) else self.visit(node.object, env)
         found = property_of(object_, node.name)
         if found is not None:
             return found
@@ -343,6 +340,11 @@ def _declared(expr: Expr) -> frozenset[str]:
             case _:
                 pass
     return frozenset(names)
+
+
+def _like_variable(node: Expr) -> bool:
+    """Whether a name looks like that of a variable: as written in most queries, short or with a capital."""
+    return isinstance(node, ast.Name) and (len(node.name) == 1 or node.name[:1].isupper())
 
 
 def _place(env: Environment) -> str:
