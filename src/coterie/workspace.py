@@ -16,7 +16,7 @@ import msgspec
 
 from coterie.audience import export, ledger, plan
 from coterie.audience.definition import Audience, Evaluation
-from coterie.core.clock import Clock, SystemClock, parse_instant
+from coterie.core.clock import Clock, parse_instant
 from coterie.core.errors import NotFound
 from coterie.core.progress import Progress, Quiet
 from coterie.core.schema import FieldGroup, Schema, Union
@@ -59,7 +59,7 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
     sandbox : str
         Which sandbox; nothing is shared between sandboxes.
     clock : Clock, optional
-        Source of the present instant; default the machine's.
+        Source of the present instant; default the one the workspace keeps, or the machine's.
     create : bool
         Make the workspace or the sandbox when it is not there.
     progress : Progress, optional
@@ -81,7 +81,7 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
         Sandbox.open(
             Path(root),
             sandbox,
-            clock=clock or SystemClock(),
+            clock=clock,
             create=create,
             catalog_url=os.environ.get("COTERIE_CATALOG"),
         ),

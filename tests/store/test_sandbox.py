@@ -211,3 +211,13 @@ def test_the_history_is_an_ordinary_duckdb_file(tmp_path: Path) -> None:
     open_sandbox(tmp_path).close()
     with duckdb.connect(str(tmp_path / "prod" / "history.duckdb"), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM live_event").fetchall() == [(0,)]
+
+
+def test_time_stands_still_where_the_workspace_says_so(tmp_path):
+    with Sandbox.open(tmp_path / "ws", "prod", clock=None, create=True) as sandbox:
+        assert sandbox.clock.now() > 1_700_000_000_000
+        sandbox.keep_clock(1_514_764_800_000)
+    with Sandbox.open(tmp_path / "ws", "prod", clock=None, create=False) as sandbox:
+        assert sandbox.clock.now() == 1_514_764_800_000
+    with Sandbox.open(tmp_path / "ws", "prod", clock=FixedClock(5), create=False) as sandbox:
+        assert sandbox.clock.now() == 5

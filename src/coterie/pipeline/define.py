@@ -22,11 +22,13 @@ from coterie.core.schema import (
     read_fields,
     union_of,
 )
+from coterie.engine.sql import SqlEngine
 from coterie.identity.namespaces import Namespace, check_change
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.apply import apply
 from coterie.pipeline.definitions import KINDS, Definitions
 from coterie.pql import check
+from coterie.pql.conditions import Membership, conditions_of
 from coterie.store.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -183,8 +185,17 @@ def put_audience(sandbox: Sandbox, audience: Audience) -> Audience:
     others = [item for item in definitions.list(Audience) if item.name != audience.name]
     union = definitions.union()
     check(audience.pql, union, [audience.name, *(item.name for item in others)]).require()
-    plan.in_order([plan.plan(item, union) for item in [*others, audience]])
+    planned = plan.plan(audience, union)
+    plan.in_order([planned, *(plan.plan(item, union) for item in others)])
+    _check_engine(SqlEngine(sandbox.history.con, union), planned)
     return save(sandbox, audience.name, audience)
+
+
+def _check_engine(engine: SqlEngine, planned: plan.Planned) -> None:
+    """Raise ``engine.unsupported`` now for what an evaluation could not answer later."""
+    for condition in conditions_of(planned.rule):
+        if not isinstance(condition.shape, Membership):
+            engine.explain(condition, planned.audience.view, 0)
 
 
 def delete_audience(sandbox: Sandbox, name: str) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import msgspec
 
-from coterie.core.clock import Clock
+from coterie.core.clock import Clock, FixedClock, SystemClock, format_instant
 from coterie.core.errors import Damaged, Invalid, NotFound
 from coterie.store import staging
 from coterie.store.catalog import Catalog
@@ -22,6 +22,13 @@ from coterie.store.log import Log
 FORMAT = 1
 MARK = "coterie.json"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What ``coterie.json`` says: the format, and the instant at which time stands still here, if it does."""
+
+    format: int
+    clock: str | None = None
 
 
 class Sandbox:
@@ -63,7 +70,7 @@ class Sandbox:
         root: Path,
         name: str,
         *,
-        clock: Clock,
+        clock: Clock | None,
         create: bool,
         catalog_url: str | None = None,
         memory_limit: str = "4GB",
@@ -77,8 +84,8 @@ class Sandbox:
             The workspace's directory.
         name : str
             A lower-case letter, then lower-case letters, digits and dashes; at most 63 characters.
-        clock : Clock
-            The source of all instants.
+        clock : Clock, optional
+            The source of all instants; None for the instant that the workspace keeps (`keep_clock`), or the machine's.
         create : bool
             Whether to make the workspace and the sandbox when they are not there.
         catalog_url : str, optional
@@ -101,8 +108,10 @@ class Sandbox:
         path = locate(root, name)
         if create:
             path.mkdir(parents=True, exist_ok=True)
-            _mark(root)
-        _check(root, path)
+            if not (root / MARK).exists():
+                _write(root, Mark(FORMAT))
+        mark = _check(root, path)
+        clock = clock or (FixedClock(mark.clock) if mark.clock is not None else SystemClock())
         with ExitStack() as stack:
             lock = stack.enter_context(Lock.acquire(path / "lock"))
             tmp = path / "tmp"
@@ -135,6 +144,13 @@ class Sandbox:
             # the history was lost or restored: its entries are applied again, each under the definitions of its day
             self.catalog.reset()
 
+    def keep_clock(self, at: int) -> None:
+        """Let time stand still in this workspace: later openings without a clock of their own are at the instant `at`.
+
+        For sample worlds, whose data end in the past.
+        """
+        _write(self.path.parent, Mark(FORMAT, format_instant(at)))
+
     def close(self) -> None:
         """Close the stores, then give the lock back."""
         self._closing.close()
@@ -165,14 +181,14 @@ def sandboxes(root: Path) -> list[str]:
     return sorted(log.parent.name for log in root.glob("*/log") if _NAME.fullmatch(log.parent.name))
 
 
-def _mark(root: Path) -> None:
-    mark = root / MARK
-    if not mark.exists():
-        mark.write_bytes(msgspec.json.encode({"format": FORMAT}) + b"\n")
-        staging.sync(root)
+def _write(root: Path, mark: Mark) -> None:
+    partial = root / f"{MARK}.partial"
+    partial.write_bytes(msgspec.json.encode(mark) + b"\n")
+    partial.replace(root / MARK)
+    staging.sync(root)
 
 
-def _check(root: Path, path: Path) -> None:
+def _check(root: Path, path: Path) -> Mark:
     mark = root / MARK
     if not mark.is_file():
         raise NotFound(
@@ -182,7 +198,7 @@ def _check(root: Path, path: Path) -> None:
             where={"path": str(root)},
         )
     try:
-        found = msgspec.json.decode(mark.read_bytes(), type=dict[str, int]).get("format")
+        found = msgspec.json.decode(mark.read_bytes(), type=Mark)
     except msgspec.DecodeError as error:
         raise Damaged(
             "workspace.damaged",
@@ -190,7 +206,8 @@ def _check(root: Path, path: Path) -> None:
             hint=f'Write {{"format": {FORMAT}}} into it, if the directory is a workspace of this version.',
             where={"path": str(mark)},
         ) from error
-    if found != FORMAT:
-        raise refuse("workspace", root, found, FORMAT)
+    if found.format != FORMAT:
+        raise refuse("workspace", root, found.format, FORMAT)
     if not path.is_dir():
         raise NotFound.named("sandbox", path.name, sandboxes(root))
+    return found
