@@ -1,0 +1,178 @@
+"""Looking up a profile: what is found by what, why each value is what it is, and paging through events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from coterie.core.errors import Invalid
+from coterie.core.ids import person_id
+from coterie.profile import lookup
+from coterie.profile.lookup import Contribution, Membership, ProfileView
+
+from .world import World
+
+CRM, EMAIL, WEB, WEB2 = ("CRM", "1"), ("Email", "a@x"), ("ECID", "7"), ("ECID", "8")
+
+
+def view(at: int, sku: str, **rest: Any) -> dict[str, Any]:
+    return {
+        "_id": f"e{at}{sku}",
+        "timestamp": at,
+        "eventType": "view",
+        "items": [{"sku": sku, "price": Decimal("1.10")}],
+    } | rest
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    world.load(
+        "crm", [([CRM, EMAIL], {"name": {"first": "Ann"}, "age": 30, "score": Decimal("19.99")})], 1000, "record"
+    )
+    world.load("mail", [([EMAIL], {"name": {"first": "Anna"}, "consents": {"post": True}})], 2000, "record")
+    world.load(
+        "mail", [([EMAIL], {"name": {"first": "Anne"}, "consents": {"post": False, "sms": True}})], 3000, "record"
+    )
+    world.load("web", [([WEB], view(50, "a")), ([WEB, CRM], view(70, "b")), ([WEB2], view(60, "c"))], 4000, "event")
+    yield world
+    world.close()
+
+
+def get(world: World, pair: tuple[str, str], name: str = "default", **options: Any) -> ProfileView | None:
+    return lookup.get(world.con, *pair, name, leaves=world.leaves, event_union=world.event, **options)
+
+
+def test_any_identity_of_the_graph_finds_the_whole(world: World) -> None:
+    found = [get(world, pair) for pair in (CRM, EMAIL, WEB)]
+    assert found[0] is not None
+    assert found == [found[0]] * 3
+    profile = found[0]
+    assert profile.person == person_id(*CRM)
+    assert profile.attributes == {
+        "name": {"first": "Anne"},
+        "age": 30,
+        "score": Decimal("19.99"),
+        "consents": {"post": False, "sms": True},
+    }
+    assert profile.attributes == world.profiles("default")[world.numbers[CRM]]
+    assert [(item.namespace, item.value, item.links) for item in profile.identities] == [
+        (*CRM, 2),
+        (*EMAIL, 1),
+        (*WEB, 1),
+    ]
+    assert profile.links == 2
+    assert profile.sources == (
+        Contribution("crm", 1, 0, 1000),
+        Contribution("mail", 2, 0, 3000),
+        Contribution("web", 0, 2, 4000),
+    )
+
+
+def test_every_attribute_says_who_won_and_who_lost(world: World) -> None:
+    profile = get(world, CRM)
+    assert profile is not None
+    first = profile.provenance["name.first"]
+    assert (first.winner.dataset, first.winner.value, first.winner.recorded_at, first.winner.batch) == (
+        "mail",
+        "a@x",
+        3000,
+        "b3",
+    )
+    assert [(claim.source.dataset, claim.source.batch, claim.value) for claim in first.losers] == [("crm", "b1", "Ann")]
+    assert profile.provenance["age"].losers == ()
+    assert set(profile.provenance) == {"name.first", "age", "score", "consents.post", "consents.sms"}
+
+
+def test_reverting_the_winner_brings_back_the_value_before(world: World) -> None:
+    world.revert(3, 5000)
+    profile = get(world, CRM)
+    assert profile is not None
+    assert profile.attributes["name"] == {"first": "Anna"}
+    assert profile.attributes["consents"] == {"post": True}
+
+
+def test_without_stitching_only_a_primary_identity_finds_anything(world: World) -> None:
+    crm, mail, web = (get(world, pair, "unstitched") for pair in (CRM, EMAIL, WEB))
+    assert crm is not None
+    assert mail is not None
+    assert web is not None
+    assert crm.attributes == {"name": {"first": "Ann"}, "age": 30, "score": Decimal("19.99")}
+    assert crm.events == ()
+    assert mail.attributes["name"] == {"first": "Anne"}
+    assert [item.event["_id"] for item in web.events] == ["e70b", "e50a"]
+    world.load("shop", [([("Shop", "s"), ("Phone", "5")], {"age": 4})], 6000, "record")
+    assert get(world, ("Phone", "5"), "unstitched") is None
+    assert get(world, ("Phone", "5")) is not None
+
+
+def test_what_was_never_seen_is_not_found(world: World) -> None:
+    assert get(world, ("CRM", "2")) is None
+    assert get(world, ("crm", "1")) is None
+    world.revert(4, 5000)
+    assert get(world, WEB2) is None
+
+
+def test_events_come_newest_first_page_by_page(world: World) -> None:
+    rows = [([WEB], view(70, f"x{n}")) for n in range(5)]
+    world.load("web", rows, 5000, "event")
+    seen, cursor = [], None
+    while True:
+        profile = get(world, CRM, events=2, before=cursor)
+        assert profile is not None
+        seen += [item.event["_id"] for item in profile.events]
+        cursor = profile.next
+        if cursor is None:
+            break
+    assert seen == ["e70x4", "e70x3", "e70x2", "e70x1", "e70x0", "e70b", "e50a"]
+    everything = get(world, CRM)
+    assert everything is not None
+    assert everything.events[-1].event == {
+        "_id": "e50a",
+        "timestamp": "1970-01-01T00:00:00.050Z",
+        "eventType": "view",
+        "items": [{"sku": "a", "price": Decimal("1.10")}],
+    }
+    assert (everything.events[-1].dataset, everything.events[-1].batch) == ("web", "b4")
+    nothing = get(world, CRM, events=0)
+    assert nothing is not None
+    assert (nothing.events, nothing.next) == ((), None)
+
+
+@pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "1:2:3:4"])
+def test_a_wrong_cursor_is_refused(world: World, cursor: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        get(world, CRM, before=cursor)
+    assert caught.value.code == "profile.cursor"
+
+
+def test_memberships_of_the_audiences_asked_for(world: World) -> None:
+    person = world.numbers[CRM]
+    world.con.execute(
+        "INSERT INTO membership VALUES ('a', $1, 10, 20, 1, 'x'), ('a', $1, 30, NULL, 2, 'y'), "
+        "('b', $1, 10, 20, 1, NULL), ('c', $1, 10, NULL, 1, 'x'), ('a', $2, 1, NULL, 1, 'x')",
+        [person, person + 1],
+    )
+    profile = get(world, EMAIL, audiences=["b", "a"])
+    assert profile is not None
+    assert profile.memberships == (
+        Membership("a", "realized", 30, None, 2, "y"),
+        Membership("b", "exited", 10, 20, 1, ""),
+    )
+
+
+def test_a_profile_is_plain_json(world: World) -> None:
+    text = msgspec.json.Encoder(decimal_format="number").encode(get(world, CRM))
+    assert b'"score":19.99' in text
+
+
+def test_a_sample_begins_with_those_who_have_most_identities(world: World) -> None:
+    found = lookup.sample(world.con, "default", 5, leaves=world.leaves)
+    assert [(item.namespace, item.value, item.identities) for item in found] == [(*CRM, 3), (*WEB2, 1)]
+    assert found[0].attributes["age"] == 30
+    assert lookup.sample(world.con, "default", 1, leaves=world.leaves) == found[:1]
