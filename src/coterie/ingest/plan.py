@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from coterie.core.errors import Invalid
+from coterie.core.errors import Invalid, Unsupported
 from coterie.core.schema import Field, FieldType, Leaf, Schema, leaves
 from coterie.ingest import document, identities
 from coterie.ingest.convert import FALSE, TRUE, Converter, Fault, Style
@@ -23,6 +23,7 @@ from coterie.store.history import column_type, quote
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_JSON = '"$text"'
 _TEXT = Field(FieldType.STRING)
 ROW_TEXT = 'rtrim("$text", chr(10) || chr(13))'
 """SQL for the text of a row without its line end."""
@@ -107,6 +108,7 @@ class Plan:
     faults: list[tuple[str, str, Fault]] = field(default_factory=list)
     document: document.Nodes | None = None
     json_type: str = ""
+    unknown: str = "FALSE"
 
     @property
     def ok(self) -> str:
@@ -180,12 +182,13 @@ def compile_plan(
         json_type=json_type,
     )
     plan.faults += [(name, ROW_TEXT, fault) for name, fault in nodes.faults()] if nodes else []
-    if mapping.strict and given.document:
+    if given.document:
         known = literals([*given.columns])
-        unknown = f'len(list_filter(TRY(json_keys("$text")), lambda k: k NOT IN ({known}))) > 0'
-        plan.faults.append(("", ROW_TEXT, Fault(unknown, "field.unknown", "expected only keys that are mapped")))
+        plan.unknown = f"len(list_filter(TRY(json_keys({_JSON})), lambda k: k NOT IN ({known}))) > 0"
+    if given.document and mapping.strict:
+        plan.faults.append(("", ROW_TEXT, Fault(plan.unknown, "field.unknown", "expected only keys that are mapped")))
     plan.faults += _aligned(schema, columns)
-    plan.faults += _required(schema)
+    plan.faults += _required(schema, columns)
     plan.faults += identities.faults(schema, namespaces)
     return plan
 
@@ -205,7 +208,7 @@ def _documented(given: Input, rules: list[Rule], own: Mapping[str, Rule]) -> tup
         )
     shown = Input(given.file, columns, lambda name: f"doc.{quote(name)}", given.nulls, True)
     type_ = document.type_sql(Shape("struct", columns)) if columns else 'STRUCT("$" VARCHAR)'
-    return shown, document.Nodes(columns, '"$text"', "doc"), '"' + type_.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return shown, document.Nodes(columns, _JSON, "doc"), '"' + type_.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _column(
@@ -371,8 +374,12 @@ def _aligned(schema: Schema, columns: list[Column]) -> list[tuple[str, str, Faul
     return out
 
 
-def _required(schema: Schema) -> list[tuple[str, str, Fault]]:
-    """Return the checks of required fields; a field inside an array is required of each item."""
+def _required(schema: Schema, columns: list[Column]) -> list[tuple[str, str, Fault]]:
+    """Return the checks of required fields; a field inside an array is required of each item.
+
+    What counts is the source value, so that one of the wrong type is not called missing as well.
+    """
+    raw = {column.leaf.path: column.raw_name for column in columns if column.depth == column.leaf.depth}
     out: list[tuple[str, str, Fault]] = []
 
     def walk(below: Field, path: str, depth: int) -> None:
@@ -382,12 +389,19 @@ def _required(schema: Schema) -> list[tuple[str, str, Fault]]:
             while inner.items is not None:
                 inner, nested = inner.items, nested + 1
             if child.required:
-                columns = [quote(leaf.path) for leaf in leaves(child, full)]
+                inside = [raw.get(leaf.path, quote(leaf.path)) for leaf in leaves(child, full)]
                 if depth == 0:
-                    condition = " AND ".join(f"{column} IS NULL" for column in columns)
+                    condition = " AND ".join(f"{name} IS NULL" for name in inside)
+                elif child.scalar:
+                    values = flat(inside[0], depth)
+                    condition = f"list_count({values}) < len({values})"
                 else:
-                    column = flat(columns[0], depth)
-                    condition = f"list_count({column}) < len({column})"
+                    raise Unsupported(
+                        "ingest.required",
+                        f"field {full}: a required {child.type} inside an array is not checked yet.",
+                        hint="Require the fields below it instead.",
+                        where={"field": full},
+                    )
                 out.append((full, "NULL", Fault(condition, "field.required", "expected a value")))
             if inner.type is FieldType.OBJECT:
                 walk(inner, full, nested)

@@ -140,7 +140,7 @@ def _create(con: DuckDBPyConnection, schema: Schema) -> None:
     columns += [f"{quote(path)} {column_type(leaf)}" for path, leaf in schema.leaves().items()]
     columns += [f'"$id{n}" VARCHAR' for n in range(len(schema.identities))]
     columns += [f'"$identityMap" {MAP_TYPE}'] if schema.identity_map else []
-    con.execute(f'CREATE OR REPLACE TEMP TABLE stage ({", ".join(columns)}, "$ok" BOOLEAN)')
+    con.execute(f'CREATE OR REPLACE TEMP TABLE stage ({", ".join(columns)}, "$ok" BOOLEAN, "$unknown" BOOLEAN)')
     con.execute(
         'CREATE OR REPLACE TEMP TABLE stage_error ("$row" BIGINT, "$file" INTEGER, "$line" BIGINT,'
         " field VARCHAR, value VARCHAR, code VARCHAR, reason VARCHAR)"
@@ -150,7 +150,7 @@ def _create(con: DuckDBPyConnection, schema: Schema) -> None:
 def _insert(plan: Plan, relation: str, number: int) -> str:
     leaves = [quote(path) for path in plan.values]
     owners = [quote(name) for name, _ in plan.identities] + (['"$identityMap"'] if plan.schema.identity_map else [])
-    columns = ", ".join(['"$row"', f"{number:d}", '"$line"', *leaves, *owners, plan.ok])
+    columns = ", ".join(['"$row"', f"{number:d}", '"$line"', *leaves, *owners, plan.ok, plan.unknown])
     return f"INSERT INTO stage SELECT {columns} FROM ({plan.rows(relation)})"
 
 
@@ -163,8 +163,10 @@ def _finish(
     rows, bad = sum(file.rows_read for file in files), sum(file.quarantined for file in files)
     if bad:
         con.execute('DELETE FROM stage WHERE NOT "$ok"')
-    con.execute('ALTER TABLE stage DROP COLUMN "$ok"')
-    warnings: dict[str, int] = {}
+    unknown = con.execute('SELECT count(*) FROM stage WHERE "$unknown"').fetchall()[0][0]
+    warnings: dict[str, int] = {"field.unknown": unknown} if unknown else {}
+    for column in ("$ok", "$unknown"):
+        con.execute(f"ALTER TABLE stage DROP COLUMN {quote(column)}")
     if now is not None and schema.class_ is SchemaClass.EVENT:
         future = con.execute('SELECT count(*) FROM stage WHERE "timestamp" > $1', [now]).fetchall()[0][0]
         warnings |= {"event.future": future} if future else {}
