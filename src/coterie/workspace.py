@@ -321,6 +321,7 @@ class Profiles(_Room):
             event_union=self._definitions.union().event,
             events=events,
             before=before,
+            audiences=[item.name for item in self._definitions.list(Audience) if item.view == view],
         )
         if found is None:
             raise _unknown_identity(namespace, value)
