@@ -25,7 +25,7 @@ CLOCK = FixedClock("2018-01-01T00:00:00Z")
 
 DATASETS = ("demographics", "transactions", "campaigns", "redemptions", "web_generated")
 EXPORTS = {"searched-not-bought": "csv", "high-spenders": "jsonl", "coupon-lovers": "parquet"}
-EXAMPLE = ("HouseholdID", "1166")
+EXAMPLE = ("HouseholdID", "2421")
 """The household whose profile is shown."""
 
 
@@ -106,7 +106,7 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
             AudienceRow(name, **rule, members=outcome[name].members, seconds=outcome[name].seconds)
             for name, rule in rules.items()
         ),
-        profile=ws.profiles.get(*EXAMPLE, events=12),
+        profile=ws.profiles.get(*EXAMPLE, events=16),
         exports=tuple(exports),
         seconds=time.perf_counter() - began,
     )
@@ -128,11 +128,18 @@ def _load_dataset(ws: Workspace, name: str, folder: Path, progress: Progress) ->
 def _dataset_row(ws: Workspace, name: str, title: str) -> DatasetRow:
     """Add up the active batches of a dataset."""
     metrics = [batch.metrics for batch in ws.ingest.batches(name) if batch.status == "active"]
-    counts = {
-        key: sum(int(found.get(key, 0)) for found in metrics)
-        for key in ("rows_read", "accepted", "quarantined", "duplicates")
-    }
-    return DatasetRow(name, title, **counts)
+
+    def total(key: str) -> int:
+        return sum(int(found.get(key, 0)) for found in metrics)
+
+    return DatasetRow(
+        dataset=name,
+        title=title,
+        rows_read=total("inputRecordCount"),
+        accepted=total("outputRecordCount"),
+        quarantined=total("failedRecordCount"),
+        duplicates=total("duplicates"),
+    )
 
 
 def _definition(name: str) -> Any:
