@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie.pql import PqlError, ast, check, parse, to_text
@@ -364,7 +364,6 @@ SAMPLE_WORDS = [
 ]
 
 
-@settings(max_examples=200)
 @given(trees, st.lists(st.sampled_from([*SAMPLE_WORDS, *METHODS, *FUNCTIONS]), min_size=1, max_size=20))
 def test_any_tree_is_checked(tree, words):
     text = to_text(tree)

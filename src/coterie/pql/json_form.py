@@ -25,11 +25,11 @@ LITERAL_TYPES: Mapping[str, str] = {
     "boolean": "Boolean",
     "null": "Null",
 }
-OPERATORS = frozenset({*COMPARISONS, *ADDITIVE, *MULTIPLICATIVE, "and", "or", "in", "notIn", "like"})
-"""Operators of two operands; `matches` is read as the method, which means the same."""
+OPERATORS = frozenset({*COMPARISONS, *ADDITIVE, *MULTIPLICATIVE, "in", "notIn", "like"})
+"""Operators of two operands, besides `and` and `or`; `matches` is read as the method, which means the same."""
 
 Json = dict[str, Any]
-Style = Choice["function", "method", "operator"]
+Style = Choice["form", "function", "method", "operator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Scope:
 
 def style_of(name: str, count: int) -> Style:
     """Return how an application of `name` to `count` parameters is written, unless the node says otherwise."""
+    if name in ("let", "occurs") and count == 2:
+        return "form"
+    if name in ("and", "or"):
+        return "operator" if count >= 2 else "method"
     if (name in OPERATORS and count == 2) or (name in ("-", "not") and count == 1):
         return "operator"
     return "function" if name in FUNCTIONS or count == 0 else "method"

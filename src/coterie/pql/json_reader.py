@@ -242,26 +242,31 @@ def _apply(node: Mapping[str, Any], scope: _Scope, path: str) -> Expr:
     if any(isinstance(param, Mapping) and param.get("nodeType") == "varDecl" for param in params):
         return _ranged(name, params, scope, path)
     places = [f"{path}.params[{n}]" for n in range(len(params))]
-    if name == "occurs" and len(params) == 2 and "style" not in node:
-        return ast.Occurs(_node(params[0], scope, places[0]), _tail(params[1], scope, places[1]))
-    if name == "let" and len(params) == 2 and "style" not in node:
-        names = _names(_mapping(params[1], places[1]), places[1])
-        if len(names) != 1:
-            _fail(path, "let names one variable")
-        body = _body(params[1], scope.variable(*names), places[1])
-        return ast.Let(names[0], _node(params[0], scope, places[0]), body)
-    if name in ("and", "or") and len(params) > 2:
-        operands = [_node(param, scope, place) for param, place in zip(params, places, strict=True)]
-        return joined(cast(Any, name), operands, [NOWHERE] * len(operands))
     style = node.get("style", style_of(name, len(params)))
+    if style == "form" and len(params) == 2:
+        return _form(name, params, scope, places)
     if style == "method" and params:
         return _method(name, params, scope, places)
-    args = tuple(_node(param, scope, place) for param, place in zip(params, places, strict=True))
+    args = [_node(param, scope, place) for param, place in zip(params, places, strict=True)]
+    if style == "operator" and name in ("and", "or") and args:
+        return joined(cast(Any, name), args, [NOWHERE] * len(args))
     if style == "operator" and len(args) == 2:
-        return ast.Binary(cast(ast.BinaryOp, name), *args)
+        return ast.Binary(cast(ast.BinaryOp, name), args[0], args[1])
     if style == "operator" and len(args) == 1:
         return ast.Unary(cast(Any, name), args[0])
-    return ast.Call(name, args)
+    return ast.Call(name, tuple(args))
+
+
+def _form(name: str, params: list[Any], scope: _Scope, places: list[str]) -> Expr:
+    """Read `occurs` or `let`, whose second parameter is no expression."""
+    value = _node(params[0], scope, places[0])
+    if name == "occurs":
+        return ast.Occurs(value, _tail(params[1], scope, places[1]))
+    inner = _mapping(params[1], places[1])
+    names = _names(inner, places[1])
+    if name != "let" or len(names) != 1:
+        _fail(places[1], "let names one variable")
+    return ast.Let(names[0], value, _body(inner, scope.variable(*names), places[1]))
 
 
 def _method(name: str, params: list[Any], scope: _Scope, places: list[str]) -> Expr:

@@ -15,8 +15,6 @@ RESERVED_WORDS = OPERATOR_WORDS | LITERAL_WORDS
 TIME_WORDS = frozenset({"now", "today", "yesterday", "tomorrow"})
 RELATIVE_WORDS = frozenset({"this", "last", "next"})
 DIRECTIONS = frozenset({"before", "after", "from"})
-TAIL_WORDS = TIME_WORDS | RELATIVE_WORDS | DIRECTIONS | {"between", "on"}
-"""Words that have a meaning of their own where a time is expected."""
 
 QUANTIFIERS = frozenset({"select", "exists", "forall"})
 AGGREGATES = frozenset({"sum", "average", "min", "max"})
