@@ -6,7 +6,7 @@ of its component. Few links are united by the interpreter; for many the same fun
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,13 @@ def extend(forest: Ints, a: Ints, b: Ints) -> Ints:
     while not np.array_equal(above := forest[forest], forest):
         forest[:] = above
     return forest
+
+
+def ends(groups: Iterable[Sequence[int]]) -> tuple[Ints, Ints]:
+    """Return the ends of links that join the nodes of each group."""
+    pairs = [(group[0], node) for group in groups for node in group[1:]]
+    both = np.array(pairs, dtype=np.int32).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
 
 
 def encode(a: pa.Array[Any], b: pa.Array[Any]) -> tuple[pa.Array[Any], Ints, Ints]:

@@ -1,4 +1,6 @@
 """The public testing kit."""
 
+from coterie.testing.identity import clusters as clusters
 from coterie.testing.language import check as check
+from coterie.testing.merge import merge as merge
 from coterie.testing.sample import SAMPLE as SAMPLE

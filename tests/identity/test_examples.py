@@ -1,0 +1,92 @@
+"""The documented identity cases: by simulation, and by the way that a load takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coterie import testing
+from coterie.core.errors import Invalid, NotFound, Unsupported
+
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "cases" / "identity-examples.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+PLAIN = [case for case in CASES if case["algorithm"] == "none"]
+NAMESPACES = [
+    {"code": "CRM", "type": "CROSS_DEVICE"},
+    {"code": "Web", "type": "cookie"},
+    {"code": "SKU", "type": "NON_PEOPLE"},
+]
+
+
+def as_sets(graphs: Any) -> set[frozenset[tuple[str, str]]]:
+    return {frozenset((code, value) for code, value in graph) for graph in graphs}
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case["id"])
+def test_without_linking_rules_graphs_are_as_documented(case: dict[str, Any]) -> None:
+    found = testing.clusters(case["namespaces"], case["algorithm"], case["events"])
+    assert as_sets(found) == as_sets(case["expectClusters"])
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in PLAIN], ids=lambda case: case["id"])
+def test_linking_rules_are_refused_by_name(case: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported) as caught:
+        testing.clusters(case["namespaces"], case["algorithm"], case["events"])
+    assert caught.value.code == "identity.linking-rules"
+
+
+def test_there_are_cases_of_both_kinds() -> None:
+    assert (len(PLAIN), len(CASES)) == (3, 32)
+
+
+def graphs(*records: list[list[str]], namespaces: Any = NAMESPACES) -> Any:
+    return testing.clusters(namespaces, "none", [{"t": t, "identities": record} for t, record in enumerate(records)])
+
+
+@pytest.mark.parametrize("value", ["", "  ", "null", "NULL", "anonymous", " Invalid "])
+def test_values_that_name_nobody_link_nobody(value: str) -> None:
+    assert graphs([["CRM", "1"], ["Web", value]], [["CRM", "2"], ["Web", value]]) == []
+
+
+def test_things_and_partners_link_nobody() -> None:
+    assert graphs([["CRM", "1"], ["SKU", "9"]]) == []
+
+
+def test_a_record_with_too_many_identities_is_not_linked() -> None:
+    crowd = [["Web", str(n)] for n in range(21)]
+    assert graphs(crowd) == []
+    assert len(graphs(crowd[:20])[0]) == 20
+    assert len(graphs([*crowd[:20], ["Web", "0"]])[0]) == 20
+
+
+def test_a_record_with_too_long_a_value_is_not_linked() -> None:
+    assert graphs([["CRM", "1"], ["Web", "x" * 1025]]) == []
+    assert len(graphs([["CRM", "1"], ["Web", "x" * 1024]])) == 1
+
+
+def test_two_values_of_a_unique_namespace_refuse_the_record() -> None:
+    unique = [{"code": "CRM", "type": "CROSS_DEVICE", "unique": True}, {"code": "Web", "type": "COOKIE"}]
+    assert graphs([["CRM", "1"], ["CRM", "2"], ["Web", "7"]], namespaces=unique) == []
+
+
+def test_a_graph_beyond_the_limit_is_refused_by_name() -> None:
+    chain = [[["Web", str(n)], ["Web", str(n + 1)]] for n in range(50)]
+    assert len(graphs(*chain[:49])[0]) == 50
+    with pytest.raises(Unsupported) as caught:
+        graphs(*chain)
+    assert caught.value.code == "identity.graph-limit"
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(NotFound) as unknown:
+        graphs([["Crm", "1"], ["Web", "2"]])
+    assert unknown.value.hint == "Known: CRM, SKU, Web."
+    with pytest.raises(Invalid, match=r"identity\.algorithm"):
+        testing.clusters(NAMESPACES, "optimised", [])
