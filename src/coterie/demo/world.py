@@ -16,6 +16,7 @@ from coterie.core.progress import Progress, Quiet
 from coterie.demo.files import deliver
 from coterie.ingest.mapping import Mapping
 from coterie.profile.lookup import ProfileView
+from coterie.store.catalog import Batch, BatchStatus
 
 if TYPE_CHECKING:
     from coterie.workspace import Workspace
@@ -120,14 +121,19 @@ def _load_dataset(ws: Workspace, name: str, folder: Path, progress: Progress) ->
     if "mapping" in written:
         details["mapping"] = msgspec.to_builtins(Mapping.read(written["mapping"]))
     ws.datasets.put(name, written["schema"]["name"], **details)
-    progress.report(f"Loading {name}")
-    ws.ingest.load(name, [folder / file for file in written["files"]], evaluate=False)
+    if not _active(ws, name):
+        progress.report(f"Loading {name}")
+        ws.ingest.load(name, [folder / file for file in written["files"]], evaluate=False)
     return str(written["title"])
+
+
+def _active(ws: Workspace, dataset: str) -> list[Batch]:
+    return [batch for batch in ws.ingest.batches(dataset) if batch.status is BatchStatus.ACTIVE]
 
 
 def _dataset_row(ws: Workspace, name: str, title: str) -> DatasetRow:
     """Add up the active batches of a dataset."""
-    metrics = [batch.metrics for batch in ws.ingest.batches(name) if batch.status == "active"]
+    metrics = [batch.metrics for batch in _active(ws, name)]
 
     def total(key: str) -> int:
         return sum(int(found.get(key, 0)) for found in metrics)
