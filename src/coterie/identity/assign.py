@@ -110,7 +110,7 @@ def _number_values(con: DuckDBPyConnection, schema: Schema) -> None:
     ]
     if schema.identity_map:
         sources.append(
-            'SELECT n.namespace, m.e.id FROM (SELECT DISTINCT unnest("$identityMap") AS e FROM stage) m '
+            'SELECT DISTINCT n.namespace, m.e.id AS value FROM (SELECT unnest("$identityMap") AS e FROM stage) m '
             "JOIN stage_namespace n ON n.code = m.e.namespace"
         )
     con.execute(
