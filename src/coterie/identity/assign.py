@@ -162,7 +162,10 @@ def _gather_maps(con: DuckDBPyConnection) -> None:
 
 
 class _Selection:
-    """The statement that gives each staged row its identities."""
+    """The statement that gives each staged row its identities.
+
+    Names of its own begin with ``$``, lambda parameters too: a column of that name would be taken in their place.
+    """
 
     def __init__(self, con: DuckDBPyConnection, schema: Schema, by_rank: bool) -> None:
         self.con, self.schema, self.by_rank = con, schema, by_rank
@@ -220,7 +223,7 @@ class _Selection:
         every = f"[{entries}]::STRUCT(rank INTEGER, identity INTEGER)[]"
         if self.schema.identity_map:
             every = f"list_concat({every}, coalesce(m.ranked, []))"
-        return f"list_sort(list_distinct(list_filter({every}, lambda x: x.identity IS NOT NULL)))"
+        return f'list_sort(list_distinct(list_filter({every}, lambda "$it": "$it".identity IS NOT NULL)))'
 
     def _torn(self) -> str:
         """Return SQL for whether two identities share the best namespace."""
@@ -241,4 +244,4 @@ class _Selection:
 
 
 def _sorted(identities: str) -> str:
-    return f"list_sort(list_distinct(list_filter({identities}, lambda x: x IS NOT NULL)))"
+    return f'list_sort(list_distinct(list_filter({identities}, lambda "$it": "$it" IS NOT NULL)))'
