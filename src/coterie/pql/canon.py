@@ -186,7 +186,7 @@ class Canon:
         match expr:
             case Literal(_, kind):
                 return FALSE if kind == "null" else TRUE
-            case ArrayLiteral():
+            case ArrayLiteral() | Unary("-", Literal()):
                 return TRUE
             case Filter(array, _) | Method(
                 array, "filter" | "distinct" | "map" | "topN" | "bottomN" | "groupBy" | "keys" | "values"

@@ -30,6 +30,7 @@ from coterie.pql.ast import (
     Property,
     Quantified,
     RelativeUnit,
+    Span,
     Tail,
     TimeWord,
     Unary,
@@ -204,7 +205,8 @@ def _some(declarations: tuple[Declaration, ...], place: Place, *, last_fails: bo
         condition = Binary("and", condition, _some(tuple(rest), inner, last_fails=last_fails))
     elif last_fails:
         condition = Unary("not", condition)
-    return Method(_value(first.array, place), "exists", (condition,))
+    span = Span(first.span.start, declarations[-1].span.end)
+    return Method(_value(first.array, place), "exists", (condition,), span=span)
 
 
 def _prefix(expr: PrefixAggregate, place: Place) -> Expr:

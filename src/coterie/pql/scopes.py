@@ -78,6 +78,7 @@ _INTEGER = Field(FieldType.INTEGER)
 _NUMBER = Field(FieldType.NUMBER)
 _DATE = Field(FieldType.DATE)
 _DATETIME = Field(FieldType.DATETIME)
+_NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _TEXTS = Field(FieldType.ARRAY, items=_STRING)
 
 
@@ -265,7 +266,8 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
         case Filter(array, _):
             return below(array)
         case Unary(op, operand):
-            return _BOOLEAN if op == "not" else below(operand)
+            found = below(operand)
+            return _BOOLEAN if op == "not" else found if found and found.type in _NUMERIC else None
         case Binary(op, left, right):
             if op not in ("+", "-", "*", "/", "%"):
                 return _BOOLEAN

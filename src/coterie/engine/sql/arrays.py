@@ -34,8 +34,8 @@ from coterie.pql.resolve import unsupported
 if TYPE_CHECKING:
     from coterie.engine.sql.terms import Scopes, Terms
 
-MANY = 12
-"""Digits that a sum has more than its items: no array or person has a million million."""
+MANY = 10
+"""Digits that a sum may have more than its items: no array and no person has ten thousand million of them."""
 
 
 def literal(items: list[Value], expr: Expr) -> Many:

@@ -196,13 +196,13 @@ def ratio(left: Scalar, right: Scalar, expr: Expr) -> Sql:
     scale = max(left.scale, right.scale)
     sides = []
     for side in (left, right):
-        if scale + side.whole > DIGITS:
+        if side.whole + side.scale + scale > DIGITS:
             raise too_wide(expr)
-        scaled = side.sql
+        units = side.sql
         if scale:
             power = cast(text(str(10**scale)), f"DECIMAL({DIGITS}, 0)")
-            scaled = build("*", cast(side.sql, f"DECIMAL({DIGITS}, {side.scale})"), power)
-        sides.append(cast(scaled, "DOUBLE"))
+            units = cast(build("*", cast(side.sql, f"DECIMAL({DIGITS}, {side.scale})"), power), f"DECIMAL({DIGITS}, 0)")
+        sides.append(cast(units, "DOUBLE"))
     return build("/", sides[0], or_null(sides[1], whole(0)))
 
 

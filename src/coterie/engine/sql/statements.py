@@ -1,7 +1,7 @@
 """A statement for each condition: the persons for whom it holds.
 
 Events are filtered and aggregated by their primary identity, joined to the persons of the view and aggregated again, so
-that a merge of persons changes no event. A predicate on profiles reads the merged ones, with aggregates of events joined.
+that a merge of persons changes no event. A predicate on profiles reads merged ones, with aggregates of events joined.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from sqlglot import exp, parse_one
 
+from coterie.core.errors import Unsupported
 from coterie.core.schema import KEY, VALUE, Union
 from coterie.engine.sql import numbers
 from coterie.engine.sql.arrays import MANY, summed
@@ -84,7 +85,15 @@ class Statements:
         self.event = Record(table_row("e"), "", union.event)
 
     def statement(self, condition: Condition) -> Statement:
-        """Return the statement of a condition that is no membership."""
+        """Return the statement of a condition that is no membership; the error that refuses it says where it stands."""
+        try:
+            return self._statement(condition)
+        except Unsupported as error:
+            if not error.where.get("end"):
+                error.where |= {"start": condition.expr.span.start, "end": condition.expr.span.end}
+            raise
+
+    def _statement(self, condition: Condition) -> Statement:
         match condition.shape:
             case Aggregate() as aggregate:
                 return self._aggregate(aggregate, condition.expr)

@@ -25,6 +25,8 @@ _NEGATIVE = {
     "doesNotStartWith": "startsWith",
     "doesNotEndWith": "endsWith",
 }
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 _ESCAPE = re.compile(r"\\(.)|\\$", re.DOTALL)
 
 
@@ -82,7 +84,7 @@ def group(subject: Value, pattern: Value, number: int, expr: Expr) -> Scalar:
 def _expression(pattern: Value, expr: Expr) -> str:
     expression = _constant(pattern, expr)
     try:
-        re2.compile(expression)
+        re2.compile(expression, _QUIET)
     except re2.error as error:
         raise Invalid(
             "pql.value",
