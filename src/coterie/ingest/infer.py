@@ -36,10 +36,8 @@ _SECONDS, _MILLISECONDS = (2e8, 5e9), (2e11, 5e12)
 _TIME_NAME = re.compile(r"(^|[._\s])(timestamp|time|ts|date|datetime|at|on|day|when|created|updated)$|timestamp", re.I)
 _EVENT_ID = re.compile(r"^_?(id|event_?id|uuid|guid|message_?id|transaction_?id)$", re.I)
 _EVENT_TYPE = re.compile(r"^(event_?type|event_?name|event|type|action|activity)$", re.I)
-_PERSON = re.compile(
-    r"(customer|client|user|person|member|household|crm|account|subscriber|contact|loyalty|card)", re.I
-)
-_BROWSER = re.compile(r"(cookie|visitor|browser|anonymous|device|fpid|ecid|client_?id)", re.I)
+_PERSON = re.compile("customer|client|user|person|member|household|crm|account|subscriber|contact|loyalty", re.I)
+_BROWSER = re.compile("cookie|visitor|browser|anonymous|device|fpid|ecid|client_?id", re.I)
 _KEY = re.compile(r"(id|key|number|no|nr|code|uuid)$", re.I)
 _NAMESPACES = {"CRMID": "CROSS_DEVICE", "Email": "EMAIL", "Phone": "PHONE", "FPID": "COOKIE"}
 
@@ -69,7 +67,10 @@ def infer(con: DuckDBPyConnection, source: Source, name: str | None = None, clas
     if sampled:
         notes.append(f"looked at the first {rows} rows of {source.files[0].name} only.")
     own_map = [part for part in parts if part.path.split("{")[0].split(".")[0] == IDENTITY_MAP]
-    fields = [_Proposal(part, notes) for part in parts if part not in own_map]
+    empty = [part.path for part in parts if not part.values]
+    if empty:
+        notes.append(f"left out, for they hold no values: {', '.join(empty)}.")
+    fields = [_Proposal(part, notes) for part in parts if part not in own_map and part.values]
     owners = _owners(fields, notes)
     for field in owners:
         field.become_text()
@@ -80,6 +81,7 @@ def infer(con: DuckDBPyConnection, source: Source, name: str | None = None, clas
         rules |= _event_rules(fields, owners, rows, given, notes)
     taken = {rule.source for path, rule in rules.items() if path in CLASS_FIELDS[kind]}
     spec: dict[str, Any] = {"name": given, "class": str(kind), "fields": {}}
+    _rename(fields, {path.casefold() for path in CLASS_FIELDS[kind]}, taken)
     for field in fields:
         if field.part.path not in taken:
             spec["fields"][field.written] = field.spec
@@ -88,7 +90,8 @@ def infer(con: DuckDBPyConnection, source: Source, name: str | None = None, clas
         spec["identity_map"] = True
         rules[IDENTITY_MAP] = Rule(IDENTITY_MAP)
     spec["identities"] = [
-        {"path": field.target, "namespace": field.namespace} | ({"primary": True} if position == 0 else {})
+        {"path": field.target, "namespace": field.namespace}
+        | ({"primary": True} if position == 0 and not own_map else {})
         for position, field in enumerate(owners)
     ]
     if not owners and not own_map:
@@ -103,17 +106,29 @@ class _Proposal:
     def __init__(self, part: Part, notes: list[str]) -> None:
         self.part = part
         self.namespace = ""
-        clean = [re.sub(r"[^\w-]+", "_", step, flags=re.A).strip("_") or "field" for step in _names(part.path)]
-        marks = re.findall(r"(\[\]|\{\})|\.", part.path)
-        self.written = _rewritten(part.path, clean) if _nested(part.path) else "_".join(clean)
-        del marks
-        self.target = self.written.replace("[]", "").replace("{}", "")
+        clean = [re.sub(r"\W+", "_", step).strip("_") or "field" for step in _names(part.path)]
+        self.call(_rewritten(part.path, clean) if _nested(part.path) else "_".join(clean))
         self.spec, self.rule = _typed(part, notes)
         self.instant = self.spec["type"] == FieldType.DATETIME
+
+    def call(self, written: str) -> None:
+        """Give it a path, written with [] and {}."""
+        self.written, self.target = written, written.replace("[]", "").replace("{}", "")
 
     def become_text(self) -> None:
         """Make it a string, as identities must be."""
         self.spec, self.rule = {"type": "string"}, Rule(self.part.path)
+
+
+def _rename(fields: list[_Proposal], reserved: set[str], taken: set[str | None]) -> None:
+    """Give fields whose names differ from others only by letter case, or are reserved, a number."""
+    there = set(reserved)
+    for field in fields:
+        number, own = 2, field.written
+        while field.part.path not in taken and field.target.casefold() in there:
+            field.call(own.replace("[]", f"_{number}[]", 1) if own.endswith("]") else f"{own}_{number}")
+            number += 1
+        there.add(field.target.casefold())
 
 
 def _nested(path: str) -> bool:
@@ -143,7 +158,7 @@ def _typed(part: Part, notes: list[str]) -> tuple[dict[str, Any], Rule]:
     if kind == "date" or part.all(part.date):
         return {"type": "date"}, plain
     if kind in ("timestamp", "instant") or part.all(part.instant):
-        if kind != "instant":
+        if kind == "timestamp" or part.zoned < part.values:
             notes.append(f"{part.path}: times without an offset are read as UTC; give a zone if they are local.")
         return {"type": "date-time"}, plain
     if part.format is not None:
@@ -157,7 +172,7 @@ def _typed(part: Part, notes: list[str]) -> tuple[dict[str, Any], Rule]:
     if stamp is not None:
         notes.append(f"{part.path}: numbers read as instants ({stamp}).")
         return {"type": "date-time"}, Rule(part.path, format=stamp)
-    if kind == "integer" or part.all(part.whole):
+    if kind == "integer" or (part.all(part.whole) and not (kind == "decimal" and part.decimals)):
         return {"type": "integer"}, plain
     comma = part.all(part.comma)
     if comma or part.all(part.number):
@@ -200,7 +215,7 @@ def _owners(fields: list[_Proposal], notes: list[str]) -> list[_Proposal]:
             field.namespace = "Email"
         elif part.all(part.phone) and re.search(r"phone|mobile|tel", last, re.I):
             field.namespace = "Phone"
-        elif part.distinct > 1 and (part.distinct >= 20 or part.distinct >= part.values // 10) and _KEY.search(last):
+        elif part.distinct > 1 and (part.distinct >= 20 or part.distinct >= part.values // 10) and _named(last):
             field.namespace = "FPID" if _BROWSER.search(last) else "CRMID" if _PERSON.search(last) else ""
     owners = sorted(
         (field for field in fields if field.namespace), key=lambda item: [*_NAMESPACES].index(item.namespace)
@@ -210,6 +225,11 @@ def _owners(fields: list[_Proposal], notes: list[str]) -> list[_Proposal]:
         for field in owners
     ]
     return owners
+
+
+def _named(name: str) -> bool:
+    """Whether a name is that of a key: customer_id, crm, cookie."""
+    return bool(_KEY.search(name) or _PERSON.fullmatch(name) or _BROWSER.fullmatch(name))
 
 
 def _class(

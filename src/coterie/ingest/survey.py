@@ -54,6 +54,7 @@ class Part(msgspec.Struct, frozen=True):
     truth: int = 0
     date: int = 0
     instant: int = 0
+    zoned: int = 0
     email: int = 0
     phone: int = 0
     format: str | None = None
@@ -186,6 +187,7 @@ def _textual(con: DuckDBPyConnection, part: Part) -> Part:
         "truth": f"count(*) FILTER (lower(trim(x)) IN ({literals(TRUTHS)}))",
         "date": like(ISO_DATE),
         "instant": like(ISO_TIME),
+        "zoned": "count(*) FILTER (regexp_matches(substr(x, 11), '[Zz+-]|UTC'))",
         "email": like(EMAIL),
         "phone": like(PHONE),
     }
