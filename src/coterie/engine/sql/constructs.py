@@ -120,7 +120,8 @@ def build(name: str, *args: Sql, dialect: str = "duckdb") -> Sql:
 
 def wrapped(sql: Sql) -> Sql:
     """Return the expression in parentheses, unless it needs none."""
-    return sql if isinstance(sql, _ATOMS) else exp.Paren(this=sql)
+    atomic = isinstance(sql, _ATOMS) and not isinstance(sql, exp.Binary)
+    return sql if atomic else exp.Paren(this=sql)
 
 
 def column(table: str, name: str) -> Sql:
