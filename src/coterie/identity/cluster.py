@@ -54,8 +54,11 @@ def extend(forest: Ints, a: Ints, b: Ints) -> Ints:
         raise ValueError(f"links have two ends, but there are {len(a)} and {len(b)}")
     if len(a) and not 0 <= min(a.min(), b.min()) <= max(a.max(), b.max()) < len(forest):
         raise ValueError(f"links must be between nodes 0 and {len(forest) - 1}")
-    unite = _unite if len(a) <= FEW else _compiled()
-    unite(forest, np.ascontiguousarray(a, np.int32), np.ascontiguousarray(b, np.int32))
+    a, b = np.ascontiguousarray(a, np.int32), np.ascontiguousarray(b, np.int32)
+    if len(a) > FEW:
+        _compiled()(forest, a, b, True)
+        return forest
+    _unite(forest, a, b, False)
     while not np.array_equal(above := forest[forest], forest):
         forest[:] = above
     return forest
@@ -86,17 +89,16 @@ def encode(a: pa.Array[Any], b: pa.Array[Any]) -> tuple[pa.Array[Any], Ints, Int
 
 
 @cache
-def _compiled() -> Callable[[Ints, Ints, Ints], None]:
+def _compiled() -> Callable[[Ints, Ints, Ints, bool], None]:
     from numba import njit, types
 
     given = types.Array(types.int32, 1, "C", readonly=True)
-    compiled: Callable[[Ints, Ints, Ints], None] = njit(
-        types.void(types.int32[::1], given, given), cache=True, nogil=True
-    )(_unite)
+    signature = types.void(types.int32[::1], given, given, types.boolean)
+    compiled: Callable[[Ints, Ints, Ints, bool], None] = njit(signature, cache=True, nogil=True)(_unite)
     return compiled
 
 
-def _unite(parent: Ints, a: Ints, b: Ints) -> None:
+def _unite(parent: Ints, a: Ints, b: Ints, flatten: bool) -> None:
     # Rem's algorithm: climb from whichever end has the larger parent, hanging what is passed below the smaller one
     for position in range(len(a)):
         left, right = a[position], b[position]
@@ -110,3 +112,6 @@ def _unite(parent: Ints, a: Ints, b: Ints) -> None:
                 break
             left = above_left
             above_left = parent[left]
+    if flatten:
+        for node in range(len(parent)):
+            parent[node] = parent[parent[node]]  # the parent is smaller, so its own parent is the root already
