@@ -43,7 +43,7 @@ def run(
     class_="event",
     identities=(("crm", "CRMID", True),),
     identity_map=False,
-    format=None,
+    format=None,  # noqa: A002
     now=None,
 ):
     """Stage files and return the connection, what `stage` says, and the schema."""

@@ -214,7 +214,7 @@ def test_bad_items_are_told_one_by_one(tmp_path):
 def test_a_quote_that_never_closes_takes_only_its_line(tmp_path):
     path = tmp_path / "quote.csv"
     path.write_text('_id,timestamp,crm\n1,2026-01-01,"c\n2,2026-01-01,c\n3,2026-01-01,"c" d\n4,2026-01-01,12" c\n')
-    con, staged, _ = run(path, {"crm": "string"}, {"fields": {n: n for n in ("_id", "timestamp", "crm")}})
+    con, _staged, _ = run(path, {"crm": "string"}, {"fields": {n: n for n in ("_id", "timestamp", "crm")}})
     assert errors(con) == [(2, None, "row.malformed"), (4, None, "row.malformed")]
     assert column(con, "crm") == ["c", '12" c']
 
@@ -232,7 +232,8 @@ def test_values_go_to_the_error_table_shortened_and_readable(tmp_path):
 def test_strict_mappings_refuse_keys_they_do_not_know(tmp_path):
     path = tmp_path / "keys.jsonl"
     path.write_text(
-        '{"_id": "1", "timestamp": "2026-01-01", "crm": "c"}\n{"_id": "2", "timestamp": "2026-01-01", "crm": "c", "extra": 1}\n'
+        '{"_id": "1", "timestamp": "2026-01-01", "crm": "c"}\n'
+        '{"_id": "2", "timestamp": "2026-01-01", "crm": "c", "extra": 1}\n'
     )
     fields = {n: n for n in ("_id", "timestamp", "crm")}
     con, staged, _ = run(path, {"crm": "string"}, {"fields": fields, "strict": True})

@@ -248,30 +248,35 @@ class Converter:
     def local(self, timestamp: str) -> str:
         """Return SQL for the instant of a local time; of a time that comes twice (clocks put back) the first."""
         if self.style.zone == "UTC":
-            return f"epoch_ms({timestamp})"
+            return _milliseconds(timestamp)
         name = literal(self.style.zone)
         late = f"timezone({name}, {timestamp})"
         shift = f"(timezone({name}, {late} - INTERVAL 1 DAY) + INTERVAL 1 DAY - timezone({name}, {late}))"
         early = f"{late} - {shift}"
-        return f"epoch_ms(CASE WHEN timezone({name}, {early}) = {timestamp} THEN {early} ELSE {late} END)"
+        return _milliseconds(f"CASE WHEN timezone({name}, {early}) = {timestamp} THEN {early} ELSE {late} END")
 
     def instant_of_text(self, x: str) -> str:
         """Return SQL for the instant (ms) of a text."""
         match self.style.format:
             case None | "iso":
-                zoned = f"regexp_matches(substr({x}, 11), '[Zz+-]|UTC')"
-                moment = f"CASE WHEN {zoned} THEN epoch_ms(TRY_CAST({x} AS TIMESTAMPTZ)) ELSE {self._local_text(x)} END"
+                text, tail = f"trim({x})", f"substr(trim({x}), 11)"
+                offset = f"regexp_replace({text}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
+                offset = f"regexp_replace({offset}, ' ([+-][0-9]{{2}})$', '\\1')"
+                shifted = _milliseconds(f"TRY_CAST({offset} AS TIMESTAMPTZ)")
+                universal = _milliseconds(f"TRY_CAST({text} AS TIMESTAMPTZ)")
+                moment = (
+                    f"CASE WHEN regexp_matches({tail}, '[+-]') THEN {shifted}"
+                    f" WHEN regexp_matches({tail}, '[zZU]') THEN {universal}"
+                    f" ELSE {self.local(f'TRY_CAST({text} AS TIMESTAMP)')} END"
+                )
                 made = f"CASE WHEN regexp_full_match({x}, {literal(ISO_TIME)}) THEN {moment} END"
             case "epoch" | "epoch_ms":
                 made = self._epoch(f"TRY_CAST({self.digits(x)} AS DECIMAL(27,6))")
             case written if "%z" in written or "%Z" in written:
-                made = f"epoch_ms(try_strptime({x}, {literal(written)}))"
+                made = _milliseconds(f"try_strptime({x}, {literal(written)})")
             case written:
                 made = self.local(f"try_strptime({x}, {literal(written)})")
         return _inside(made)
-
-    def _local_text(self, x: str) -> str:
-        return self.local(f"TRY_CAST({x} AS TIMESTAMP)")
 
     def _epoch(self, number: str) -> str:
         unit = 1000 if self.style.format == "epoch" else 1
@@ -293,7 +298,7 @@ class Converter:
             case "integer" | "float" | "decimal":
                 return self.instant_of_number(x)
             case "instant":
-                return _inside(f"epoch_ms({x})")
+                return _inside(_milliseconds(f"CAST({x} AS TIMESTAMPTZ)"))
             case _:
                 return _inside(self.local(f"CAST({x} AS TIMESTAMP)"))
 
@@ -307,7 +312,7 @@ class Converter:
             case "date" | "timestamp":
                 date = f"CAST({x} AS DATE)"
             case "instant":
-                date = f"CAST(timezone({literal(self.style.zone)}, {x}) AS DATE)"
+                date = f"CAST(timezone({literal(self.style.zone)}, CAST({x} AS TIMESTAMPTZ)) AS DATE)"
             case _:
                 date = f"CAST(make_timestamp_ms({self.instant(x)}) AS DATE)"
         return _inside(f"epoch_ms(CAST({date} AS TIMESTAMP))")
@@ -323,7 +328,7 @@ class Converter:
                 whole = f"{x} = trunc({x}) AND abs({x}) < 9007199254740992"
                 return f"CASE WHEN {whole} THEN CAST(CAST({x} AS BIGINT) AS VARCHAR) ELSE CAST({x} AS VARCHAR) END"
             case "instant":
-                return f"strftime(timezone('UTC', {x}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+                return f"strftime(timezone('UTC', CAST({x} AS TIMESTAMPTZ)), '%Y-%m-%dT%H:%M:%S.%fZ')"
             case _:
                 return f"CAST({x} AS VARCHAR)"
 
@@ -336,6 +341,11 @@ class Converter:
         plain = f"lower(trim({x}))"
         yes, no = ([value.lower() for value in values] for values in (self.style.true_values, self.style.false_values))
         return f"CASE WHEN {plain} IN ({literals(yes)}) THEN TRUE WHEN {plain} IN ({literals(no)}) THEN FALSE END"
+
+
+def _milliseconds(moment: str) -> str:
+    """Return SQL for the milliseconds of a moment, rounded down (``epoch_ms`` rounds to the nearest)."""
+    return f"(epoch_us({moment}) - (epoch_us({moment}) % 1000 + 1000) % 1000) // 1000"
 
 
 def _inside(instant: str) -> str:

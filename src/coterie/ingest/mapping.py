@@ -12,7 +12,7 @@ import yaml
 from coterie.core.clock import zone
 from coterie.core.errors import Invalid, suggestion
 from coterie.core.schema import Field, FieldType, Leaf, Schema, leaves, lookup
-from coterie.ingest.shape import Shape
+from coterie.ingest.shape import Reach, Shape, reach
 
 IDENTITY_MAP = "identityMap"
 
@@ -122,7 +122,7 @@ def default_mapping(schema: Schema, columns: Dict[str, Shape]) -> Mapping:
         rules = {path: Rule(source) for source, path in wanted.items()}
         return Mapping(rules | ({IDENTITY_MAP: Rule(IDENTITY_MAP)} if schema.identity_map else {}))
     parts = [part for name, shape in columns.items() for part, _ in shape.parts(name)]
-    rules = {}
+    rules = {path: Rule(source) for source, path in wanted.items() if _scalar(reach(source, columns))}
     for fold in (_same, str.casefold, _loose):
         there: dict[str, str] = {}
         for part in parts:
@@ -134,6 +134,10 @@ def default_mapping(schema: Schema, columns: Dict[str, Shape]) -> Mapping:
     if schema.identity_map and IDENTITY_MAP in columns:
         rules[IDENTITY_MAP] = Rule(IDENTITY_MAP)
     return Mapping({path: rules[path] for path in (*schema.leaves(), IDENTITY_MAP) if path in rules})
+
+
+def _scalar(found: Reach | None) -> bool:
+    return found is not None and found.shape.kind not in ("struct", "list", "map")
 
 
 def _same(text: str) -> str:
@@ -206,6 +210,12 @@ def _below(
         tail = _bracketed(schema, leaf.path)[len(base) - len(own) :]
         source = rule.source + tail if not rule.source.endswith(own) or not own else rule.source + tail[len(own) :]
         yield leaf.path, (known[leaf.path], msgspec.structs.replace(rule, source=source))
+
+
+def elements(schema: Schema, leaf: Leaf) -> str:
+    """Return ``[]`` for each array around the values of a leaf that is itself an array."""
+    field = lookup(schema.root, leaf.path)
+    return _own(field) if field is not None else ""
 
 
 def _own(field: Field) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from coterie.core.errors import Invalid, Unsupported
 from coterie.core.schema import Field, FieldType, Leaf, Schema, leaves
 from coterie.ingest import document, identities
 from coterie.ingest.convert import FALSE, TRUE, Converter, Fault, Style
-from coterie.ingest.mapping import IDENTITY_MAP, Rule, expand, unknown_source
+from coterie.ingest.mapping import IDENTITY_MAP, Rule, elements, expand, unknown_source
 from coterie.ingest.mapping import Mapping as FieldMapping
 from coterie.ingest.shape import Reach, Shape, entries, reach
 from coterie.ingest.sql import literal, literals
@@ -163,7 +165,7 @@ def compile_plan(
         ``mapping.constant``, ``mapping.rule``.
     """
     identities.check(schema, namespaces)
-    rules = expand(mapping, schema)
+    rules = {path: (leaf, _into(rule, leaf, schema, given)) for path, (leaf, rule) in expand(mapping, schema).items()}
     own = {path: rule for path, rule in mapping.fields.items() if path.split(".")[0] == IDENTITY_MAP}
     nodes, json_type = None, ""
     if given.document:
@@ -191,6 +193,17 @@ def compile_plan(
     plan.faults += _required(schema, columns)
     plan.faults += identities.faults(schema, namespaces)
     return plan
+
+
+def _into(rule: Rule, leaf: Leaf, schema: Schema, given: Input) -> Rule:
+    """Let a rule whose source is a whole list reach its elements."""
+    marks, source = elements(schema, leaf), rule.source
+    if not marks or source is None or rule.split is not None or source.endswith("]"):
+        return rule
+    found = None if given.document else reach(source, given.columns, given.name)
+    if given.document or (found is not None and found.shape.kind == "list"):
+        return msgspec.structs.replace(rule, source=source + marks)
+    return rule
 
 
 def _documented(given: Input, rules: list[Rule], own: Mapping[str, Rule]) -> tuple[Input, document.Nodes, str]:

@@ -40,6 +40,8 @@ class Shape(msgspec.Struct, frozen=True):
             case "map":
                 return cls("map", item=cls.of(dict(type_.children)["value"]))
             case _:
+                if name.startswith("timestamp"):
+                    return cls("instant" if "tz" in name or "zone" in name else "timestamp")
                 return cls(_KINDS.get(name, name))
 
     def parts(self, path: str) -> Iterator[tuple[str, Shape]]:
@@ -69,13 +71,6 @@ _KINDS = {
     "double": "float",
     "boolean": "boolean",
     "date": "date",
-    "timestamp": "timestamp",
-    "timestamp_s": "timestamp",
-    "timestamp_ms": "timestamp",
-    "timestamp_us": "timestamp",
-    "timestamp_ns": "timestamp",
-    "timestamp with time zone": "instant",
-    "timestamp_tz": "instant",
 } | dict.fromkeys(
     ("tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
     "integer",
