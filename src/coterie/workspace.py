@@ -25,7 +25,8 @@ from coterie.identity import graph
 from coterie.identity.namespaces import Namespace
 from coterie.ingest import quarantine
 from coterie.ingest.dataset import Dataset
-from coterie.ingest.infer import Draft, infer
+from coterie.ingest.draft import Draft
+from coterie.ingest.infer import infer
 from coterie.ingest.mapping import Mapping as FieldMapping
 from coterie.ingest.report import BatchReport
 from coterie.ingest.source import SourceFormat, resolve
