@@ -43,7 +43,7 @@ def test_nothing_is_left_for_later() -> None:
 
 def test_no_module_grows_without_end() -> None:
     long = {str(path): text.count("\n") for path, text in texts() if path.suffix == ".py" and path.parts[0] == "src"}
-    assert {path: lines for path, lines in long.items() if lines > 500} == {}
+    assert {path: lines for path, lines in long.items() if lines > 600} == {}
 
 
 @pytest.mark.parametrize("script", ["dev", ".ci/run"])

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from coterie.cli import show
-from coterie.cli.files import read_part
+from coterie.cli.files import part, read_spec
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 
@@ -34,7 +34,9 @@ def create(
     if mapping is not None:
         from coterie.ingest.mapping import Mapping
 
-        details["mapping"] = msgspec.to_builtins(Mapping.read(read_part(mapping, "mapping")))
+        written = read_spec(mapping)
+        details["mapping"] = msgspec.to_builtins(Mapping.read(part(written, "mapping") or written))
+        details["format"] = part(written, "format")
     session.print(session.change(lambda ws: ws.datasets.put(name, schema=schema, **details)), _dataset)
 
 

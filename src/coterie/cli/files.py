@@ -34,10 +34,10 @@ def read_spec(path: Path) -> Any:
         raise Invalid("file.yaml", f"{path} is no YAML: {error.problem}.", where=where) from error
 
 
-def read_part(path: Path, name: str) -> Any:
-    """Return the content of a file, or what stands under `name` in it: an inferred proposal holds several parts."""
-    spec = read_spec(path)
-    return spec[name] if isinstance(spec, dict) and isinstance(spec.get(name), dict) else spec
+def part(spec: Any, name: str) -> dict[str, Any] | None:
+    """Return what stands under `name` in the content of a file; an inferred proposal holds several parts."""
+    found = spec.get(name) if isinstance(spec, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def write_text(path: Path, text: str) -> None:

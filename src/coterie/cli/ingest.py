@@ -10,7 +10,7 @@ from rich.console import Console
 
 from coterie.cli import show
 from coterie.cli.dataset import MappingFile
-from coterie.cli.files import read_part
+from coterie.cli.files import part, read_spec
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 from coterie.core.errors import Invalid
@@ -39,10 +39,20 @@ def load(
     Bad rows are put aside with their reasons; the same files twice change nothing. A batch that is refused whole,
     because too many of its rows are bad, ends with exit code 2.
     """
-    written = read_part(mapping, "mapping") if mapping else None
-    form = read_part(format_, "format") if format_ else None
+    written = read_spec(mapping) if mapping else None
+    form = part(written, "format")
+    if format_ is not None:
+        form = read_spec(format_)
+        form = part(form, "format") or form
     answer = session.change(
-        lambda ws: ws.ingest.load(dataset, paths, mapping=written, format=form, threshold=threshold, dry_run=dry_run)
+        lambda ws: ws.ingest.load(
+            dataset,
+            paths,
+            mapping=part(written, "mapping") or written,
+            format=form,
+            threshold=threshold,
+            dry_run=dry_run,
+        )
     )
     session.print(answer, _report)
     if b'"status":"failed"' in answer:
@@ -64,7 +74,11 @@ def show_(session: Session, batch: BatchId) -> None:
 
 
 @verb(app, "quarantine")
-def quarantine(session: Session, batch: BatchId, limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100) -> None:
+def quarantine(
+    session: Session,
+    batch: BatchId,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 100,
+) -> None:
     """List the rows of a batch that were put aside: file, line, field, value and reason."""
     session.print(session.read("quarantine", batch=batch, limit=limit), _quarantine)
 
@@ -99,12 +113,15 @@ def _batches(out: Console, found: list[dict[str, Any]]) -> None:
             item["dataset"],
             item["status"],
             show.instant(item["created_at"]),
-            *(item["metrics"].get(name) for name in ("rows_read", "accepted", "quarantined", "duplicates")),
+            *(item["metrics"].get(name) for name in _COUNTS),
         )
         for item in found
     ]
     columns = ["batch", "*dataset", "status", "at", "read", "accepted", "put aside", "duplicates"]
     show.table(out, "Batches", rows, columns)
+
+
+_COUNTS = ("inputRecordCount", "outputRecordCount", "failedRecordCount", "duplicates")
 
 
 def _batch(out: Console, batch: dict[str, Any]) -> None:

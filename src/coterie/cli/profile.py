@@ -39,7 +39,9 @@ def count(session: Session, view: View = "default") -> None:
 
 @verb(app, "sample")
 def sample(
-    session: Session, limit: Annotated[int, typer.Option("-n", min=1, max=100)] = 10, view: View = "default"
+    session: Session,
+    limit: Annotated[int, typer.Option("-n", min=1, max=100, help="How many at most.")] = 10,
+    view: View = "default",
 ) -> None:
     """Show some profiles, those with the most identities first."""
     session.print(session.read("sample", limit=limit, view=view), _sample)

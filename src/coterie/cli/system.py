@@ -28,10 +28,9 @@ def add(app: typer.Typer) -> None:
 
 def init(session: Session) -> None:
     """Make an empty workspace; one that is there stays as it is."""
-    answer = session.change(lambda ws: ws.status(), create=True)
-    session.print(
-        answer, lambda out, _: out.print(f"Workspace {session.root}, sandbox {session.sandbox}.", markup=False)
-    )
+    made = {"workspace": str(session.root), "sandbox": session.sandbox}
+    answer = session.change(lambda _: made, create=True)
+    session.print(answer, lambda out, _: out.print("Workspace {workspace}, sandbox {sandbox}.".format(**made)))
 
 
 def status(session: Session) -> None:
