@@ -5,15 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coterie.core.clock import format_date, format_instant
-from coterie.core.schema import SchemaClass
+from coterie.core.schema import leaves
+from coterie.profile import bulk
 from coterie.profile.merge import Fragment, Source, Write, merge, settle
 from coterie.profile.policy import MergePolicy
 
-from .world import World
+from .world import PROFILE, World, root
 
 WORDS = st.sampled_from(["a", "b", "c", "d"])
 MONEY = st.integers(-999, 999).map(lambda cents: Decimal(cents) / 100)
@@ -91,12 +93,14 @@ def test_bulk_merge_says_what_the_pure_merge_says(tmp_path_factory: Any, batches
 
 
 def agree(world: World, loads: list[Any]) -> None:
-    for view, stitched in world.views.items():
+    """Check the profiles kept so far, and then those merged anew for everybody."""
+    for view, stitched in [*world.views.items(), *world.views.items()]:
         persons = dict(world.con.execute(f'SELECT identity, person FROM "person_of_{view}"').fetchall())
         stored = world.profiles(view)
         wanted = expected(loads, stitched)
         assert {pair: stored[persons[world.numbers[pair]]] for pair in wanted} == wanted
         assert set(stored) == {persons[world.numbers[pair]] for pair in wanted}
+        assert bulk.refresh(world.con, view, world.leaves) == len(stored)
 
 
 def test_a_person_with_events_alone_has_an_empty_profile(tmp_path: Any) -> None:
@@ -104,7 +108,6 @@ def test_a_person_with_events_alone_has_an_empty_profile(tmp_path: Any) -> None:
     event = {"_id": "1", "timestamp": 5, "eventType": "view"}
     world.load("web", [([("ECID", "1")], event)], 1, "event")
     assert world.profiles("default") == {0: {}}
-    assert SchemaClass.EVENT
     world.close()
 
 
@@ -119,4 +122,18 @@ def test_two_people_who_merge_have_one_profile(tmp_path: Any) -> None:
     assert world.profiles("default") == {0: {"age": 1}, 1: {"name": {"first": "a"}}}
     lineage = world.con.execute('SELECT person, "into", batch, "at", kind FROM lineage_default').fetchall()
     assert lineage == [(1, 0, joined, 2, "merged"), (0, 1, joined, 3, "split")]
+    world.close()
+
+
+def test_a_new_attribute_gets_a_column_without_a_merge(tmp_path: Any) -> None:
+    world = World(tmp_path)
+    world.load("crm", [([("CRM", "1")], {"age": 1})], 1, "record")
+    added = list(leaves(root({"vip": "boolean", "codes{}": "integer"})))
+    world.history.ensure_leaves("record", added)
+    world.leaves += added
+    assert bulk.refresh(world.con, "default", world.leaves, np.empty(0, np.int32)) == 0
+    assert world.profiles("default") == {0: {"age": 1}}
+    world.profile = root(PROFILE | {"vip": "boolean", "codes{}": "integer"})
+    world.load("crm", [([("CRM", "1")], {"vip": True, "codes": {"a": 1}})], 2, "record")
+    assert world.profiles("default") == {0: {"vip": True, "codes": {"a": 1}}}
     world.close()

@@ -50,7 +50,7 @@ def refresh(
     for leaf in missing(con, f"profile_{view}", leaves):
         con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
     if touched is None:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW whose AS SELECT identity, person FROM {persons}")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE whose AS SELECT identity, person FROM {persons}")
         return _replace(con, table, leaves, "TRUE")
     if not touched.size:
         return 0
