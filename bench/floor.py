@@ -49,10 +49,14 @@ def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def columns_of(rules: Iterable[str], union: Union, leaves: Iterable[str]) -> list[str]:
-    """Return those of the event columns that the conditions of rules in PQL read; an object stands for its leaves."""
+    """Return those of the event columns that the conditions of rules in PQL read.
+
+    A path of an array or object stands for all its leaves, unless the rules read some leaf below it by name.
+    """
     conditions = [condition for rule in rules for condition in conditions_of(normalise(parse(rule), union))]
     read = analyse(conditions).event_fields
-    return [leaf for leaf in leaves if leaf in read or any(leaf.startswith(f"{path}.") for path in read)]
+    whole = tuple(f"{path}." for path in read if not any(other.startswith(f"{path}.") for other in read))
+    return [leaf for leaf in leaves if leaf in read or leaf.startswith(whole)]
 
 
 def main() -> None:

@@ -41,8 +41,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(folder: 
     webfile.write(web.generate(lines), tmp_path)
     for name in (webfile.EVENTS, webfile.TRUTH):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
-    webfile.write(web.generate(lines, seed=1), tmp_path, seed=1)
-    assert (tmp_path / webfile.EVENTS).read_bytes() != (folder / webfile.EVENTS).read_bytes()
+    few = lines.slice(0, 50_000)
+    assert web.generate(few, seed=1).ids != web.generate(few, seed=2).ids
 
 
 def test_files_that_are_there_are_not_written_again(folder: Path) -> None:
