@@ -10,6 +10,7 @@ from coterie.ingest.stage import stage
 NAMESPACES = {
     "CRMID": "CROSS_DEVICE",
     "Email": "EMAIL",
+    "Phone": "PHONE",
     "FPID": "COOKIE",
     "ECID": "COOKIE",
     "SKU": "NON_PEOPLE",

@@ -160,6 +160,18 @@ def _like_json(value: str) -> str:
     return f"(starts_with({value}, '{{') OR starts_with({value}, '['))"
 
 
+def json_path(path: str) -> str:
+    """Return the JSON path of a source path.
+
+    Examples
+    --------
+    >>> json_path("cart.lines[].sku")
+    '$."cart"."lines"[*]."sku"'
+    """
+    marks = {"[]": "[*]", "{}": ".*"}
+    return "$" + "".join(marks.get(step) or f".{_name(step[1:])}" for step in steps(f".{path}"))
+
+
 def _name(name: str) -> str:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -13,7 +13,9 @@ from coterie.core.clock import format_date, format_instant
 from coterie.core.errors import Invalid
 from coterie.core.schema import (
     CLASS_FIELDS,
+    KEY,
     MAX_DECIMALS,
+    VALUE,
     FieldType,
     IdentityDescriptor,
     Schema,
@@ -62,7 +64,7 @@ def infer(con: DuckDBPyConnection, source: Source, name: str | None = None, clas
         To be corrected and loaded back.
     """
     parts, rows, sampled, notes = survey(con, source)
-    if not parts:
+    if not any(part.values for part in parts):
         raise Invalid("ingest.nothing-to-infer", f"{source.files[0].name} holds no values.", hint="Give other files.")
     if sampled:
         notes.append(f"looked at the first {rows} rows of {source.files[0].name} only.")
@@ -84,7 +86,8 @@ def infer(con: DuckDBPyConnection, source: Source, name: str | None = None, clas
     _rename(fields, {path.casefold() for path in CLASS_FIELDS[kind]}, taken)
     for field in fields:
         if field.part.path not in taken:
-            spec["fields"][field.written] = field.spec
+            if not field.written.endswith(f".{KEY}"):
+                spec["fields"][field.written] = field.spec
             rules[field.target] = field.rule
     if own_map:
         spec["identity_map"] = True
@@ -113,7 +116,8 @@ class _Proposal:
 
     def call(self, written: str) -> None:
         """Give it a path, written with [] and {}."""
-        self.written, self.target = written, written.replace("[]", "").replace("{}", "")
+        self.written = written.removesuffix(f".{VALUE}")
+        self.target = written.replace("[]", "").replace("{}", "")
 
     def become_text(self) -> None:
         """Make it a string, as identities must be."""
@@ -141,9 +145,7 @@ def _names(path: str) -> list[str]:
 
 def _rewritten(path: str, names: Iterable[str]) -> str:
     fresh = iter(names)
-    return re.sub(r"\$key|\$value|[^.\[\]{}]+", lambda match: _kept(match[0], next(fresh)), path).removesuffix(
-        ".$value"
-    )
+    return re.sub(r"\$key|\$value|[^.\[\]{}]+", lambda match: _kept(match[0], next(fresh)), path)
 
 
 def _kept(before: str, after: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from coterie.ingest.convert import ISO_DATE, ISO_TIME, NUMBER
-from coterie.ingest.document import shape_of, type_sql
+from coterie.ingest.document import json_path, shape_of, type_sql
 from coterie.ingest.plan import flat
 from coterie.ingest.relation import offered, opened
 from coterie.ingest.shape import Reach, Shape, reach
@@ -123,7 +123,25 @@ def _document_paths(con: DuckDBPyConnection) -> tuple[list[str], list[str]]:
     notes: list[str] = []
     structure = json.loads(found) if found else {}
     paths = list(_below("", structure, notes)) if isinstance(structure, dict) else []
+    mixed = [path for path in paths if path.endswith(_MIXED)]
+    for path in mixed:
+        plain = path.removesuffix(_MIXED)
+        paths[paths.index(path)] = plain
+        if _nested(con, plain):
+            paths.remove(plain)
+            notes.append(f"{plain} holds now a single value and now an object or array: left out.")
     return paths, notes
+
+
+_MIXED = "\0mixed"
+
+
+def _nested(con: DuckDBPyConnection, path: str) -> bool:
+    """Whether some of the values at a path are objects or arrays."""
+    types = f'TRY(json_type("$text", {literal(json_path(path))}))'
+    types = types if "*" in json_path(path) else f"[{types}]"
+    query = f"SELECT 1 FROM survey WHERE list_has_any({types}, ['OBJECT', 'ARRAY']) LIMIT 1"
+    return bool(con.execute(query).fetchall())
 
 
 def _below(path: str, structure: Any, notes: list[str]) -> Iterator[str]:
@@ -144,7 +162,7 @@ def _below(path: str, structure: Any, notes: list[str]) -> Iterator[str]:
         case list():
             yield from _below(f"{path}[]", structure[0] if structure else "NULL", notes)
         case "JSON":
-            notes.append(f"{path} holds values of different kinds and is left out.")
+            yield f"{path}{_MIXED}"
         case _:
             yield path
 
