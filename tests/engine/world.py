@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ class World:
         events = self._table("live_event", {"$identity": "INTEGER"}, union.event)
         people = self._table("profile_default", {"person": "INTEGER"}, union.profile)
         identities, namespaces = 0, {}
+        rows: dict[str, list[list[Any]]] = defaultdict(list)
         for profile in profiles:
             person = identities
             self.names[person] = profile["id"]
@@ -82,20 +84,21 @@ class World:
                 number = namespaces.setdefault(code, len(namespaces) + 1)
                 values += [(number, item["id"]) for item in listed]
             for number, value in values:
-                self._insert("identity", [identities, number, value, 0])
-                self._insert("person_of_default", [identities, person])
+                rows["identity"].append([identities, number, value, 0])
+                rows["person_of_default"].append([identities, person])
                 identities += 1
             row = {"person": person} | flat(union.profile, profile)
-            self._insert("profile_default", [row.get(name) for name in people])
+            rows["profile_default"].append([row.get(name) for name in people])
             for place, event in enumerate(profile.get("events", ())):
                 row = {"$identity": person + place % 2} | flat(union.event, event)
-                self._insert("live_event", [row.get(name) for name in events])
+                rows["live_event"].append([row.get(name) for name in events])
             for name, entry in profile.get("segmentMembership", {}).get("ups", {}).items():
                 until = entry.get("validUntil")
                 if entry["status"] in ("realized", "existing") and (until is None or at < parse_instant(until)):
                     self.memberships[name].add(person)
-        for code, number in namespaces.items():
-            self._insert("namespace", [number, code])
+        rows["namespace"] = [[number, code] for code, number in namespaces.items()]
+        for name, listed in rows.items():
+            self._insert(name, listed)
 
     def _table(self, name: str, system: dict[str, str], field: Field) -> list[str]:
         hidden = ("identityMap.", "segmentMembership.")
@@ -104,8 +107,10 @@ class World:
         self.con.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
         return list(found)
 
-    def _insert(self, table: str, values: list[Any]) -> None:
-        self.con.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+    def _insert(self, table: str, rows: list[list[Any]]) -> None:
+        if rows:
+            marks = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
+            self.con.execute(f"INSERT INTO {table} VALUES {marks}", [value for row in rows for value in row])
 
     def members(self, pql: str, people: BitMap | None = None) -> list[str]:
         """Return the names of the members of an audience."""

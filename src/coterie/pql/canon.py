@@ -50,6 +50,8 @@ from coterie.pql.sequences import as_chain
 MIRRORED: dict[str, BinaryOp] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 INVERSE: dict[str, BinaryOp] = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 CALENDAR_PARTS = frozenset({"getYear", "getMonth", "getDayOfMonth"})
+LONGEST_TEST = 4_000
+"""Characters of a test in `if`, which a choice between truths repeats: nested tests would double at every level."""
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _TIMES = (FieldType.DATE, FieldType.DATETIME)
 
@@ -118,6 +120,8 @@ class Canon:
                 return negate(self.truth(operand, scopes))
             case Call("if", (test, yes, no)):
                 when = self.truth(test, scopes)
+                if len(to_text(when)) > LONGEST_TEST:
+                    raise unsupported(expr, "a choice by so long a test")
                 return any_of([all_of([when, self.truth(yes, scopes)]), all_of([negate(when), self.truth(no, scopes)])])
             case Call("inSegment"):
                 return expr

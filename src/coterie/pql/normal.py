@@ -11,7 +11,7 @@ from coterie.pql.ast import Binary, Expr, Literal, Unary
 from coterie.pql.canon import Canon
 from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
 from coterie.pql.logic import operands_of
-from coterie.pql.resolve import resolve
+from coterie.pql.resolve import resolve, unsupported
 from coterie.pql.scopes import root_scopes
 
 
@@ -35,8 +35,10 @@ def normalise(expr: Expr, union: Union) -> Rule:
     Unsupported
         ``engine.unsupported`` for forms that have no core tree yet.
     """
-    canon = Canon(union)
-    return rule_of(canon.truth(resolve(expr), root_scopes(union)))
+    try:
+        return rule_of(Canon(union).truth(resolve(expr), root_scopes(union)))
+    except RecursionError:
+        raise unsupported(expr, "a rule nested so deep") from None
 
 
 def rule_of(expr: Expr) -> Rule:

@@ -37,10 +37,11 @@ from coterie.pql.ast import (
     Up,
 )
 from coterie.pql.scopes import ITEM_METHODS, RESERVED, at_level, attach, rebuild, shift, times_of, with_times
+from coterie.pql.tree import walk
 
 TRUE = Literal(True, "boolean")
 FALSE = Literal(False, "boolean")
-NOW = Name("now")
+GROWTH = 20_000
 
 
 def unsupported(node: Node, what: str, hint: str | None = None) -> Unsupported:
@@ -51,6 +52,21 @@ def unsupported(node: Node, what: str, hint: str | None = None) -> Unsupported:
         hint=hint or "Write the rule without it, or divide it into several audiences.",
         where={"start": node.span.start, "end": node.span.end},
     )
+
+
+class Budget:
+    """How much a rule may still grow by putting the values of variables in their places."""
+
+    def __init__(self) -> None:
+        self.nodes = GROWTH
+
+    def spend(self, value: Expr) -> Expr:
+        """Return `value`, having paid for its nodes; refuses it when they are too many."""
+        for _ in walk(value):
+            self.nodes -= 1
+            if self.nodes < 0:
+                raise unsupported(value, "a rule whose variables make it so long")
+        return value
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,7 @@ class Place:
     depth: int = 0
     implicit: tuple[int, ...] = (0,)
     variables: Mapping[str, int | tuple[Expr, int]] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
 
     def item(self) -> Place:
         """Return the place inside a filter: bare names mean the item."""
@@ -170,7 +187,7 @@ def _name(name: str, place: Place) -> Expr:
         case int(depth):
             return place.reference(depth, "this")
         case (value, depth):
-            return shift(value, place.depth - depth)
+            return shift(place.budget.spend(value), place.depth - depth)
         case _:
             return Name(name) if name in RESERVED else place.reference(place.implicit[-1], name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -22,12 +23,14 @@ from coterie.engine.sql.constructs import (
     no,
     or_default,
     present,
+    text,
     variable,
     whole,
 )
 from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Many, Scalar, Value, fresh
-from coterie.pql.ast import ArrayLiteral, Expr, Literal
+from coterie.pql.ast import ArrayLiteral, Binary, Expr, Filter, Literal, Name
 from coterie.pql.conditions import Function
+from coterie.pql.logic import operands_of
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
 
@@ -65,6 +68,20 @@ def membership(terms: Terms, op: str, item: Expr, array: Expr, scopes: Scopes, e
     if op == "in":
         return both([present(value.sql), found])
     return both([present(value.sql), present(many.cursors), no(found)])
+
+
+def narrowing(many: Many, expr: Expr) -> Iterator[Sql]:
+    """Yield cheap conditions without which no item satisfies a filter: the texts it asks for are there at all."""
+    if not isinstance(expr, Filter):
+        return
+    for part in operands_of("and", expr.condition):
+        match part:
+            case Binary("=", Name(name), Literal(str(value), "string")):
+                column = many.stored(name)
+                if column is not None:
+                    yield build("has_item", column, text(value))
+            case _:
+                continue
 
 
 def _among(value: Scalar, parts: list[Scalar], written: tuple[Expr, ...], expr: Expr) -> Sql:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from functools import reduce
 
 from sqlglot import exp
 
@@ -164,18 +163,28 @@ def cast(sql: Sql, type_: str) -> Sql:
 
 def both(parts: Iterable[Sql]) -> Sql:
     """Return that all hold; null counts as false where the result is used."""
-    kept = [part for part in parts if part != TRUE]
-    if FALSE in kept:
-        return FALSE
-    return reduce(lambda a, b: exp.And(this=wrapped(a), expression=wrapped(b)), kept) if kept else TRUE
+    return _joined(exp.And, parts, TRUE, FALSE)
 
 
 def either(parts: Iterable[Sql]) -> Sql:
     """Return that some hold; null counts as false where the result is used."""
-    kept = [part for part in parts if part != FALSE]
-    if TRUE in kept:
-        return TRUE
-    return reduce(lambda a, b: exp.Or(this=wrapped(a), expression=wrapped(b)), kept) if kept else FALSE
+    return _joined(exp.Or, parts, FALSE, TRUE)
+
+
+def _joined(kind: type[exp.Connector], parts: Iterable[Sql], neutral: Sql, deciding: Sql) -> Sql:
+    kept = [part for part in parts if part != neutral]
+    if deciding in kept:
+        return deciding
+    return _balanced(kind, kept) if kept else neutral
+
+
+def _balanced(kind: type[exp.Connector], parts: list[Sql]) -> Sql:
+    if len(parts) == 1:
+        return parts[0]
+    half = (len(parts) + 1) // 2
+    sides = (_balanced(kind, parts[:half]), _balanced(kind, parts[half:]))
+    left, right = (side if type(side) is kind else wrapped(side) for side in sides)
+    return kind(this=left, expression=right)
 
 
 def defined(truth: Sql) -> Sql:

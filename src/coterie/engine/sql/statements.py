@@ -88,6 +88,8 @@ class Statements:
         """Return the statement of a condition that is no membership; the error that refuses it says where it stands."""
         try:
             return self._statement(condition)
+        except RecursionError:
+            raise unsupported(condition.expr, "a condition nested so deep") from None
         except Unsupported as error:
             if not error.where.get("end"):
                 error.where |= {"start": condition.expr.span.start, "end": condition.expr.span.end}

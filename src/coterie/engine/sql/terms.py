@@ -125,7 +125,7 @@ class Terms:
             return numbers.compare(">=", count, numbers.literal(Literal(1, "integer")), expr)
         value = self.value(expr, scopes)
         if isinstance(value, Many):
-            return build(">", value.size(), whole(0))
+            return both([*arrays.narrowing(value, expr), build(">", value.size(), whole(0))])
         if isinstance(value, Scalar) and value.kind is Kind.TRUTH:
             return value.sql
         raise unsupported(expr, f"the condition {to_text(expr)}")

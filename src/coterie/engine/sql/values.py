@@ -118,6 +118,7 @@ class Many:
     """An array: a list of cursors (null when the array is missing) and the element at a cursor.
 
     `positions` tells that the cursors are positions in stored order; without `ordered` the order means nothing.
+    `stored` gives the column that holds a property of all items, if there is one.
     """
 
     cursors: Sql
@@ -125,6 +126,7 @@ class Many:
     plain: bool = False
     positions: bool = False
     ordered: bool = True
+    stored: Callable[[str], Sql | None] = field(default=lambda _: None)
 
     def kept(self, holds: Callable[[Value], Sql]) -> Many:
         """Return the items for which a truth holds."""
@@ -136,6 +138,7 @@ class Many:
             self.plain,
             self.positions,
             self.ordered,
+            self.stored,
         )
 
     def mapped(self, change: Callable[[Value], Value]) -> Many:
@@ -205,7 +208,11 @@ def at(owner: Record, path: str, field: Field) -> Value:
             def element(cursor: Sql) -> Value:
                 return at(Record(owner.row, path, item, (*owner.positions, cursor)), path, item)
 
-            return Many(build("up_to", size), element, positions=True)
+            def stored(name: str) -> Sql | None:
+                child = item.properties.get(name)
+                return record.leaf(f"{path}.{name}") if child is not None and child.scalar else None
+
+            return Many(build("up_to", size), element, positions=True, stored=stored)
         case _:
             return scalar(record.leaf(path), field)
 
