@@ -139,3 +139,14 @@ def test_serve_prints_its_address_and_stops_cleanly(own: Path, stop: signal.Sign
     while coterie(own, "init").code and time.monotonic() < deadline:
         time.sleep(0.1)
     assert coterie(own, "init").code == 0
+
+
+def test_a_fault_of_the_program_has_the_one_form_too(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken inside")
+
+    monkeypatch.setattr("coterie.workspace.Workspace.status", fail)
+    done = coterie(own, "status", "--json")
+    assert (done.code, done.error["code"]) == (1, "internal.error")
+    assert "broken inside" in done.error["message"]
+    assert "Traceback" in coterie(own, "status").err

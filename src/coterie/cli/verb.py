@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,3 +106,18 @@ def perform(session: Session, call: Callable[[Session], None]) -> None:
     except BrokenPipeError:
         # The reader of our output went away (`| head`): that is its right, and nothing to report.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except typer.Exit:
+        raise
+    except Exception as fault:
+        if not session.json:
+            traceback.print_exc()
+        show.error(console(stderr=True), _unexpected(fault), json=session.json)
+        raise typer.Exit(CoterieError.exit_code) from None
+
+
+def _unexpected(fault: Exception) -> CoterieError:
+    return CoterieError(
+        "internal.error",
+        f"the program failed: {type(fault).__name__}: {fault}",
+        hint="Please report this, with what you did.",
+    )
