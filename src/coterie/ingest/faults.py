@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coterie.ingest.column import Column, flat
 from coterie.ingest.delimited import BAD_ENCODING
-from coterie.ingest.plan import ROW_TEXT, Column, Plan, flat
+from coterie.ingest.plan import ROW_TEXT, Plan
 from coterie.ingest.sql import literal
 from coterie.ingest.text import MARK
 

@@ -22,9 +22,10 @@ from coterie.core.schema import (
     SchemaClass,
     read_fields,
 )
+from coterie.ingest.column import each
 from coterie.ingest.draft import Draft
 from coterie.ingest.mapping import IDENTITY_MAP, Mapping, Rule
-from coterie.ingest.plan import compile_plan, each
+from coterie.ingest.plan import compile_plan
 from coterie.ingest.relation import offered, opened
 from coterie.ingest.source import Source
 from coterie.ingest.survey import Part, survey

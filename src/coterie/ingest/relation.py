@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from coterie.ingest import delimited, lines, text
-from coterie.ingest.plan import Input
+from coterie.ingest.column import Input
 from coterie.ingest.source import Kind, Source, SourceFile, engine_fault, escaped
 from coterie.ingest.sql import literal
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from coterie.ingest.column import flat
 from coterie.ingest.convert import ISO_DATE, ISO_TIME, NUMBER
 from coterie.ingest.document import json_path, shape_of, type_sql
-from coterie.ingest.plan import flat
 from coterie.ingest.relation import offered, opened
 from coterie.ingest.shape import Reach, Shape, reach
 from coterie.ingest.source import Source
