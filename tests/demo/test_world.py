@@ -6,7 +6,10 @@ import gzip
 from pathlib import Path
 
 import msgspec
+import pytest
 
+import coterie
+from coterie.core.errors import Conflict
 from coterie.demo import webfile, world
 from coterie.workspace import Workspace
 
@@ -73,3 +76,21 @@ def test_a_second_run_changes_nothing_and_says_the_same(loaded: Loaded, folder: 
     ]
     assert timeless[0] == timeless[1]
     assert second.seconds < 20
+
+
+def test_time_stands_still_in_its_workspace(loaded: Loaded) -> None:
+    ws, _ = loaded
+    mark = msgspec.json.decode((ws.sandbox.path.parent / "coterie.json").read_bytes())
+    assert mark["clock"] == "2018-01-01T00:00:00Z"
+
+
+def test_a_workspace_in_use_is_refused_and_keeps_its_clock(tmp_path: Path) -> None:
+    with coterie.open(tmp_path, create=True) as ws:
+        ws.schemas.put({"name": "people", "class": "profile", "fields": {"name": "string"}})
+        ws.datasets.put("people", "people")
+        with pytest.raises(Conflict, match="dataset people") as caught:
+            world.load(ws)
+        assert caught.value.code == "demo.workspace"
+    with coterie.open(tmp_path, "other", create=True) as ws, pytest.raises(Conflict, match="sandbox prod"):
+        world.load(ws)
+    assert "clock" not in msgspec.json.decode((tmp_path / "coterie.json").read_bytes())

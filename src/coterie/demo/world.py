@@ -12,11 +12,13 @@ import yaml
 
 from coterie.audience.export import Export
 from coterie.core.clock import FixedClock
+from coterie.core.errors import Conflict
 from coterie.core.progress import Progress, Quiet
 from coterie.demo.files import deliver
 from coterie.ingest.mapping import Mapping
 from coterie.profile.lookup import ProfileView
 from coterie.store.catalog import Batch, BatchStatus
+from coterie.store.sandbox import sandboxes
 
 if TYPE_CHECKING:
     from coterie.workspace import Workspace
@@ -72,7 +74,7 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
     Parameters
     ----------
     ws : Workspace
-        An open workspace, with the clock of the sample world (`CLOCK`).
+        An open workspace, with the clock of the sample world (`CLOCK`), for nothing else: its time will stand still.
     progress : Progress, optional
         Told what is going on.
     folder : Path, optional
@@ -82,8 +84,15 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
     -------
     DemoReport
         Rows per dataset, identities, audiences, one profile, exported files.
+
+    Raises
+    ------
+    Conflict
+        ``demo.workspace`` when the workspace holds anything but the sample world.
     """
     began = time.perf_counter()
+    _require_own(ws)
+    ws.sandbox.keep_clock(CLOCK.now())
     progress = progress or Quiet()
     folder = deliver(folder or ws.sandbox.path.parent / "sample-files", progress)
     for namespace in _definition("namespaces"):
@@ -93,7 +102,7 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
     rules: dict[str, dict[str, str]] = yaml.safe_load(_text("audiences.yaml"))
     for name, rule in rules.items():
         ws.audiences.put(name, rule["pql"], title=rule["title"], description=rule["description"])
-    outcome = {row.audience: row for row in ws.audiences.evaluate(rules).audiences}
+    outcome = {row.audience: row for row in ws.audiences.evaluate(rules, at=CLOCK.now()).audiences}
     progress.report("Exporting")
     exports = [ws.audiences.export(name, ws.sandbox.exports / f"{name}.{format_}") for name, format_ in EXPORTS.items()]
     stats = ws.identities.stats()
@@ -111,6 +120,21 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
         exports=tuple(exports),
         seconds=time.perf_counter() - began,
     )
+
+
+def _require_own(ws: Workspace) -> None:
+    """Refuse a workspace with data of its own, because the clock of the sample world would be wrong for it."""
+    path = ws.sandbox.path
+    others = [f"sandbox {name}" for name in sandboxes(path.parent) if name != path.name]
+    others += [f"dataset {dataset.name}" for dataset in ws.datasets.list() if dataset.name not in DATASETS]
+    if others:
+        raise Conflict(
+            "demo.workspace",
+            f"the workspace {path.parent} is in use ({', '.join(others[:3])}), and the sample world needs its own, "
+            "because time stands still in it.",
+            hint="Give the sample world another directory: coterie --workspace sample demo",
+            where={"path": str(path.parent)},
+        )
 
 
 def _load_dataset(ws: Workspace, name: str, folder: Path, progress: Progress) -> str:
