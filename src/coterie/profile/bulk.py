@@ -65,7 +65,7 @@ def refresh(
 
 
 def _replace(con: DuckDBPyConnection, table: str, leaves: Sequence[Leaf], old: str) -> int:
-    """Replace the rows of persons (those in ``whose``) by what they are now."""
+    """Replace the rows of persons (those in ``whose``) by what they are now, and drop ``whose``."""
     con.execute(f"DELETE FROM {table} WHERE {old}")
     columns = "".join(f", {quote(leaf.path)}" for leaf in leaves)
     con.execute(
@@ -86,6 +86,7 @@ def _replace(con: DuckDBPyConnection, table: str, leaves: Sequence[Leaf], old: s
         ORDER BY live.person
         """
     )
+    con.execute("DROP TABLE whose")
     return int(con.execute(f"SELECT count(*) FROM {table} WHERE {old}").fetchall()[0][0])
 
 
