@@ -11,6 +11,8 @@ import pytest
 from coterie import testing
 from coterie.core.errors import Invalid, NotFound, Unsupported
 
+from .loading import Load, schema
+
 CASES = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "cases" / "identity-examples.jsonl")
@@ -33,6 +35,18 @@ def as_sets(graphs: Any) -> set[frozenset[tuple[str, str]]]:
 def test_without_linking_rules_graphs_are_as_documented(case: dict[str, Any]) -> None:
     found = testing.clusters(case["namespaces"], case["algorithm"], case["events"])
     assert as_sets(found) == as_sets(case["expectClusters"])
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case["id"])
+def test_a_load_gives_the_same_graphs(load: Load, case: dict[str, Any]) -> None:
+    for event in case["events"]:
+        load(
+            schema(identity_map=True), [(event["t"], [], [(code, value, False) for code, value in event["identities"]])]
+        )
+    graphs: dict[int, set[tuple[str, str]]] = {}
+    for identity, code, value, _ in load.identities():
+        graphs.setdefault(load.persons()[identity], set()).add((code, value))
+    assert set(map(frozenset, graphs.values())) == as_sets(case["expectClusters"])
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case not in PLAIN], ids=lambda case: case["id"])

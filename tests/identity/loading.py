@@ -1,0 +1,100 @@
+"""Loading rows with identities by the steps of a batch: assign, insert, link, refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coterie.core.schema import CLASS_FIELDS, IdentityDescriptor, Schema, SchemaClass, read_fields
+from coterie.identity import assign, graph, links
+from coterie.identity.assign import Assigned
+from coterie.identity.namespaces import STANDARD
+from coterie.store.history import History, quote
+
+NAMESPACES = {namespace.code: namespace for namespace in STANDARD}
+Entries = Sequence[tuple[str, str, bool]]
+
+
+def schema(
+    *identities: IdentityDescriptor, class_: SchemaClass = SchemaClass.EVENT, identity_map: bool = False
+) -> Schema:
+    fields = CLASS_FIELDS[class_] | read_fields({item.path: "string" for item in identities} or {"x": "string"}, "test")
+    return Schema("test", class_, fields, identities, identity_map)
+
+
+class Load:
+    """Loads rows of (time, identity values by descriptor, entries of the identity map)."""
+
+    def __init__(self, history: History) -> None:
+        self.history, self.con, self.batch = history, history.con, 0
+
+    def __call__(
+        self,
+        schema: Schema,
+        rows: Sequence[tuple[int, Sequence[str | None], Entries]],
+        dataset: str = "web",
+        priorities: Sequence[str] | None = None,
+    ) -> tuple[Assigned, dict[str, graph.Changes]]:
+        self.batch += 1
+        event = schema.class_ is SchemaClass.EVENT
+        table = "event" if event else "record"
+        number = self.history.number("dataset", dataset)
+        self.history.ensure_leaves("event" if event else "record", schema.leaves().values())
+        self._stage(schema, rows)
+        with self.history.transaction():
+            self.history.add_batch(self.batch, f"b{self.batch}", number, 1000 * self.batch)
+            assigned = assign.assign(self.con, schema, NAMESPACES, priorities, batch=self.batch, dataset=number)
+            paths = ", ".join(quote(path) for path in schema.leaves())
+            self.con.execute(
+                f'INSERT INTO {table} ("$dataset", "$batch", "$row", "$identity", "$identities", {paths}) '
+                f'SELECT $1, $2, "$row", "$identity", "$identities", {paths} FROM identified ORDER BY "$row"',
+                [number, self.batch],
+            )
+            links.add(self.con, self.batch, number, "event" if event else "record")
+            return assigned, self.refresh()
+
+    def _stage(self, schema: Schema, rows: Sequence[tuple[int, Sequence[str | None], Entries]]) -> None:
+        ids = "".join(f', "$id{place}" VARCHAR' for place in range(len(schema.identities)))
+        leaves = "".join(
+            f", {quote(path)} {'BIGINT' if path == 'timestamp' else 'VARCHAR'}" for path in schema.leaves()
+        )
+        self.con.execute(
+            f'CREATE OR REPLACE TEMP TABLE stage ("$row" BIGINT{ids}{leaves}, '
+            '"$identityMap" STRUCT(namespace VARCHAR, id VARCHAR, "primary" BOOLEAN)[])'
+        )
+        for row, (at, values, entries) in enumerate(rows):
+            cells: Mapping[str, Any] = {
+                "$row": row,
+                **{f"$id{place}": value for place, value in enumerate(values)},
+                **({"_id": str(row), "timestamp": at} if schema.class_ is SchemaClass.EVENT else {}),
+                "$identityMap": [{"namespace": code, "id": id_, "primary": flag} for code, id_, flag in entries],
+            }
+            names = ", ".join(map(quote, cells))
+            marks = ", ".join(f"${place}" for place in range(1, len(cells) + 1))
+            self.con.execute(f"INSERT INTO stage ({names}) VALUES ({marks})", list(cells.values()))
+
+    def refresh(self) -> dict[str, graph.Changes]:
+        at = 1000 * self.batch
+        return {
+            view: graph.refresh(self.con, view, stitch=stitch, batch=self.batch, at=at)
+            for view, stitch in (("default", True), ("unstitched", False))
+        }
+
+    def revert(self, batch: int) -> dict[str, graph.Changes]:
+        with self.history.transaction():
+            self.history.withdraw_batch(batch, 9000)
+            return {
+                view: graph.refresh(self.con, view, stitch=stitch, batch=batch, at=9000)
+                for view, stitch in (("default", True), ("unstitched", False))
+            }
+
+    def identities(self) -> list[tuple[int, str, str, int]]:
+        return self.con.execute(
+            "SELECT identity, code, value, batch FROM identity JOIN namespace USING (namespace) ORDER BY identity"
+        ).fetchall()
+
+    def rows(self, table: str = "event") -> list[tuple[int, list[int] | None]]:
+        return self.con.execute(f'SELECT "$identity", "$identities" FROM {table} ORDER BY "$batch", "$row"').fetchall()
+
+    def persons(self, view: str = "default") -> dict[int, int]:
+        return dict(self.con.execute(f"SELECT identity, person FROM person_of_{view} ORDER BY identity").fetchall())
