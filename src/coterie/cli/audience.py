@@ -118,7 +118,7 @@ def delete(session: Session, name: Name) -> None:
         ws.audiences.delete(name)
         return {"deleted": name}
 
-    session.print(session.change(remove), lambda out, _: out.print(f"Deleted {name}.", markup=False))
+    session.print(session.change(remove), lambda out, _: out.print(f"Deleted {name}."))
 
 
 def _rule(session: Session, pql: str | None, file: Path | None) -> str:
@@ -132,7 +132,7 @@ def _rule(session: Session, pql: str | None, file: Path | None) -> str:
 def _audience(out: Console, audience: dict[str, Any]) -> None:
     facts = {key: audience.get(key) for key in ("title", "description", "view")}
     show.facts(out, f"Audience {audience['name']}", facts)
-    out.print(audience["pql"].strip(), style="cyan", markup=False)
+    out.print(audience["pql"].strip(), style="cyan")
 
 
 def _list(out: Console, audiences: list[dict[str, Any]]) -> None:
@@ -170,7 +170,7 @@ def _members(out: Console, page: dict[str, Any]) -> None:
 
 
 def _export(out: Console, written: dict[str, Any]) -> None:
-    out.print(f"{written['members']:,} members of {written['audience']} written to {written['path']}", markup=False)
+    out.print(f"{written['members']:,} members of {written['audience']} written to {written['path']}")
 
 
 def _history(out: Console, changes: list[dict[str, Any]]) -> None:

@@ -16,9 +16,7 @@ TIMEOUT = 120.0
 """Seconds to wait for an answer: a server answers one question at a time."""
 
 
-_EXIT_CODES = {422: Invalid.exit_code} | {
-    kind.http_status: kind.exit_code for kind in (Invalid, NotFound, Conflict, Unsupported, Busy, Damaged)
-}
+_EXIT_CODES = {kind.http_status: kind.exit_code for kind in (Invalid, NotFound, Conflict, Unsupported, Busy, Damaged)}
 
 
 class RemoteError(CoterieError):
@@ -27,7 +25,8 @@ class RemoteError(CoterieError):
     def __init__(self, body: dict[str, Any], status: int) -> None:
         super().__init__(body["code"], body["message"], hint=body.get("hint"), where=body.get("where"))
         self.body = body
-        self.exit_code = _EXIT_CODES.get(status, CoterieError.exit_code)  # type: ignore[misc]
+        kind = CoterieError.exit_code if self.code == "internal.error" else _EXIT_CODES.get(status)
+        self.exit_code = kind or Invalid.exit_code  # type: ignore[misc]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the error as the server gave it."""

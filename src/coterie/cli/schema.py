@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from coterie.cli import show
 from coterie.cli.files import read_spec, write_text
@@ -149,4 +150,4 @@ def _draft(out: Console, draft: dict[str, Any]) -> None:
             [f"*{name}" for name in columns],
         )
     for note in draft.get("notes", []):
-        out.print(f"[yellow]note[/] {note}")
+        out.print(Text.assemble(("note  ", "yellow"), note))

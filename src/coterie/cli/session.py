@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
+from rich.text import Text
 
 from coterie.core.errors import Busy
 
@@ -30,7 +31,13 @@ WIDTH = 120
 def console(*, stderr: bool = False) -> Console:
     """Return the console of a stream."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, highlight=False)
+    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, highlight=False, markup=False)
+
+
+def tell_recovered(workspace: Workspace) -> None:
+    """Say what opening the workspace had to bring to its end after a crash."""
+    for message in workspace.recovered:
+        console(stderr=True).print(Text.assemble(("recovered  ", "yellow"), message))
 
 
 @dataclass
@@ -108,8 +115,7 @@ class Session:
             shown(enabled=not self.json) as progress,
             workspace.open(self.root, self.sandbox, clock=self.clock, create=create, progress=progress) as opened,
         ):
-            for message in opened.recovered:
-                console(stderr=True).print(f"[yellow]recovered[/] {message}")
+            tell_recovered(opened)
             yield opened
 
     def print(self, answer: bytes, show: Show) -> None:

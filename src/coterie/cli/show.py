@@ -9,18 +9,22 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from coterie.core.clock import format_instant
 from coterie.core.errors import CoterieError
 
+_CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+"""Characters by which data could speak to the terminal."""
+
 
 def words(value: Any) -> str:
     """Return a value as a person writes it: thousands apart, nothing as a dash, lists with commas."""
     match value:
-        case None | "" | [] | {}:
+        case None | "":
+            return "-"
+        case list() | dict() if not value:
             return "-"
         case bool():
             return "yes" if value else "no"
@@ -31,7 +35,7 @@ def words(value: Any) -> str:
         case dict():
             return ", ".join(f"{key}: {words(item)}" for key, item in value.items())
         case _:
-            return str(value)
+            return str(value).translate(_CONTROLS)
 
 
 def instant(at: int | str | None) -> str:
@@ -45,14 +49,15 @@ def table(
     """Print rows under a title; numbers are set to the right. A column named ``*name`` takes the room that is left."""
     rows = [list(row) for row in rows]
     if not rows:
-        out.print(f"[bold]{escape(title)}[/]\n{escape(empty)}")
+        out.print(Text(title, style="bold"))
+        out.print(Text(empty))
         return
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+    shown = Table(title=Text(title, style="bold"), title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
         numeric = all(isinstance(row[position], int | Decimal | None) for row in rows)
         numeric = numeric and not any(isinstance(row[position], bool) for row in rows)
         shown.add_column(
-            name.removeprefix("*"),
+            Text(name.removeprefix("*")),
             justify="right" if numeric else "left",
             overflow="fold",
             no_wrap=not name.startswith("*"),

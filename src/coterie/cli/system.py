@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from coterie.cli import show
-from coterie.cli.session import Session
+from coterie.cli.session import Session, tell_recovered
 from coterie.cli.verb import verb
 from coterie.core.clock import format_instant
 
@@ -61,13 +61,15 @@ def serve(
     from coterie.api.server import Server
 
     def opening() -> Any:
-        return workspace.open(session.root, session.sandbox, clock=session.clock)
+        opened = workspace.open(session.root, session.sandbox, clock=session.clock)
+        tell_recovered(opened)
+        return opened
 
     server = Server(opening, host, port)
     session.print(
         encode({"url": server.url}),
         lambda out, _: out.print(
-            f"Serving {session.root} at [bold]{server.url}[/]  (API: {server.url}/docs)  Stop: Ctrl-C"
+            f"Serving {session.root} at {server.url}  (what it answers: {server.url}/docs)  Stop: Ctrl-C"
         ),
     )
     server.run()
