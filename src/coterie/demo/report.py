@@ -58,7 +58,7 @@ def _people(out: Console, report: Data) -> None:
 def _audiences(out: Console, audiences: list[Data]) -> None:
     out.print()
     rows = [
-        (row["audience"], row["members"], f"{1000 * float(row['seconds']):.0f} ms", " ".join(row["pql"].split()))
+        (row["audience"], row["members"], f"{float(row['seconds']):.2f} s", " ".join(row["pql"].split()))
         for row in audiences
     ]
     tables.table(out, "Audiences", rows, ["audience", "members", "time", "*rule"])
