@@ -113,5 +113,6 @@ class _table:  # noqa: N801 (used as a function)
         self.con.register(self.name, self.rows)
         return self.name
 
-    def __exit__(self, *_: object) -> None:
-        self.con.unregister(self.name)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:  # a failed transaction takes no statement, and the error is to be seen
+            self.con.unregister(self.name)

@@ -61,6 +61,13 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
     definitions = Definitions(sandbox.catalog)
     schema = spec if isinstance(spec, Schema) else read_schema(spec, definitions)
     where = f"schema {schema.name}"
+    if "person" in schema.leaves():
+        raise Invalid(
+            "schema.reserved",
+            f"{where}: a single value cannot be called person; that name is taken in the tables of profiles.",
+            hint="Call it otherwise, or make it an object, such as person.id.",
+            where={"field": "person"},
+        )
     for descriptor in schema.identities:
         _check_identity(schema, descriptor, definitions)
     if sum(descriptor.primary for descriptor in schema.identities) > 1:
@@ -174,7 +181,7 @@ def put_namespace(sandbox: Sandbox, spec: Mapping[str, Any]) -> Namespace:
     """Save a custom namespace; raises when a standard one or another one has the code, or its type would change."""
     definitions = Definitions(sandbox.catalog)
     namespace = _convert({**spec, "custom": True}, Namespace, "namespace.spec", f"namespace {spec.get('code')}")
-    check_change(definitions.namespaces(), namespace)
+    namespace = check_change(definitions.namespaces(), namespace)
     return save(sandbox, namespace.code, namespace)
 
 
