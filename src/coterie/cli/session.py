@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from coterie.core.clock import FixedClock
 from coterie.core.errors import Busy
 
 if TYPE_CHECKING:
@@ -64,11 +65,9 @@ class Session:
     """The rule under way, to point into when it is wrong."""
 
     @property
-    def clock(self) -> Clock:
-        """The clock that `now` asks for."""
-        from coterie.core.clock import FixedClock, SystemClock
-
-        return SystemClock() if self.now is None else FixedClock(self.now)
+    def clock(self) -> Clock | None:
+        """The clock that `now` asks for; None for that of the workspace."""
+        return None if self.now is None else FixedClock(self.now)
 
     @property
     def server(self) -> str | None:
