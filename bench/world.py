@@ -115,7 +115,7 @@ class People:
         self.visits[guests] = shared
         self.used = np.zeros(count, bool)
         self.customers = np.zeros(size.people, bool)
-        self.pairs = np.zeros((0, 2), np.int64)
+        self.pairs = np.zeros(0, np.int64)
 
     def draw(self, rng: np.random.Generator, size: int) -> Ints:
         """Draw the people of `size` events by their activity."""
@@ -132,17 +132,14 @@ class People:
         """Remember which identities occurred, alone and together."""
         self.used[browser] = True
         self.customers[person[known]] = True
-        pairs = np.unique(browser[known] * len(self.activity) + person[known])
-        both = np.stack(np.divmod(pairs, len(self.activity)), axis=1)
-        self.pairs = np.concatenate([self.pairs, both])
+        self.pairs = np.union1d(self.pairs, browser[known] * len(self.activity) + person[known])
 
     def truth(self, rows: int, duplicates: int) -> Truth:
         """Count the identities, the links and the persons of what was seen."""
-        pairs = np.unique(self.pairs, axis=0)
+        browsers, people = np.divmod(self.pairs, len(self.activity))
         nodes = len(self.used) + len(self.customers)
-        graph = coo_array(
-            (np.ones(len(pairs), np.int8), (pairs[:, 0], len(self.used) + pairs[:, 1])), shape=(nodes, nodes)
-        )
+        ends = (browsers, len(self.used) + people)
+        graph = coo_array((np.ones(len(self.pairs), np.int8), ends), shape=(nodes, nodes))
         _, component = connected_components(graph, directed=False)
         seen = np.concatenate([self.used, self.customers])
         return Truth(
@@ -150,7 +147,7 @@ class People:
             duplicates=duplicates,
             events=rows - duplicates,
             identities=int(seen.sum()),
-            links=len(pairs),
+            links=len(self.pairs),
             persons=len(np.unique(component[seen])),
         )
 
