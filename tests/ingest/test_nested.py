@@ -287,6 +287,15 @@ def test_same_names_are_matched_inside_documents_and_nested_parquet(tmp_path):
     assert staged.errors == {}
     wanted = ("productListItems.SKU", "address.city", "prefs.$key", "grid.cells.value")
     assert [column(con, path)[0] for path in wanted] == [["a"], "Ghent", ["sms", "email"], [[1, 2], []]]
+    path.write_text('{"_ID": "1", "Timestamp": "2026-01-01", "CRM": "c", "address_city": "Ghent"}\n')
+    rules = default_mapping(schema(FIELDS), resolve([path]).describe(connect())).fields
+    assert [rules[name].source for name in ("_id", "timestamp", "crm", "address.city")] == [
+        "_ID",
+        "Timestamp",
+        "CRM",
+        "address_city",
+    ]
+    assert rules["productListItems.SKU"].source == "productListItems[].SKU"
     items = Shape("list", item=Shape("struct", {"sku": Shape("text")}))
     columns = {"_id": Shape("text"), "prefs": Shape("struct", {"sms": Shape("boolean")}), "productListItems": items}
     rules = default_mapping(schema(FIELDS), columns).fields

@@ -244,3 +244,34 @@ def test_rules_that_cannot_work_are_told_before_reading(tmp_path, spec, rule, co
     with pytest.raises(CoterieError) as raised:
         run(path, {"crm": "string", "x": spec}, {"fields": BASE | {"x": rule}})
     assert raised.value.code == code
+
+
+def test_moments_beyond_the_calendar_are_told(tmp_path):
+    table = pa.table(
+        {
+            "_id": ["1", "2", "3"],
+            "timestamp": pa.array([0, 2**62, -(2**62)], pa.timestamp("us")),
+            "crm": ["c"] * 3,
+            "zoned": pa.array([2**62, 0, 0], pa.timestamp("us", "UTC")),
+            "day": pa.array([2**31 - 1, 0, 0], pa.date32()),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    fields = {"crm": "string", "zoned": "date-time", "day": "date"}
+    mapping = {"fields": BASE | {"zoned": "zoned", "day": "day"}, "zone": "Europe/Paris"}
+    con, *_ = run(tmp_path / "t.parquet", fields, mapping)
+    assert con.execute('SELECT "$line", field, code FROM stage_error ORDER BY ALL').fetchall() == [
+        (1, "day", "value.type.date"),
+        (1, "zoned", "value.type.date-time"),
+        (2, "timestamp", "value.type.date-time"),
+        (3, "timestamp", "value.type.date-time"),
+    ]
+
+
+def test_folders_named_like_partitions_add_no_columns(tmp_path):
+    (tmp_path / "crm=x").mkdir()
+    pq.write_table(
+        pa.table({"_id": ["1"], "timestamp": ["2026-01-01"], "crm": ["c"]}), tmp_path / "crm=x" / "a.parquet"
+    )
+    con, *_ = run(tmp_path, {"crm": "string"}, {"fields": BASE})
+    assert column(con, "crm") == ["c"]

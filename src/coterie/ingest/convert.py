@@ -298,9 +298,9 @@ class Converter:
             case "integer" | "float" | "decimal":
                 return self.instant_of_number(x)
             case "instant":
-                return _inside(_milliseconds(f"CAST({x} AS TIMESTAMPTZ)"))
+                return _inside(_milliseconds(f"TRY_CAST({x} AS TIMESTAMPTZ)"))
             case _:
-                return _inside(self.local(f"CAST({x} AS TIMESTAMP)"))
+                return _inside(self.local(_moderate(f"TRY_CAST({x} AS TIMESTAMP)")))
 
     def day(self, x: str) -> str:
         """Return SQL for a date (the start of its UTC day) from a source of any kind."""
@@ -310,12 +310,12 @@ class Converter:
             case "text" if self.style.format not in ("epoch", "epoch_ms"):
                 date = f"CAST(try_strptime({x}, {literal(self.style.format)}) AS DATE)"
             case "date" | "timestamp":
-                date = f"CAST({x} AS DATE)"
+                date = f"TRY_CAST({x} AS DATE)"
             case "instant":
-                date = f"CAST(timezone({literal(self.style.zone)}, CAST({x} AS TIMESTAMPTZ)) AS DATE)"
+                date = f"CAST(timezone({literal(self.style.zone)}, TRY_CAST({x} AS TIMESTAMPTZ)) AS DATE)"
             case _:
                 date = f"CAST(make_timestamp_ms({self.instant(x)}) AS DATE)"
-        return _inside(f"epoch_ms(CAST({date} AS TIMESTAMP))")
+        return _inside(f"epoch_ms(TRY_CAST({date} AS TIMESTAMP))")
 
     # -- texts and truths -------------------------------------------------------------------------------------------
 
@@ -341,6 +341,11 @@ class Converter:
         plain = f"lower(trim({x}))"
         yes, no = ([value.lower() for value in values] for values in (self.style.true_values, self.style.false_values))
         return f"CASE WHEN {plain} IN ({literals(yes)}) THEN TRUE WHEN {plain} IN ({literals(no)}) THEN FALSE END"
+
+
+def _moderate(timestamp: str) -> str:
+    """Keep a timestamp within what arithmetic with time zones can bear."""
+    return f"CASE WHEN {timestamp} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31' THEN {timestamp} END"
 
 
 def _milliseconds(moment: str) -> str:

@@ -39,6 +39,8 @@ def _grown(shape: Shape | None, path: list[str]) -> Shape | None:
         return None
     if kind == "struct":
         fields = dict(shape.fields) if shape else {}
+        if step[1:] not in fields and step[1:].casefold() in map(str.casefold, fields):
+            return None  # the engine's structs do not tell them apart
         child = _grown(fields.get(step[1:]), rest)
         return None if child is None else Shape("struct", fields | {step[1:]: child})
     if kind == "map" and rest == [f".{KEY}"]:

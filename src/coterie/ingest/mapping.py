@@ -109,39 +109,35 @@ def default_mapping(schema: Schema, columns: Dict[str, Shape]) -> Mapping:
     schema : Schema
         Whose fields are to be filled.
     columns : mapping
-        Columns of the source with their shapes; empty for JSON lines, whose keys are the field names themselves.
+        Columns of the source with their shapes.
 
     Returns
     -------
     Mapping
         Names match exactly, else but for letter case, else with dots and underscores alike. Fields without a match
-        are left out.
+        are left out, except that a key of JSON documents not seen yet is taken to be the field's name.
     """
     wanted = {_bracketed(schema, path): path for path in schema.leaves()}
-    if not columns:
-        rules = {path: Rule(source) for source, path in wanted.items()}
-        return Mapping(rules | ({IDENTITY_MAP: Rule(IDENTITY_MAP)} if schema.identity_map else {}))
-    parts = [part for name, shape in columns.items() for part, _ in shape.parts(name)]
+    parts = [part for name, shape in columns.items() for part in shape.parts(name)]
+    documents = not parts or parts[0][1].kind == "json"
     rules = {path: Rule(source) for source, path in wanted.items() if _scalar(reach(source, columns))}
-    for fold in (_same, str.casefold, _loose):
+    for fold in (str, str.casefold, _loose):
         there: dict[str, str] = {}
-        for part in parts:
+        for part, _ in parts:
             there.setdefault(fold(part), part)
         for source, path in wanted.items():
             match = there.get(fold(source)) or there.get(fold(path))
             if path not in rules and match is not None:
                 rules[path] = Rule(match)
-    if schema.identity_map and IDENTITY_MAP in columns:
+    if documents:
+        rules = {path: Rule(source) for source, path in wanted.items()} | rules
+    if schema.identity_map and (documents or IDENTITY_MAP in columns):
         rules[IDENTITY_MAP] = Rule(IDENTITY_MAP)
     return Mapping({path: rules[path] for path in (*schema.leaves(), IDENTITY_MAP) if path in rules})
 
 
 def _scalar(found: Reach | None) -> bool:
     return found is not None and found.shape.kind not in ("struct", "list", "map")
-
-
-def _same(text: str) -> str:
-    return text
 
 
 def _loose(text: str) -> str:

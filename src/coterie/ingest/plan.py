@@ -150,8 +150,9 @@ def _documented(given: Input, rules: list[Rule], own: Mapping[str, Rule]) -> tup
     if isinstance(columns, str):
         raise Invalid(
             "mapping.rule",
-            f"source {columns!r} is taken as a value by one rule and as an object, array or map by another.",
-            hint="Map it as one of them.",
+            f"source {columns!r} contradicts that of another rule: one is a value and the other an object or a list, "
+            "or their names differ only by letter case.",
+            hint="Map one of them.",
             where={"source": columns},
         )
     shown = Input(given.file, columns, lambda name: f"doc.{quote(name)}", given.nulls, True)

@@ -22,15 +22,15 @@ _FEED = "$source"
 
 def offered(con: DuckDBPyConnection, source: Source, file: SourceFile) -> Input:
     """Return what the rows of a file offer to a plan."""
-    columns = source.describe(con, file)
     match source.kind:
         case Kind.CSV:
+            columns = source.describe(con, file)
             names = {column: f"c{n}" for n, column in enumerate(columns)}
             return Input(file.name, columns, names.__getitem__, source.format.null)
         case Kind.JSONL:
-            return Input(file.name, columns, document=True)
+            return Input(file.name, {}, document=True)
         case Kind.PARQUET:
-            return Input(file.name, columns)
+            return Input(file.name, source.describe(con, file))
 
 
 @contextmanager
@@ -65,7 +65,10 @@ def opened(
         ``ingest.unreadable-file`` or ``ingest.encoding``, also when the fault comes to light in the middle.
     """
     if source.kind is Kind.PARQUET:
-        relation = f"read_parquet({literal(escaped(file.path))}, binary_as_string=true, file_row_number=true)"
+        relation = (
+            f"read_parquet({literal(escaped(file.path))}, binary_as_string=true, hive_partitioning=false, "
+            "file_row_number=true)"
+        )
         try:
             yield (
                 f'SELECT file_row_number + {base:d} AS "$row", file_row_number + 1 AS "$line", '

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coterie.core.errors import Invalid
-from coterie.ingest import delimited, text
+from coterie.ingest import delimited, document, lines, structure, text
 from coterie.ingest.shape import Shape
 
 if TYPE_CHECKING:
@@ -77,23 +77,34 @@ class Source(msgspec.Struct, frozen=True):
         return delimited.detect(first, self.format.delimiter, self.format.quote, self.format.header, file.name)
 
     def describe(self, con: DuckDBPyConnection, file: SourceFile | None = None) -> dict[str, Shape]:
-        """Return the columns of a file (default the first one) with their shapes; a JSONL file has none."""
+        """Return the columns of a file (default the first) with their shapes; of JSON lines, the keys seen first."""
         file = file or self.files[0]
         match self.kind:
             case Kind.CSV:
                 return dict.fromkeys(self.dialect(file).columns, Shape("text"))
             case Kind.JSONL:
-                return {}
+                return json_columns(con, file, self.format.encoding)
             case Kind.PARQUET:
                 return parquet_columns(con, file)
+
+
+def json_columns(con: DuckDBPyConnection, file: SourceFile, encoding: str | None) -> dict[str, Shape]:
+    """Return the keys that the first rows of a file of JSON lines have, with their shapes."""
+    first = next(text.pieces(file.path, file.name, encoding), b"\n")
+    con.register("$lines", next(lines.batches(iter((first,)))).slice(0, structure.SAMPLE))
+    try:
+        paths, _ = structure.paths(con, 'SELECT "$text" AS text FROM "$lines"')
+    finally:
+        con.unregister("$lines")
+    columns = document.shape_of(paths)
+    return {} if isinstance(columns, str) else columns
 
 
 def parquet_columns(con: DuckDBPyConnection, file: SourceFile) -> dict[str, Shape]:
     """Return the columns of a Parquet file with their shapes; raises ``ingest.unreadable-file``."""
     try:
-        relation = con.sql(
-            "SELECT * FROM read_parquet($path, binary_as_string=true) LIMIT 0", params={"path": escaped(file.path)}
-        )
+        query = "SELECT * FROM read_parquet($path, binary_as_string=true, hive_partitioning=false) LIMIT 0"
+        relation = con.sql(query, params={"path": escaped(file.path)})
         return {name: Shape.of(type_) for name, type_ in zip(relation.columns, relation.types, strict=True)}
     except Exception as error:
         raise engine_fault(error, file.name) from error

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from coterie.ingest import structure
 from coterie.ingest.column import flat
 from coterie.ingest.convert import ISO_DATE, ISO_TIME, NUMBER
-from coterie.ingest.document import json_path, shape_of, type_sql
+from coterie.ingest.document import shape_of, type_sql
 from coterie.ingest.relation import offered, opened
 from coterie.ingest.shape import Reach, Shape, reach
 from coterie.ingest.source import Source
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 SAMPLE = 200_000
 """Rows that are looked at."""
-STRUCTURES = 20_000
-"""JSON rows whose structure is looked at."""
-MAP_KEYS = 60
-"""An object with more keys than this, all alike, is taken for a map."""
 
 DATES = ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y")
 TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
@@ -82,7 +79,7 @@ def survey(con: DuckDBPyConnection, source: Source) -> tuple[list[Part], int, bo
     columns, name = given.columns, given.name
     notes: list[str] = []
     if given.document:
-        paths, notes = _document_paths(con)
+        paths, notes = structure.paths(con, 'SELECT "$text" AS text FROM survey')
         shapes = shape_of(paths)
         assert not isinstance(shapes, str)
         columns = shapes
@@ -112,59 +109,6 @@ def _scalars(columns: Mapping[str, Shape], name: Any) -> Iterator[tuple[str, Rea
 
 def _one(con: DuckDBPyConnection, query: str) -> int:
     return int(con.execute(query).fetchall()[0][0])
-
-
-def _document_paths(con: DuckDBPyConnection) -> tuple[list[str], list[str]]:
-    """Return the source paths of the values in JSON documents, and notes on what is odd."""
-    found = con.execute(
-        f'SELECT json_group_structure(CAST("$text" AS JSON)) FROM (SELECT "$text" FROM survey '
-        f'WHERE json_valid("$text") AND json_type("$text") = \'OBJECT\' LIMIT {STRUCTURES:d})'
-    ).fetchall()[0][0]
-    notes: list[str] = []
-    structure = json.loads(found) if found else {}
-    paths = list(_below("", structure, notes)) if isinstance(structure, dict) else []
-    mixed = [path for path in paths if path.endswith(_MIXED)]
-    for path in mixed:
-        plain = path.removesuffix(_MIXED)
-        paths[paths.index(path)] = plain
-        if _nested(con, plain):
-            paths.remove(plain)
-            notes.append(f"{plain} holds now a single value and now an object or array: left out.")
-    return paths, notes
-
-
-_MIXED = "\0mixed"
-
-
-def _nested(con: DuckDBPyConnection, path: str) -> bool:
-    """Whether some of the values at a path are objects or arrays."""
-    types = f'TRY(json_type("$text", {literal(json_path(path))}))'
-    types = types if "*" in json_path(path) else f"[{types}]"
-    query = f"SELECT 1 FROM survey WHERE list_has_any({types}, ['OBJECT', 'ARRAY']) LIMIT 1"
-    return bool(con.execute(query).fetchall())
-
-
-def _below(path: str, structure: Any, notes: list[str]) -> Iterator[str]:
-    match structure:
-        case dict() if (
-            path and len(structure) > MAP_KEYS and len({json.dumps(item) for item in structure.values()}) == 1
-        ):
-            notes.append(f"{path} has {len(structure)} keys that hold the same: taken for a map.")
-            yield f"{path}{{}}.$key"
-            item = next(iter(structure.values()))
-            yield from _below(f"{path}{{}}" if isinstance(item, dict) else f"{path}{{}}.$value", item, notes)
-        case dict():
-            for key, item in structure.items():
-                if not key or any(mark in key for mark in '.[]{}"'):
-                    notes.append(f"key {key!r} under {path or 'the document'} is left out: a path cannot name it.")
-                else:
-                    yield from _below(f"{path}.{key}" if path else key, item, notes)
-        case list():
-            yield from _below(f"{path}[]", structure[0] if structure else "NULL", notes)
-        case "JSON":
-            yield f"{path}{_MIXED}"
-        case _:
-            yield path
 
 
 def _part(con: DuckDBPyConnection, path: str, found: Reach, nulls: tuple[str, ...]) -> Part:

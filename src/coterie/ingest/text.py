@@ -15,6 +15,7 @@ from typing import IO, cast
 from coterie.core.errors import Invalid
 
 BLOCK = 8 << 20
+LONGEST_LINE = 256 << 20
 MARK = "\ufdd0"
 """Stands for bytes that are not UTF-8: a code point that Unicode keeps out of texts."""
 
@@ -75,6 +76,8 @@ def pieces(path: str, name: str, encoding: str | None = None, report: Report | N
         if cut:
             yield _valid(rest + block[:cut])
             rest = block[cut:]
+        elif len(rest) + len(block) > LONGEST_LINE:
+            raise unreadable(name, f"it has a line of more than {LONGEST_LINE >> 20} MB")
         else:
             rest += block
     if rest:
