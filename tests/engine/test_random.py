@@ -29,7 +29,7 @@ def test_and_binds_what_it_joins(people):
     assert world.members(f"not (not {A} or not {B} and not {C})") == expected
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(PEOPLE, st.lists(RULES, min_size=1, max_size=6))
 def test_members_are_those_of_the_oracle(people, rules):
     world = World(SAMPLE, people, NOW)

@@ -190,6 +190,17 @@ def test_sums_and_products_are_exact(pairs):
     assert world.members(f"xEvent.min(d) - {total:f} = {least - total:f}") == ["p0"]
 
 
+@pytest.mark.parametrize("digits", [29, 60, 390])
+def test_literals_keep_all_their_digits(digits):
+    world = World(MONEY, [{"id": "p0", "d": Decimal("0.1"), "n": 5}], NOW)
+    just_over = "0.1" + "0" * digits + "1"
+    assert world.members(f"d < {just_over}") == ["p0"]
+    assert world.members(f"d >= {just_over}") == []
+    assert world.members(f"d = 0.1{'0' * digits}") == ["p0"]
+    assert world.members(f"n < 1{'0' * digits}") == ["p0"]
+    assert world.members(f"n > -1{'0' * digits}.5") == ["p0"]
+
+
 def test_quotients_are_the_nearest_double_and_division_by_zero_is_null():
     world = World(MONEY, [{"id": "p0", "d": Decimal("0.3"), "n": 0}, {"id": "p1", "d": Decimal("7"), "n": 2}], NOW)
     assert world.members("d / 0.1 = 3") == ["p0"]

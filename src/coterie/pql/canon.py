@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from math import ceil, floor
 
 from coterie.core.schema import Field, FieldType, Union
-from coterie.pql import times
+from coterie.pql import predicates, times
 from coterie.pql.ast import (
     ArrayLiteral,
     Binary,
-    BinaryOp,
     Call,
     Chain,
     Expr,
@@ -47,23 +44,9 @@ from coterie.pql.scopes import (
 )
 from coterie.pql.sequences import as_chain
 
-MIRRORED: dict[str, BinaryOp] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-INVERSE: dict[str, BinaryOp] = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 CALENDAR_PARTS = frozenset({"getYear", "getMonth", "getDayOfMonth"})
 LONGEST_TEST = 4_000
 """Characters of a test in `if`, which a choice between truths repeats: nested tests would double at every level."""
-_NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
-_TIMES = (FieldType.DATE, FieldType.DATETIME)
-
-
-def number(literal: Literal) -> Literal:
-    """Return a numeric literal without needless digits: ``2.50`` is ``2.5``, ``100.0`` is ``100``."""
-    value = Decimal(str(literal.value))
-    if abs(value.adjusted()) > 60:
-        return literal
-    if value == value.to_integral_value():
-        return replace(literal, value=int(value), kind="integer")
-    return replace(literal, value=format(value.normalize(), "f"), kind="double")
 
 
 def negated(literal: Literal) -> Literal:
@@ -126,15 +109,15 @@ class Canon:
             case Call("inSegment"):
                 return expr
             case Call("stringCompare", (Literal(str(name)), subject, values, *flag)):
-                return self._string_compare(name, subject, values, tuple(flag), scopes)
+                return predicates.string_compare(self, name, subject, values, tuple(flag), scopes)
             case Binary("in" | "notIn" as op, left, right):
-                return self._membership(op, left, right, scopes)
+                return predicates.membership(self, op, left, right, scopes)
             case Binary("like" | "matches" as op, left, right):
                 return self.lifted(left, scopes, lambda inner, by: Binary(op, inner, shift(right, by))) or Binary(
                     op, self.value(left, scopes), self.value(right, scopes)
                 )
             case Binary("=" | "!=" | "<" | "<=" | ">" | ">=" as op, left, right):
-                return self._compare(op, left, right, scopes)
+                return predicates.compare(self, op, left, right, scopes)
             case Occurs(value, tail):
                 return self.lifted(
                     value, scopes, lambda inner, by: Occurs(inner, times.shifted(tail, by))
@@ -156,15 +139,15 @@ class Canon:
         if found is not None and found.type is FieldType.BOOLEAN:
             return Binary("=", self.value(expr, scopes), TRUE)
         return (
-            self._present(expr, scopes) if not isinstance(expr, Call) or expr.name == "if" else self.value(expr, scopes)
+            self.present(expr, scopes) if not isinstance(expr, Call) or expr.name == "if" else self.value(expr, scopes)
         )
 
     def _method(self, expr: Expr, receiver: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Expr:
         match name, args:
             case ("isNotNull", ()):
-                return self._present(receiver, scopes)
+                return self.present(receiver, scopes)
             case ("isNull", ()):
-                return negate(self._present(receiver, scopes))
+                return negate(self.present(receiver, scopes))
             case ("exists", ()):
                 return self.truth(receiver, scopes)
             case ("exists" | "filter", (condition,)):
@@ -174,19 +157,19 @@ class Canon:
             case ("includes", (item,)):
                 return self.truth(Binary("in", item, receiver), scopes)
             case ("intersects", (other,)):
-                return self._intersects(receiver, other, scopes)
+                return predicates.intersects(self, receiver, other, scopes)
             case ("subsetOf" | "supersetOf", (other,)):
                 return Method(self.value(receiver, scopes), name, (self.value(other, scopes),))
             case _ if name in TEXT_METHODS:
-                return self._text(receiver, name, args, scopes)
+                return predicates.text(self, receiver, name, args, scopes)
             case _:
                 return self._by_type(expr, scopes)
 
-    def _present(self, expr: Expr, scopes: Scopes) -> Expr:
+    def present(self, expr: Expr, scopes: Scopes) -> Expr:
         """Return that the reference exists. What is made from an array exists when the array does."""
         split = self.split(expr, scopes)
         if split is not None:
-            return self._present(split[0], scopes)
+            return self.present(split[0], scopes)
         match expr:
             case Literal(_, kind):
                 return FALSE if kind == "null" else TRUE
@@ -195,17 +178,18 @@ class Canon:
             case Filter(array, _) | Method(
                 array, "filter" | "distinct" | "map" | "topN" | "bottomN" | "groupBy" | "keys" | "values"
             ):
-                return self._present(array, scopes)
+                return self.present(array, scopes)
             case Method(_, "count" | "sum"):
                 return TRUE
             case _ if expr == XEVENT:
                 return TRUE
-            case _ if is_path(expr) or not self._is_predicate(expr, scopes):
+            case _ if is_path(expr) or not self.is_predicate(expr, scopes):
                 return Method(self.value(expr, scopes), "isNotNull", ())
             case _:
                 return TRUE
 
-    def _is_predicate(self, expr: Expr, scopes: Scopes) -> bool:
+    def is_predicate(self, expr: Expr, scopes: Scopes) -> bool:
+        """Whether the expression is true or false and never null."""
         found = self.field(expr, scopes)
         if found is None or found.type is not FieldType.BOOLEAN or is_path(expr):
             return False
@@ -271,180 +255,6 @@ class Canon:
             case _:
                 return self.value(expr, scopes)
 
-    def _intersects(self, left: Expr, right: Expr, scopes: Scopes) -> Expr:
-        if isinstance(left, ArrayLiteral) and not isinstance(right, ArrayLiteral):
-            left, right = right, left
-        if isinstance(right, ArrayLiteral):
-            split = self.split(left, scopes)
-            if split is not None:
-                item = self.field(split[1], self.inside(split[0], scopes))
-                many = item is not None and item.type is FieldType.ARRAY
-                other = shift(right, 1)
-                found = Method(split[1], "intersects", (other,)) if many else Binary("in", split[1], other)
-                return self.truth(Filter(split[0], found), scopes)
-            if len(right.items) == 1:
-                return self.truth(Binary("in", right.items[0], left), scopes)
-        return Method(self.value(left, scopes), "intersects", (self.value(right, scopes),))
-
-    def _membership(self, op: BinaryOp, item: Expr, array: Expr, scopes: Scopes) -> Expr:
-        lifted = self.lifted(item, scopes, lambda inner, by: Binary(op, inner, shift(array, by)))
-        if lifted is not None:
-            return lifted
-        found = self.field(item, scopes)
-        if found is not None and found.type is FieldType.ARRAY:
-            return self.truth(Filter(item, Binary(op, THIS, shift(array, 1))), scopes)
-        equal: BinaryOp = "=" if op == "in" else "!="
-        if not isinstance(array, ArrayLiteral):
-            split = self.split(array, scopes)
-            if split is None:
-                return Binary(op, self.value(item, scopes), self.value(array, scopes))
-            inner = self.field(split[1], self.inside(split[0], scopes))
-            many = inner is not None and inner.type is FieldType.ARRAY
-            some = Filter(split[0], Binary("in" if many else "=", shift(item, 1), split[1]))
-            if op == "in":
-                return self.truth(some, scopes)
-            return all_of([self._present(item, scopes), negate(self.truth(some, scopes))])
-        if not all(isinstance(part, Literal) for part in array.items):
-            among = any_of(self._compare("=", item, part, scopes) for part in array.items)
-            return among if op == "in" else all_of([self._present(item, scopes), negate(among)])
-        if not array.items:
-            return FALSE if op == "in" else self._present(item, scopes)
-        subject = self.value(item, scopes)
-        literals = self._literals(array, found)
-        if len(literals) == 1:
-            return self._compare(equal, subject, literals[0], scopes)
-        return Binary(op, subject, ArrayLiteral(literals))
-
-    def _literals(self, array: ArrayLiteral, like: Field | None) -> tuple[Expr, ...]:
-        """Return the distinct items, converted and sorted."""
-        converted = [self._converted(item, like) for item in array.items if not _is_null(item)]
-        by_text: dict[str, Expr] = {to_text(item): item for item in converted}
-        return tuple(by_text[text] for text in sorted(by_text))
-
-    # -- comparison -------------------------------------------------------------------------------------------------
-
-    def _compare(self, op: BinaryOp, left: Expr, right: Expr, scopes: Scopes) -> Expr:
-        if _is_null(left) or _is_null(right):
-            return FALSE
-        lifted = self.lifted(left, scopes, lambda inner, by: Binary(op, inner, shift(right, by)))
-        lifted = lifted or self.lifted(right, scopes, lambda inner, by: Binary(op, shift(left, by), inner))
-        if lifted is not None:
-            return lifted
-        left, right = self.value(left, scopes), self.value(right, scopes)
-        of_left, of_right = self.field(left, scopes), self.field(right, scopes)
-        many_left, many_right = (f is not None and f.type is FieldType.ARRAY for f in (of_left, of_right))
-        if many_right and not many_left:
-            left, right, of_left, op, many_left = right, left, of_right, MIRRORED[op], True
-            many_right = False
-        if many_left and not many_right:
-            if op == "=":
-                return Binary("in", right, left)
-            return self.truth(Filter(left, Binary(op, THIS, shift(right, 1))), scopes)
-        right = self._converted(right, of_left)
-        of_right = self.field(right, scopes)
-        if isinstance(left, Literal) and not isinstance(right, Literal):
-            if not _alike(of_left, of_right):
-                return Binary(op, left, right)
-            left, right, of_left, of_right, op = right, left, of_right, of_left, MIRRORED[op]
-        if isinstance(right, Literal):
-            return self._with_literal(op, left, right, scopes)
-        if _alike(of_left, of_right) and _rank(left) > _rank(right):
-            left, right, op = right, left, MIRRORED[op]
-        return Binary(op, left, right)
-
-    def _with_literal(self, op: BinaryOp, left: Expr, right: Literal, scopes: Scopes) -> Expr:
-        if right.kind == "boolean" and op in ("=", "!="):
-            wanted = bool(right.value) == (op == "=")
-            if self._is_predicate(left, scopes):
-                return left if wanted else negate(left)
-            return Binary("=", left, TRUE if wanted else FALSE)
-        if right.kind in ("integer", "double") and isinstance(left, Method):
-            if left.name == "count":
-                return self._count(op, left, right, scopes)
-            if left.name == "sum" and op in ("<", "<=", "!="):
-                return negate(Binary(INVERSE[op], left, right))
-        return Binary(op, left, right)
-
-    def _count(self, op: BinaryOp, left: Method, right: Literal, scopes: Scopes) -> Expr:
-        """Compare a count, which is a whole number and never null: as ``>=`` or ``=``, negated where needed."""
-        value = Decimal(str(right.value))
-        if op in ("=", "!="):
-            if value != value.to_integral_value() or value < 0:
-                equal: Expr = FALSE
-            elif value == 0:
-                equal = negate(self._at_least(left, 1, scopes))
-            else:
-                equal = Binary("=", left, right)
-            return equal if op == "=" else negate(equal)
-        least = ceil(value) if op in (">=", "<") else floor(value) + 1
-        reached = self._at_least(left, least, scopes)
-        return reached if op in (">", ">=") else negate(reached)
-
-    def _at_least(self, count: Method, least: int, scopes: Scopes) -> Expr:
-        if least <= 0:
-            return TRUE
-        if least == 1:
-            return self.truth(_counted_once(count.receiver), scopes)
-        return Binary(">=", count, Literal(least, "integer"))
-
-    def _converted(self, expr: Expr, like: Field | None) -> Expr:
-        """Return a literal as the type of the left operand, where it can be."""
-        if not isinstance(expr, Literal):
-            return expr
-        if expr.kind in ("integer", "double"):
-            return number(expr)
-        if expr.kind == "string" and like is not None:
-            text = str(expr.value)
-            if like.type in _NUMERIC:
-                try:
-                    value = Decimal(text)
-                except InvalidOperation:
-                    return expr
-                return number(replace(expr, value=text, kind="double")) if value.is_finite() else expr
-            if like.type is FieldType.BOOLEAN and text in ("true", "false"):
-                return TRUE if text == "true" else FALSE
-        return expr
-
-    # -- text -------------------------------------------------------------------------------------------------------
-
-    def _string_compare(self, name: str, subject: Expr, values: Expr, flag: tuple[Expr, ...], scopes: Scopes) -> Expr:
-        lifted = self.lifted(
-            subject,
-            scopes,
-            lambda inner, by: Call("stringCompare", (Literal(name, "string"), inner, shift(values, by), *flag)),
-        )
-        if lifted is not None:
-            return lifted
-        listed = values.items if isinstance(values, ArrayLiteral) else (values,)
-        join = all_of if name.startswith(("doesNot", "not")) else any_of
-        return join(self._text(subject, name, (value, *flag), scopes) for value in listed)
-
-    def _text(self, subject: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Expr:
-        lifted = self.lifted(
-            subject, scopes, lambda inner, by: Method(inner, name, tuple(shift(arg, by) for arg in args))
-        )
-        if lifted is not None:
-            return lifted
-        exact = True
-        if len(args) > 1 and isinstance(args[-1], Literal) and args[-1].kind == "boolean":
-            exact, args = bool(args[-1].value), args[:-1]
-        if len(args) == 1 and isinstance(args[0], ArrayLiteral):
-            args = args[0].items
-        flag = () if exact else (FALSE,)
-        if len(args) == 1:
-            lifted = self.lifted(args[0], scopes, lambda inner, by: Method(shift(subject, by), name, (inner, *flag)))
-            if lifted is not None:
-                return lifted
-        if name == "matches":
-            return Binary("matches", self.value(subject, scopes), self.value(args[0], scopes))
-        if exact and name in ("equals", "notEqualTo"):
-            return self._membership("in" if name == "equals" else "notIn", subject, ArrayLiteral(args), scopes)
-        found = self.field(subject, scopes)
-        by_text: dict[str, Expr] = {
-            to_text(arg): arg for arg in (self._converted(self.value(a, scopes), found) for a in args)
-        }
-        return Method(self.value(subject, scopes), name, (*(by_text[text] for text in sorted(by_text)), *flag))
-
     # -- values -----------------------------------------------------------------------------------------------------
 
     def value(self, expr: Expr, scopes: Scopes) -> Expr:
@@ -453,13 +263,13 @@ class Canon:
         return result if result.span.end else replace(result, span=expr.span)
 
     def _value(self, expr: Expr, scopes: Scopes) -> Expr:
-        if self._is_predicate(expr, scopes):
+        if self.is_predicate(expr, scopes):
             return self.truth(expr, scopes)
         match expr:
             case Literal(_, "integer" | "double"):
-                return number(expr)
+                return predicates.number(expr)
             case Unary("-", Literal(_, "integer" | "double") as operand):
-                return number(negated(operand))
+                return predicates.number(negated(operand))
             case Property():
                 split = self.split(expr, scopes)
                 if split is None or self._is_array(split[1], self.inside(split[0], scopes)):
@@ -490,7 +300,7 @@ class Canon:
                 scopes_of_item = self.inside(receiver, scopes)
                 return rebuild(expr, lambda child, deeper: self.value(child, scopes_of_item if deeper else scopes))
             case ArrayLiteral(items) if all(isinstance(item, Literal) for item in items):
-                return ArrayLiteral(tuple(self._converted(item, None) for item in items))
+                return ArrayLiteral(tuple(predicates.converted(item, None) for item in items))
             case _:
                 return rebuild(expr, lambda child, _: self.value(child, scopes))
 
@@ -535,27 +345,3 @@ class Canon:
         if name != "average" and self._is_array(operand, inside):
             operand = Method(operand, name, ())
         return Method(self.value(array, scopes), name, (self.value(operand, inside),))
-
-
-def _counted_once(array: Expr) -> Expr:
-    """Return an array that has items when the counted one has: for distinct values, the items that have a value."""
-    match array:
-        case Method(Method(base, "map", (operand,)), "distinct", ()):
-            return Filter(base, Method(operand, "isNotNull", ()))
-        case _:
-            return array
-
-
-def _is_null(expr: Expr) -> bool:
-    return isinstance(expr, Literal) and expr.kind == "null"
-
-
-def _rank(expr: Expr) -> tuple[int, str]:
-    """Order the sides of a comparison: what the innermost object says first, what is the same for all last."""
-    return min(levels_of(expr), default=1_000), to_text(expr)
-
-
-def _alike(left: Field | None, right: Field | None) -> bool:
-    if left is None or right is None:
-        return False
-    return left.type is right.type or any({left.type, right.type} <= set(kinds) for kinds in (_NUMERIC, _TIMES))

@@ -45,7 +45,8 @@ def literal(items: list[Value], expr: Expr) -> Many:
     """Return an array of literals, all texts or all integers."""
     scalars = [item for item in items if isinstance(item, Scalar) and item.constant is not None]
     kinds = {(item.kind, item.scale) for item in scalars}
-    if len(scalars) != len(items) or len(kinds) > 1 or not kinds <= {(Kind.TEXT, 0), (Kind.EXACT, 0)}:
+    wide = any(item.kind is Kind.EXACT and item.whole > 18 for item in scalars)
+    if wide or len(scalars) != len(items) or len(kinds) > 1 or not kinds <= {(Kind.TEXT, 0), (Kind.EXACT, 0)}:
         raise unsupported(expr, f"the array {to_text(expr)}")
     kind = scalars[0].kind if scalars else Kind.TEXT
     sql = exp.Array(expressions=[item.sql for item in scalars])

@@ -31,12 +31,11 @@ from coterie.engine.sql.constructs import (
 from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Record, Scalar, Value, comparable, same_place
 from coterie.pql.ast import Expr, Literal
 from coterie.pql.calendar import Interval
-from coterie.pql.canon import MIRRORED
+from coterie.pql.predicates import MIRRORED
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
 
 DIGITS = 38
-_WIDE = Context(prec=400)
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -132,7 +131,8 @@ def _numbers(op: str, left: Scalar, right: Scalar, expr: Expr) -> Sql:
 
 def _with_literal(op: str, left: Scalar, value: Decimal) -> Sql:
     """Compare an exact number with a literal of any number of digits."""
-    scaled = value.scaleb(left.scale, _WIDE)
+    exact = Context(prec=len(value.as_tuple().digits) + DIGITS)
+    scaled = value.scaleb(left.scale, exact)
     if scaled != scaled.to_integral_value():
         if op in ("=", "!="):
             return FALSE if op == "=" else present(left.sql)
@@ -142,7 +142,7 @@ def _with_literal(op: str, left: Scalar, value: Decimal) -> Sql:
     if abs(scaled) >= 10**DIGITS:
         beyond = op in ("<", "<=", "!=") if scaled > 0 else op in (">", ">=", "!=")
         return present(left.sql) if beyond else FALSE
-    return build(op, left.sql, decimal(scaled.scaleb(-left.scale, _WIDE), left.scale))
+    return build(op, left.sql, decimal(scaled.scaleb(-left.scale, exact), left.scale))
 
 
 def _aligned(left: Scalar, right: Scalar, expr: Expr) -> tuple[Sql, Sql]:

@@ -28,8 +28,8 @@ from coterie.engine.sql.constructs import (
 from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Record, Row, Scalar, table_row
 from coterie.pql.ast import Expr
-from coterie.pql.canon import INVERSE
 from coterie.pql.conditions import Aggregate, Attribute, Computed, Condition, Function, Presence, Sequence
+from coterie.pql.predicates import INVERSE
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
 from coterie.pql.scopes import levels_of
