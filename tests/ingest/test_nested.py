@@ -373,6 +373,31 @@ def test_required_objects_arrays_and_items(tmp_path):
     ]
 
 
+def test_arrays_of_the_wrong_size_and_arrays_missing_from_items(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"tags": ["a"], "grid": [{"cells": [1, 2]}]},
+        {"tags": ["a", "b", "c"]},
+        {"tags": [], "grid": [{"cells": [1, 2]}, {"cells": [1]}]},
+        {"grid": [{"cells": [1, 2]}, {}]},
+    ]
+    base = {"_id": "1", "timestamp": "2026-01-01", "crm": "c"}
+    path.write_text("".join(json.dumps(base | row) + "\n" for row in rows))
+    cells = {"type": "array", "items": {"type": "integer"}, "min_length": 2, "required": True}
+    fields = {
+        "crm": "string",
+        "tags": {"type": "array", "items": {"type": "string"}, "min_length": 1, "max_length": 2},
+        "grid[].cells": cells,
+    }
+    con, _, _ = run(path, fields, {"fields": BASE | {"tags": "tags", "grid": "grid"}})
+    assert errors(con) == [
+        (2, "tags", "value.length"),
+        (3, "grid.cells", "value.length"),
+        (3, "tags", "value.length"),
+        (4, "grid.cells", "field.required"),
+    ]
+
+
 def test_mappings_keep_their_meaning_when_written():
     written = {"fields": {"crm": "id", "at": {"source": "t", "zone": "Europe/Paris"}}, "decimal_comma": True}
     mapping = Mapping.read(written)

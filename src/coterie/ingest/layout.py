@@ -68,19 +68,45 @@ def required(schema: Schema, columns: list[Column]) -> list[tuple[str, str, Faul
                 inside = [raw.get(leaf.path, quote(leaf.path)) for leaf in leaves(child, full)]
                 if depth == 0:
                     condition = " AND ".join(f"{name} IS NULL" for name in inside)
-                elif child.scalar:
+                elif child.type is not FieldType.OBJECT:
                     values = flat(inside[0], depth)
                     condition = f"list_count({values}) < len({values})"
                 else:
                     raise Unsupported(
                         "ingest.required",
-                        f"field {full}: a required {child.type} inside an array is not checked yet.",
+                        f"field {full}: a required object inside an array is not checked yet.",
                         hint="Require the fields below it instead.",
                         where={"field": full},
                     )
                 out.append((full, "NULL", Fault(condition, "field.required", "expected a value")))
             if inner.type is FieldType.OBJECT:
                 walk(inner, full, nested)
+
+    walk(schema.root, "", 0)
+    return out
+
+
+def sized(schema: Schema) -> list[tuple[str, str, Fault]]:
+    """Return the checks of the numbers of elements that arrays and maps may have."""
+    out: list[tuple[str, str, Fault]] = []
+
+    def walk(below: Field, path: str, depth: int) -> None:
+        for name, child in below.properties.items():
+            full, field = f"{path}.{name}" if path else name, child
+            level = depth
+            while field.items is not None:
+                column = quote(next(leaves(child, full)).path)
+                for wrong, bound, word in (("<", field.min_length, "least"), (">", field.max_length, "most")):
+                    if bound is not None:
+                        condition = f"len({column}) {wrong} {bound:d}"
+                        if level:
+                            inner = f"lambda v: len(v) {wrong} {bound:d}"
+                            condition = f"len(list_filter({flat(column, level)}, {inner})) > 0"
+                        fault = Fault(condition, "value.length", f"expected at {word} {bound} elements")
+                        out.append((full, f"CAST({column} AS VARCHAR)", fault))
+                field, level = field.items, level + 1
+            if field.type is FieldType.OBJECT:
+                walk(field, full, level)
 
     walk(schema.root, "", 0)
     return out

@@ -125,7 +125,7 @@ def compile_plan(
     if given.document and mapping.strict:
         plan.faults.append(("", ROW_TEXT, Fault(plan.unknown, "field.unknown", "expected only keys that are mapped")))
     plan.faults += layout.aligned(columns)
-    plan.faults += layout.required(schema, columns)
+    plan.faults += layout.required(schema, columns) + layout.sized(schema)
     plan.faults += identities.faults(schema, namespaces)
     return plan
 
