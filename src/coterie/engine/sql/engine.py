@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -56,15 +56,8 @@ class SqlEngine:
                     found[condition.key] = universe - holds if statement.complement else universe & holds
         return found
 
-    def check(self, conditions: Iterable[Condition]) -> None:
-        """Raise `Unsupported` for the first condition that this engine cannot answer; nothing is run."""
-        statements = Statements(self.union, "default", 0)
-        for condition in conditions:
-            if not isinstance(condition.shape, Membership):
-                statements.statement(condition)
-
     def explain(self, condition: Condition, view: str, at: int) -> str:
-        """Return the SQL of a condition that is no membership."""
+        """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""
         return Statements(self.union, view, at).statement(condition).sql
 
     def persons(self, statement: Statement) -> BitMap:
