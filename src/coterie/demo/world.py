@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from coterie.audience.definition import Audience
 from coterie.audience.export import Export
 from coterie.core.clock import FixedClock
 from coterie.core.errors import Conflict
@@ -100,8 +101,10 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
     titles = {name: _load_dataset(ws, name, folder, progress) for name in DATASETS}
     progress.report("Evaluating the audiences")
     rules: dict[str, dict[str, str]] = yaml.safe_load(_text("audiences.yaml"))
+    known = ws.audiences.list()
     for name, rule in rules.items():
-        ws.audiences.put(name, rule["pql"], title=rule["title"], description=rule["description"])
+        if Audience(name, **rule) not in known:
+            ws.audiences.put(name, **rule)
     outcome = {row.audience: row for row in ws.audiences.evaluate(rules, at=CLOCK.now()).audiences}
     progress.report("Exporting")
     exports = [ws.audiences.export(name, ws.sandbox.exports / f"{name}.{format_}") for name, format_ in EXPORTS.items()]
