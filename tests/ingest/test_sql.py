@@ -22,4 +22,5 @@ def test_numbers_and_truths_come_back_as_they_were(value):
 
 
 def test_lists():
-    assert CON.execute(f"SELECT 'b''' IN ({literals(['a', "b'"])})").fetchone() == (True,)
+    listed = literals(["a", "b'"])
+    assert CON.execute(f"SELECT 'b''' IN ({listed})").fetchone() == (True,)
