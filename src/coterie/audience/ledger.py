@@ -91,11 +91,11 @@ def history(con: DuckDBPyConnection, audience: str, limit: int) -> list[Change]:
     """Return the changes of an audience, newest first, at most `limit` instants."""
     rows = con.execute(
         """
-        SELECT at, sum(entered)::BIGINT, sum(exited)::BIGINT, max(cause) FROM (
-            SELECT entered_at AS at, 1 AS entered, 0 AS exited, cause FROM membership WHERE audience = $1
+        SELECT instant, sum(entered)::BIGINT, sum(exited)::BIGINT, max(cause) FROM (
+            SELECT entered_at AS instant, 1 AS entered, 0 AS exited, cause FROM membership WHERE audience = $1
             UNION ALL
             SELECT exited_at, 0, 1, NULL FROM membership WHERE audience = $1 AND exited_at IS NOT NULL
-        ) GROUP BY at ORDER BY at DESC LIMIT $2
+        ) GROUP BY instant ORDER BY instant DESC LIMIT $2
         """,
         [audience, limit],
     ).fetchall()

@@ -47,12 +47,16 @@ def plan(audience: Audience, union: Union) -> Planned:
         raise
 
 
-def in_order(planned: Sequence[Planned]) -> list[Planned]:
-    """Return the audiences so that each comes after those it reads; raises ``pql.cycle``."""
-    by_name = {item.audience.name: item for item in planned}
-    graph = {name: sorted(item.reads & by_name.keys()) for name, item in by_name.items()}
+def reads(audience: Audience) -> frozenset[str]:
+    """Return the names of the audiences that a rule reads."""
+    return frozenset(audiences_read(parse(audience.pql)))
+
+
+def in_order(read: Mapping[str, frozenset[str]]) -> list[str]:
+    """Return audiences so that each comes after those it reads; raises ``pql.cycle``."""
+    graph = {name: sorted(names & read.keys()) for name, names in read.items()}
     try:
-        return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+        return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         path = " → ".join(reversed(error.args[1]))
         raise Invalid(
@@ -96,13 +100,15 @@ def evaluate(
     known: dict[str, BitMap] = {}
     memberships = dict(stored)
     outcomes: dict[str, Outcome] = {}
-    for item in in_order(planned):
+    by_name = {item.audience.name: item for item in planned}
+    for name in in_order({name: item.reads for name, item in by_name.items()}):
+        item = by_name[name]
         began = time.perf_counter()
         missing: dict[str, Condition] = {
             condition.key: condition for condition in conditions_of(item.rule) if condition.key not in known
         }
         known |= engine.evaluate(list(missing.values()), view, at, memberships)
         members = fold(item.rule, known, universe)
-        memberships[item.audience.name] = members
-        outcomes[item.audience.name] = Outcome(members, time.perf_counter() - began)
+        memberships[name] = members
+        outcomes[name] = Outcome(members, time.perf_counter() - began)
     return outcomes

@@ -193,7 +193,7 @@ def put_audience(sandbox: Sandbox, audience: Audience) -> Audience:
     union = definitions.union()
     check(audience.pql, union, [audience.name, *(item.name for item in others)]).require()
     planned = plan.plan(audience, union)
-    plan.in_order([planned, *(plan.plan(item, union) for item in others)])
+    plan.in_order({audience.name: planned.reads, **{item.name: plan.reads(item) for item in others}})
     _check_engine(SqlEngine(sandbox.history.con, union), planned)
     return save(sandbox, audience.name, audience)
 
@@ -209,10 +209,7 @@ def delete_audience(sandbox: Sandbox, name: str) -> None:
     """Delete an audience; raises ``audience.in-use`` while others read it."""
     definitions = Definitions(sandbox.catalog)
     definitions.get(Audience, name)
-    union = definitions.union()
-    readers = [
-        item.name for item in definitions.list(Audience) if name in plan.plan(item, union).reads and item.name != name
-    ]
+    readers = [item.name for item in definitions.list(Audience) if name in plan.reads(item)]
     if readers:
         raise Conflict(
             "audience.in-use",
