@@ -148,7 +148,7 @@ def test_every_fault_of_a_row_is_told_with_its_value_and_reason(tmp_path):
             "timestamp",
             "never",
             "value.type.date-time",
-            "expected a date and time written as iso, between years 1 and 9999",
+            "expected a date and time in ISO 8601, or in milliseconds since 1970, between years 1 and 9999",
         ),
     ]
 

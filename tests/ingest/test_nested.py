@@ -2,14 +2,17 @@
 
 import json
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from coterie.core.errors import Invalid, NotFound, Unsupported
+from coterie.core.schema import Schema, SchemaClass, read_fields
 from coterie.ingest.mapping import Mapping, default_mapping
 from coterie.ingest.shape import Shape
 from coterie.ingest.source import resolve
+from coterie.ingest.stage import stage
 
 from .shop import column, connect, errors, run, schema
 
@@ -404,3 +407,17 @@ def test_mappings_keep_their_meaning_when_written():
     assert Mapping.read(mapping.to_dict()) == mapping
     assert mapping.to_dict()["fields"] == written["fields"]
     assert Mapping.from_yaml("fields: {crm: id, at: {source: t, zone: Europe/Paris}}\ndecimal_comma: true") == mapping
+
+
+def test_fields_may_be_called_like_anything_the_reader_calls_its_own(tmp_path):
+    """Names of lambda parameters once hid the entries of identity maps behind fields called i and e."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"i": {"id": "wrong"}, "e": {"value": "x"}, "identityMap": {"Email": [{"id": "a@b.c"}]}}\n')
+    schema = Schema(
+        "t", SchemaClass.PROFILE, read_fields({"i.id": "string", "e.value": "string"}, "t"), identity_map=True
+    )
+    with duckdb.connect() as con:
+        source = resolve([path])
+        stage(con, source, default_mapping(schema, {}), schema, namespaces={"Email": "EMAIL"})
+        rows = con.execute('SELECT "i.id", "$identityMap" FROM stage').fetchall()
+    assert rows == [("wrong", [{"namespace": "Email", "id": "a@b.c", "primary": False}])]

@@ -21,6 +21,8 @@ from coterie.ingest.sql import literal, literals
 NUMBER = r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
 GROUPED = r"\s*[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)?(,[0-9]*)?\s*"
 ISO_DATE = r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*"
+EPOCH_MS = "-?[0-9]{11,15}"
+"""Whole numbers taken for milliseconds since 1970 where no format is named; shorter ones may be seconds or days."""
 ISO_TIME = (
     r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
     r"( ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?\s*"
@@ -167,6 +169,8 @@ class Converter:
     def _written(self) -> str:
         style = self.style
         match self.field.type:
+            case FieldType.DATETIME if style.format is None:
+                return "in ISO 8601, or in milliseconds since 1970"
             case FieldType.DATE | FieldType.DATETIME:
                 return f"written as {style.format or 'iso'}"
             case FieldType.NUMBER | FieldType.INTEGER if style.decimal_comma:
@@ -255,21 +259,28 @@ class Converter:
         early = f"{late} - {shift}"
         return _milliseconds(f"CASE WHEN timezone({name}, {early}) = {timestamp} THEN {early} ELSE {late} END")
 
+    def _iso(self, x: str) -> str:
+        """Return SQL for the instant of ISO 8601 text."""
+        text, tail = f"trim({x})", f"substr(trim({x}), 11)"
+        offset = f"regexp_replace({text}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
+        offset = f"regexp_replace({offset}, ' ([+-][0-9]{{2}})$', '\\1')"
+        shifted = _milliseconds(f"TRY_CAST({offset} AS TIMESTAMPTZ)")
+        universal = _milliseconds(f"TRY_CAST({text} AS TIMESTAMPTZ)")
+        moment = (
+            f"CASE WHEN regexp_matches({tail}, '[+-]') THEN {shifted}"
+            f" WHEN regexp_matches({tail}, '[zZU]') THEN {universal}"
+            f" ELSE {self.local(f'TRY_CAST({text} AS TIMESTAMP)')} END"
+        )
+        return f"CASE WHEN regexp_full_match({x}, {literal(ISO_TIME)}) THEN {moment} END"
+
     def instant_of_text(self, x: str) -> str:
         """Return SQL for the instant (ms) of a text."""
         match self.style.format:
-            case None | "iso":
-                text, tail = f"trim({x})", f"substr(trim({x}), 11)"
-                offset = f"regexp_replace({text}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
-                offset = f"regexp_replace({offset}, ' ([+-][0-9]{{2}})$', '\\1')"
-                shifted = _milliseconds(f"TRY_CAST({offset} AS TIMESTAMPTZ)")
-                universal = _milliseconds(f"TRY_CAST({text} AS TIMESTAMPTZ)")
-                moment = (
-                    f"CASE WHEN regexp_matches({tail}, '[+-]') THEN {shifted}"
-                    f" WHEN regexp_matches({tail}, '[zZU]') THEN {universal}"
-                    f" ELSE {self.local(f'TRY_CAST({text} AS TIMESTAMP)')} END"
-                )
-                made = f"CASE WHEN regexp_full_match({x}, {literal(ISO_TIME)}) THEN {moment} END"
+            case None:
+                epoch = self._epoch(f"TRY_CAST(trim({x}) AS DECIMAL(27,6))")
+                made = f"CASE WHEN regexp_full_match(trim({x}), '{EPOCH_MS}') THEN {epoch} ELSE {self._iso(x)} END"
+            case "iso":
+                made = self._iso(x)
             case "epoch" | "epoch_ms":
                 made = self._epoch(f"TRY_CAST({self.digits(x)} AS DECIMAL(27,6))")
             case written if "%z" in written or "%Z" in written:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from coterie.core.errors import Invalid
 from coterie.ingest.text import MARK
@@ -103,6 +102,8 @@ def batches(pieces: Iterator[bytes], dialect: Dialect) -> Iterator[pa.RecordBatc
     dialect : Dialect
         How it is written.
     """
+    from coterie.ingest import scan  # its compiler loads slowly, and most runs read no CSV
+
     shape, width = schema(dialect), len(dialect.columns)
     delimiter, quote = ord(dialect.delimiter), ord(dialect.quote)
     line, rest, heading = 1, b"", dialect.header
@@ -114,7 +115,7 @@ def batches(pieces: Iterator[bytes], dialect: Dialect) -> Iterator[pa.RecordBatc
         starts, ends = np.empty((width, most), np.int32), np.empty((width, most), np.int32)
         lines, bounds = np.empty(most, np.int64), np.empty((2, most), np.int32)
         faults, doubled = np.zeros(most, np.int8), np.zeros((width, most), np.bool_)
-        count, used, line = _split(
+        count, used, line = scan.split(
             data, delimiter, quote, after is None, line, _LONGEST, starts, ends, lines, bounds, faults, doubled
         )
         first = 1 if heading and count else 0
@@ -147,6 +148,8 @@ def _batch(
     faults: npt.NDArray[np.int8],
     doubled: npt.NDArray[np.bool_],
 ) -> pa.RecordBatch:
+    from coterie.ingest import scan
+
     broken = faults > 0
     marks = _marked(data, bounds)
     reasons: Any = pa.array(FAULTS).take(pa.array(faults, pa.int8(), mask=~broken))
@@ -155,8 +158,8 @@ def _batch(
         broken = broken | marks
     plain = np.zeros(len(lines), np.bool_)
     shown = np.where(broken, bounds, 0)
-    columns: list[Any] = [pa.array(lines), reasons, _strings(*_gather(data, shown[0], shown[1], plain, quote))]
-    columns += [_strings(*_gather(data, *value, quote)) for value in zip(starts, ends, doubled, strict=True)]
+    columns: list[Any] = [pa.array(lines), reasons, _strings(*scan.gather(data, shown[0], shown[1], plain, quote))]
+    columns += [_strings(*scan.gather(data, *value, quote)) for value in zip(starts, ends, doubled, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=shape)
 
 
@@ -173,107 +176,3 @@ def _marked(data: Bytes, bounds: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]
 
 def _strings(offsets: Counts, data: Bytes) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.data), pa.py_buffer(data.data))
-
-
-@njit(cache=True, nogil=True)
-def _split(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    data, delimiter, quote, last, line, longest, starts, ends, lines, bounds, faults, doubled
-):
-    """Find rows and values in text that ends at a line end; return the rows, the bytes used and the next line."""
-    size, width = data.size, starts.shape[0]
-    at, row = 0, 0
-    while at < size:
-        if data[at] == 10:
-            at, line = at + 1, line + 1
-            continue
-        if data[at] == 13 and data[at + 1] == 10:
-            at, line = at + 2, line + 1
-            continue
-        begin, column, fault, breaks = at, 0, 0, 0
-        while True:
-            twice = False
-            if data[at] == quote:
-                left, right = at + 1, at + 1
-                while right < size:
-                    if data[right] == quote:
-                        if right + 1 < size and data[right + 1] == quote:
-                            twice = True
-                            right += 1
-                        else:
-                            break
-                    elif data[right] == 10:
-                        breaks += 1
-                        if right - begin > longest:
-                            right = size
-                            fault = 4
-                            break
-                    right += 1
-                if right >= size:
-                    if fault == 0 and not last:
-                        return row, begin, line
-                    fault = 4
-                    break
-                at = right + 1
-                if not (data[at] == delimiter or data[at] == 10 or (data[at] == 13 and data[at + 1] == 10)):
-                    fault = 3
-                    break
-            else:
-                left = at
-                while data[at] != delimiter and data[at] != 10:
-                    at += 1
-                right = at
-                if data[at] == 10 and right > left and data[right - 1] == 13:
-                    right -= 1
-            if column < width:
-                starts[column, row], ends[column, row], doubled[column, row] = left, right, twice
-            column += 1
-            if data[at] == delimiter:
-                at += 1
-                continue
-            if data[at] == 13:
-                at += 1
-            break
-        if fault == 0:
-            fault = 1 if column < width else (2 if column > width else 0)
-            end = at
-            at, following = at + 1, line + breaks + 1
-        else:
-            at = begin
-            while data[at] != 10:
-                at += 1
-            end = at
-            at, following = at + 1, line + 1
-        if data[end - 1] == 13 and end > begin:
-            end -= 1
-        lines[row], bounds[0, row], bounds[1, row], faults[row] = line, begin, end, fault
-        if fault:
-            for c in range(width):
-                starts[c, row], ends[c, row], doubled[c, row] = 0, 0, False
-        line = following
-        row += 1
-    return row, size, line
-
-
-@njit(cache=True, nogil=True)
-def _gather(data, starts, ends, doubled, quote):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    """Copy values out of the text, a doubled quote as one; return their offsets and bytes."""
-    offsets = np.empty(starts.size + 1, np.int32)
-    total = 0
-    for row in range(starts.size):
-        total += ends[row] - starts[row]
-    out = np.empty(total, np.uint8)
-    at = 0
-    for row in range(starts.size):
-        offsets[row] = at
-        if doubled[row]:
-            source = starts[row]
-            while source < ends[row]:
-                out[at] = data[source]
-                at += 1
-                source += 2 if data[source] == quote else 1
-        else:
-            for source in range(starts[row], ends[row]):
-                out[at] = data[source]
-                at += 1
-    offsets[starts.size] = at
-    return offsets, out[:at]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from coterie.core.errors import Invalid, NotFound
 from coterie.core.schema import IdentityDescriptor, Schema, SchemaClass
 from coterie.ingest.convert import Fault
-from coterie.ingest.sql import literal, literals
+from coterie.ingest.sql import IT, literal, literals
 from coterie.store.history import quote
 
 LONGEST = 1024
@@ -44,8 +44,8 @@ def usable_entries(entries: str, namespaces: Mapping[str, str]) -> str:
     """Return SQL for the usable entries of an identity map given as a list of entries."""
     linked = [code for code, type_ in namespaces.items() if type_ not in UNLINKED]
     return (
-        f"list_filter({entries}, lambda i: i.namespace IN ({literals(linked)}) "
-        f"AND lower(trim(i.id)) NOT IN ({literals(BLOCKED)}))"
+        f"list_filter({entries}, lambda {IT}: {IT}.namespace IN ({literals(linked)}) "
+        f"AND lower(trim({IT}.id)) NOT IN ({literals(BLOCKED)}))"
     )
 
 
@@ -65,11 +65,11 @@ def faults(schema: Schema, namespaces: Mapping[str, str]) -> list[tuple[str, str
     if schema.identity_map:
         entries, usables = '"$entries"', '"$identityMap"'
         value = f"CAST({entries} AS VARCHAR)"
-        long = f"len(list_filter({entries}, lambda i: length(i.id) > {LONGEST})) > 0"
+        long = f"len(list_filter({entries}, lambda {IT}: length({IT}.id) > {LONGEST})) > 0"
         out.append(("identityMap", f"left({value}, 100)", _too_long(long)))
-        ecid = f"len(list_filter({usables}, lambda i: i.namespace = 'ECID' AND NOT {_is_ecid('i.id')})) > 0"
+        ecid = f"len(list_filter({usables}, lambda {IT}: {IT}.namespace = 'ECID' AND NOT {_is_ecid(f'{IT}.id')})) > 0"
         out.append(("identityMap", value, _ecid(ecid)))
-        unknown = f"len(list_filter({entries}, lambda i: i.namespace NOT IN ({literals(namespaces)}))) > 0"
+        unknown = f"len(list_filter({entries}, lambda {IT}: {IT}.namespace NOT IN ({literals(namespaces)}))) > 0"
         reason = "expected codes of namespaces that exist"
         out.append(("identityMap", value, Fault(unknown, "identity.namespace", reason)))
     missing = _missing(schema)

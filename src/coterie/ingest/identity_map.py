@@ -12,7 +12,7 @@ from coterie.ingest.identities import MAP_TYPE
 from coterie.ingest.mapping import IDENTITY_MAP, Rule, unknown_source
 from coterie.ingest.mapping import Mapping as FieldMapping
 from coterie.ingest.shape import entries, reach
-from coterie.ingest.sql import literal
+from coterie.ingest.sql import EACH, IT, literal
 
 TEXT = Field(FieldType.STRING)
 
@@ -32,12 +32,12 @@ def entries_of(own: Mapping[str, Rule], mapping: FieldMapping, given: Input) -> 
         text = Converter(TEXT, there.shape, Style(), target)
         value = each(there.sql, there.depth, lambda x: text.value(without(x, there.shape, nulls)))  # noqa: B023
         ids = flat(value, there.depth) if there.depth else f"[{value}]"
-        entry = f"{{'namespace': {code}, 'id': i, 'primary': {literal(rule.primary)}}}"
-        lists.append(f"list_transform({ids}, lambda i: {entry})")
+        entry = f"{{'namespace': {code}, 'id': {IT}, 'primary': {literal(rule.primary)}}}"
+        lists.append(f"list_transform({ids}, lambda {IT}: {entry})")
     if not lists:
         return None
     joined = f"list_concat({', '.join(lists)})" if len(lists) > 1 else lists[0]
-    return f"list_filter(CAST({joined} AS {MAP_TYPE}), lambda i: i.id IS NOT NULL)"
+    return f"list_filter(CAST({joined} AS {MAP_TYPE}), lambda {IT}: {IT}.id IS NOT NULL)"
 
 
 def _whole_map(path: str, given: Input) -> str:
@@ -53,6 +53,6 @@ def _whole_map(path: str, given: Input) -> str:
             hint="Expected an object of arrays of {id, primary}, keyed by namespace; or map identityMap.<namespace>.",
             where={"source": path},
         )
-    primary = 'coalesce(TRY_CAST(i."primary" AS BOOLEAN), FALSE)' if "primary" in item.fields else "FALSE"
-    entry = f"{{'namespace': e.key, 'id': CAST(i.id AS VARCHAR), 'primary': {primary}}}"
-    return f"flatten(list_transform({pairs[0]}, lambda e: list_transform(e.value, lambda i: {entry})))"
+    primary = f'coalesce(TRY_CAST({IT}."primary" AS BOOLEAN), FALSE)' if "primary" in item.fields else "FALSE"
+    entry = f"{{'namespace': {EACH}.key, 'id': CAST({IT}.id AS VARCHAR), 'primary': {primary}}}"
+    return f"flatten(list_transform({pairs[0]}, lambda {EACH}: list_transform({EACH}.value, lambda {IT}: {entry})))"

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from coterie.core.schema import KEY, VALUE
-from coterie.ingest.sql import literal
+from coterie.ingest.sql import IT, literal
 from coterie.store.history import quote
 
 
@@ -90,7 +90,7 @@ def entries(sql: str, shape: Shape) -> tuple[str, Shape] | None:
         return f"map_entries({sql})", shape.item
     if shape.kind == "struct" and len(set(map(str, shape.fields.values()))) == 1:
         pairs = ", ".join(f"{{'key': {literal(name)}, 'value': {sql}.{quote(name)}}}" for name in shape.fields)
-        there = f"list_filter([{pairs}], lambda e: e.value IS NOT NULL)"
+        there = f"list_filter([{pairs}], lambda {IT}: {IT}.value IS NOT NULL)"
         return f"CASE WHEN {sql} IS NOT NULL THEN {there} END", next(iter(shape.fields.values()))
     return None
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+IT, EACH = '"$it"', '"$each"'
+"""Parameters of SQL lambdas. A field may have any name without $, and `name.part` would mean the field."""
+
 
 def literal(value: str | int | float | bool | None) -> str:
     """Return a value as an SQL literal.
