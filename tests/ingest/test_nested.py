@@ -411,13 +411,14 @@ def test_mappings_keep_their_meaning_when_written():
 
 def test_fields_may_be_called_like_anything_the_reader_calls_its_own(tmp_path):
     """Names of lambda parameters once hid the entries of identity maps behind fields called i and e."""
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"i": {"id": "wrong"}, "e": {"value": "x"}, "identityMap": {"Email": [{"id": "a@b.c"}]}}\n')
+    path = tmp_path / "rows.parquet"
+    row = {"i": {"id": "wrong"}, "e": {"value": "x"}, "identityMap": {"Email": [{"id": "a@b.c"}]}}
+    pq.write_table(pa.Table.from_pylist([row]), path)
     schema = Schema(
         "t", SchemaClass.PROFILE, read_fields({"i.id": "string", "e.value": "string"}, "t"), identity_map=True
     )
     with duckdb.connect() as con:
         source = resolve([path])
-        stage(con, source, default_mapping(schema, {}), schema, namespaces={"Email": "EMAIL"})
+        stage(con, source, default_mapping(schema, source.describe(con)), schema, namespaces={"Email": "EMAIL"})
         rows = con.execute('SELECT "i.id", "$identityMap" FROM stage').fetchall()
     assert rows == [("wrong", [{"namespace": "Email", "id": "a@b.c", "primary": False}])]
