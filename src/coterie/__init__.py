@@ -1,8 +1,6 @@
 """Coterie: an open, self-hosted real-time customer data platform.
 
-    import coterie
-    with coterie.open("workspace") as ws:
-        ws.profiles.get("Email", "ann@example.org")
+Everything begins with `coterie.open`, which gives a `Workspace`: the façade over a directory of data.
 """
 
 from __future__ import annotations

@@ -373,6 +373,7 @@ class Audiences(_Room):
         self._definitions.view(view)
         instant = parse_instant(at) if isinstance(at, str) else at
         union = self._definitions.union()
+        check(pql, union, [audience.name for audience in self.list()]).require()
         planned = plan.plan(Audience("count", pql, view=view), union)
         outcomes = plan.evaluate(
             [planned],

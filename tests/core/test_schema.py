@@ -92,7 +92,7 @@ def test_a_bad_field_is_refused_and_named(spec, names):
 
 def test_a_path_has_one_type_across_schemas():
     left = read_fields({"loyalty.points": "integer"}, "schema a")
-    with pytest.raises(Invalid, match="loyalty.points is integer elsewhere and string here"):
+    with pytest.raises(Invalid, match=r"loyalty\.points is integer elsewhere and string here"):
         merge_fields(left, read_fields({"loyalty.points": "string"}, "schema b"), "schema b")
     with pytest.raises(Invalid, match="only by letter case"):
         merge_fields(left, read_fields({"Loyalty.points": "integer"}, "schema b"), "schema b")

@@ -1,7 +1,8 @@
 """Opaque ids. Deterministic where the thing has a natural key, so that a rebuild gives the same ids.
 
-The digest is one that every engine has built in (DuckDB and Spark: ``left(sha256(text), 32)``), so that millions of ids are made
-set-wise; it is a cryptographic one because identity values come from outsiders, who must not be able to make two people collide.
+The digest is one that every engine has built in (DuckDB and Spark: ``left(sha256(text), 32)``), so that millions of ids
+are made set-wise; it is a cryptographic one because identity values come from outsiders, who must not be able to make
+two people collide.
 """
 
 from __future__ import annotations

@@ -60,6 +60,8 @@ def apply(sandbox: Sandbox, entry: Entry, *, staged: bool = False, progress: Pro
 def recover(sandbox: Sandbox, progress: Progress) -> list[str]:
     """Finish what a crash left undone and say what became of it, a sentence each."""
     told: list[str] = []
+    if sandbox.history.position == 0:
+        definitions.make_views(sandbox)
     for entry in sandbox.log.entries(after=min(sandbox.catalog.position, sandbox.history.position)):
         apply(sandbox, entry, progress=progress)
         told.append(

@@ -10,6 +10,7 @@ from coterie.core.errors import Conflict
 from coterie.core.progress import Progress
 from coterie.pipeline.apply import apply
 from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.effects.definitions import make_views
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 
@@ -59,6 +60,7 @@ def rebuild(sandbox: Sandbox, into: Path, progress: Progress) -> Rebuilt:
         )
     total = sandbox.log.last
     with Sandbox.open(into, sandbox.path.name, clock=sandbox.clock, create=True) as target:
+        make_views(target)
         for entry in sandbox.log.entries():
             progress.report("rebuilding", entry.position, total)
             if entry.kind == "batch.accepted":

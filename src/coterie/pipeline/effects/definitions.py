@@ -16,12 +16,16 @@ from coterie.store.sandbox import Sandbox
 def put(sandbox: Sandbox, entry: Entry) -> None:
     """Give a new schema its columns at once, so that rules on fields without data are answered."""
     if entry.body["kind"] == "schema":
-        definitions = Definitions(sandbox.catalog)
-        schema = definitions.get(Schema, entry.body["id"])
-        _make_room(sandbox, schema)
-        for view in definitions.views():
-            sandbox.history.ensure_view(view)
-            bulk.refresh(sandbox.history.con, view, profile_leaves(definitions), touched=np.empty(0, np.int32))
+        _make_room(sandbox, Definitions(sandbox.catalog).get(Schema, entry.body["id"]))
+        make_views(sandbox)
+
+
+def make_views(sandbox: Sandbox) -> None:
+    """Make the tables of every view, and in them a column for every attribute of the profile union."""
+    definitions = Definitions(sandbox.catalog)
+    for view in definitions.views():
+        sandbox.history.ensure_view(view)
+        bulk.refresh(sandbox.history.con, view, profile_leaves(definitions), touched=np.empty(0, np.int32))
 
 
 def deleted(sandbox: Sandbox, entry: Entry) -> None:

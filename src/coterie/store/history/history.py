@@ -116,7 +116,7 @@ class History:
             self.refresh_live_views()
 
     def _meta(self, key: str) -> tuple[int]:
-        row = self.con.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        row = self._first("SELECT value FROM meta WHERE key = ?", key)
         if row is None:
             raise Damaged(
                 "history.damaged",
@@ -125,6 +125,11 @@ class History:
                 where={"path": str(self.path)},
             )
         return (row[0],)
+
+    def _first(self, statement: str, *parameters: object) -> tuple[Any, ...] | None:
+        """Return the first row of an answer, read to its end: an open one keeps Arrow tables from being registered."""
+        rows = self.con.execute(statement, list(parameters)).fetchall()
+        return rows[0] if rows else None
 
     @property
     def position(self) -> int:
@@ -208,24 +213,24 @@ class History:
     def number(self, kind: Literal["dataset", "namespace"], id: str) -> int:  # noqa: A002 (the word of the catalog)
         """Return the running number (from 1) of a dataset's id or a namespace's code, giving one if it has none."""
         table, key = ("dataset", "id") if kind == "dataset" else ("namespace", "code")
-        row = self.con.execute(f"SELECT {table} FROM {table} WHERE {key} = ?", [id]).fetchone()
+        row = self._first(f"SELECT {table} FROM {table} WHERE {key} = ?", id)
         if row is None:
-            row = self.con.execute(
-                f"INSERT INTO {table} SELECT coalesce(max({table}), 0) + 1, ? FROM {table} RETURNING {table}", [id]
-            ).fetchone()
+            row = self._first(
+                f"INSERT INTO {table} SELECT coalesce(max({table}), 0) + 1, ? FROM {table} RETURNING {table}", id
+            )
         assert row is not None
         return int(row[0])
 
     def add_batch(self, batch: int, id: str, dataset: int, recorded_at: int) -> None:  # noqa: A002
         """Note a batch under its running number; `recorded_at` is the instant of its log entry."""
-        if self.con.execute("SELECT 1 FROM batch WHERE batch = ? OR id = ?", [batch, id]).fetchone():
+        if self._first("SELECT 1 FROM batch WHERE batch = ? OR id = ?", batch, id):
             raise Conflict("batch.twice", f"batch {id} or its number {batch} is in the history already.")
         self.con.execute("INSERT INTO batch VALUES (?, ?, ?, ?, NULL)", [batch, id, dataset, recorded_at])
 
     def withdraw_batch(self, batch: int, at: int) -> None:
         """Mark a batch as withdrawn, so that the live views leave its rows out; raises ``batch.not-found``."""
         with self._atomic():
-            row = self.con.execute("SELECT withdrawn_at FROM batch WHERE batch = ?", [batch]).fetchone()
+            row = self._first("SELECT withdrawn_at FROM batch WHERE batch = ?", batch)
             if row is None:
                 raise NotFound.named("batch", str(batch))
             if row[0] is None:
@@ -234,7 +239,7 @@ class History:
 
     def refresh_live_views(self) -> None:
         """Make `live_event`, `live_record`, `live_link` and `fragment` anew, after a new column or a withdrawal."""
-        withdrawn = self.con.execute("SELECT 1 FROM batch WHERE withdrawn_at IS NOT NULL LIMIT 1").fetchone()
+        withdrawn = self._first("SELECT 1 FROM batch WHERE withdrawn_at IS NOT NULL LIMIT 1")
         for statement in live_views(withdrawn is not None):
             self.con.execute(statement)
 
