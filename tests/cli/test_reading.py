@@ -120,7 +120,7 @@ def test_a_wrong_rule_is_shown_with_a_caret_under_the_fault(run: Run) -> None:
     start, caret = lines[quoted].index("loyalty"), lines[quoted + 1]
     assert caret.strip(" ^") == ""
     assert "^" in caret[start : start + len("loyalty.teir")]
-    assert "loyalty.tier" in done.err
+    assert "Did you mean tier?" in done.err
 
 
 def test_check_exits_with_2_for_errors_only(run: Run) -> None:

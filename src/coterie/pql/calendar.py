@@ -166,13 +166,14 @@ def _distance(op: str, count: int, unit: Unit, direction: str, not_later: Edge, 
         return tuple(zip(bounds[::2], bounds[1::2], strict=True))
     strict = op in ("<", ">")
     if op in ("<", "<="):
+        since, until = edge(-count, 1 if strict else 0), edge(count, 0 if strict else 1)
         match direction:
             case "before":
-                return ((edge(-count, strict), not_later),)
+                return ((since, not_later),)
             case "after":
-                return ((Edge(), edge(count, not strict)),)
+                return ((Edge(), until),)
             case _:
-                return ((edge(-count, strict), edge(count, not strict)),)
+                return ((since, until),)
     below: EdgeRange = (None, near if strict else edge(-count, 1))
     above: EdgeRange = (edge(count, 1) if strict else far, None)
     return {"before": (below,), "after": (above,), "from": (below, above)}[direction]
