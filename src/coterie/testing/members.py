@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from pyroaring import BitMap
@@ -22,6 +22,9 @@ from coterie.pql import check
 from coterie.testing.sample import SAMPLE
 from coterie.workspace import Workspace
 from coterie.workspace import open as open_workspace
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 NAMESPACE = "TestProfile"
 OWNER = "testProfileId"
@@ -85,26 +88,52 @@ def members(
             f"there is no engine {engine!r} here.",
             hint="Engines are sql, and kernel (answered by sql).",
         )
-    union = schema or SAMPLE
-    at = parse_instant(now) if isinstance(now, str) else now
-    stored = _memberships(profiles, at)
-    check(pql, union, stored, draft=True).require()
-    planned = plan.plan(Audience("rule", pql), union)
-    with _loaded(profiles, union, at) as ws:
-        con = ws.sandbox.history.con
-        person = dict(
+    with people(profiles, now, schema) as group:
+        found = group.members(pql)
+    _last[:] = [Plan(engine, "sql", "" if engine == "sql" else "there is no kernel yet")]
+    return found
+
+
+class People:
+    """Profiles in a throw-away workspace, of whom any number of rules can be asked."""
+
+    def __init__(self, ws: Workspace, union: Union, at: int, stored: Mapping[str, list[str]]) -> None:
+        self._union, self._at, self._stored = union, at, stored
+        self._con = con = ws.sandbox.history.con
+        self._person: dict[str, int] = dict(
             con.execute(
                 "SELECT i.value, i.identity FROM identity i JOIN namespace n USING (namespace) WHERE n.code = $1",
                 [NAMESPACE],
             ).fetchall()
         )
+        self._universe = everyone(ws.sandbox, "default")
         con.execute("DELETE FROM namespace WHERE code = $1", [NAMESPACE])  # the carrier is no part of identity maps
-        memberships = {name: BitMap([person[id_] for id_ in ids]) for name, ids in stored.items()}
-        memberships |= {name: ledger.members(con, name) for name in planned.reads - memberships.keys()}
-        universe = everyone(ws.sandbox, "default")
-        found = plan.evaluate([planned], SqlEngine(con, union), "default", at, universe, memberships)
-        _last[:] = [Plan(engine, "sql", "" if engine == "sql" else "there is no kernel yet")]
-        return {id_ for id_, number in person.items() if number in found["rule"].members}
+
+    def members(self, pql: str) -> set[str]:
+        """Return the ids of the profiles for which a rule holds."""
+        check(pql, self._union, self._stored, draft=True).require()
+        planned = plan.plan(Audience("rule", pql), self._union)
+        memberships = {name: BitMap([self._person[id_] for id_ in ids]) for name, ids in self._stored.items()}
+        memberships |= {name: ledger.members(self._con, name) for name in planned.reads - memberships.keys()}
+        engine = SqlEngine(self._con, self._union)
+        found = plan.evaluate([planned], engine, "default", self._at, self._universe, memberships)["rule"].members
+        return {id_ for id_, number in self._person.items() if number in found}
+
+
+@contextmanager
+def people(profiles: Sequence[Mapping[str, Any]], now: str | int, schema: Union | None = None) -> Iterator[People]:
+    """Take in profiles once, to ask many rules of them; the parameters are those of `members`.
+
+    Examples
+    --------
+    >>> with people([{"id": "a", "loyalty": {"points": 3}}], "2026-06-15T12:00:00Z") as group:
+    ...     [sorted(group.members(rule)) for rule in ("loyalty.points = 3", "loyalty.points > 3")]
+    [['a'], []]
+    """
+    union = schema or SAMPLE
+    at = parse_instant(now) if isinstance(now, str) else now
+    with _loaded(profiles, union, at) as ws:
+        yield People(ws, union, at, _memberships(profiles, at))
 
 
 @contextmanager
@@ -114,8 +143,10 @@ def _loaded(profiles: Sequence[Mapping[str, Any]], union: Union, at: int) -> Ite
         tempfile.TemporaryDirectory(prefix="coterie-testing-") as folder,
         open_workspace(Path(folder, "ws"), "test", clock=FixedClock(at), create=True) as ws,
     ):
-        ws.identities.put_namespace({"code": NAMESPACE, "name": "Profile of a test", "type": "CROSS_DEVICE"})
-        records = [_without(profile, "events", "segmentMembership") for profile in profiles]
+        codes = _codes(profiles)
+        for code in (NAMESPACE, *codes.values()):
+            ws.identities.put_namespace({"code": code, "type": "CROSS_DEVICE"})
+        records = [_apart(place, profile, codes) for place, profile in enumerate(profiles)]
         events = [{**event, OWNER: profile["id"]} for profile in profiles for event in profile.get("events", ())]
         for name, class_, properties, owner, rows in (
             ("profiles", SchemaClass.PROFILE, union.profile.properties, "id", records),
@@ -133,6 +164,7 @@ def _loaded(profiles: Sequence[Mapping[str, Any]], union: Union, at: int) -> Ite
             ws.datasets.put(name, name)
             if rows:
                 _load(ws, name, Path(folder, f"{name}.jsonl"), rows)
+        _together(ws.sandbox.history.con, codes)
         yield ws
 
 
@@ -146,6 +178,34 @@ def _load(ws: Workspace, dataset: str, path: Path, rows: Sequence[Mapping[str, A
             f"{dataset}, row {row.line}: field {row.field}: {row.reason}.",
             where={"field": row.field, "line": row.line},
         )
+
+
+def _codes(profiles: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a namespace of its own for each namespace of identity maps, one without checks of values."""
+    used = dict.fromkeys(code for profile in profiles for code in profile.get("identityMap") or ())
+    return {code: f"{NAMESPACE}.{number}" for number, code in enumerate(used)}
+
+
+def _apart(place: int, profile: Mapping[str, Any], codes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the record of a profile with identities that no other profile has, so that none are stitched."""
+    record = _without(profile, "events", "segmentMembership")
+    if record.get("identityMap"):
+        record["identityMap"] = {
+            codes[code]: [{**item, "id": f"{place}:{item['id']}"} for item in items]
+            for code, items in record["identityMap"].items()
+        }
+    return record
+
+
+def _together(con: DuckDBPyConnection, codes: Mapping[str, str]) -> None:
+    """Give namespaces and identities the names that the profiles have for them."""
+    con.execute(
+        "UPDATE identity SET value = substr(value, strpos(value, ':') + 1) "
+        "WHERE namespace IN (SELECT namespace FROM namespace WHERE list_contains($1, code))",
+        [list(codes.values())],
+    )
+    for code, own in codes.items():
+        con.execute("UPDATE namespace SET code = $1 WHERE code = $2", [code, own])
 
 
 def _memberships(profiles: Sequence[Mapping[str, Any]], at: int) -> dict[str, list[str]]:
