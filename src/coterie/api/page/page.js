@@ -74,7 +74,9 @@ const operationOf = (path, method, operation, components) => {
 const draw = (document_) => {
   const { info, paths, components } = document_;
   document.getElementById("version").textContent = info.version;
-  document.getElementById("about").textContent = info.description.trim();
+  const parts = info.description.trim().split("`");
+  document.getElementById("about").replaceChildren(
+    ...parts.map((part, place) => (place % 2 ? make("code", { textContent: part }) : part)));
   const groups = new Map();
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
