@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from coterie.core.progress import Progress, Quiet
+from coterie.ingest import quarantine
 from coterie.pipeline.effects import batches, definitions, evaluations
 from coterie.pipeline.reading import restage
 from coterie.store.log import Entry
@@ -60,6 +61,7 @@ def apply(sandbox: Sandbox, entry: Entry, *, staged: bool = False, progress: Pro
 def recover(sandbox: Sandbox, progress: Progress) -> list[str]:
     """Finish what a crash left undone and say what became of it, a sentence each."""
     told: list[str] = []
+    quarantine.expire(sandbox.history.con, sandbox.clock.now())
     if sandbox.history.position == 0:
         definitions.make_views(sandbox)
     for entry in sandbox.log.entries(after=min(sandbox.catalog.position, sandbox.history.position)):
