@@ -39,14 +39,13 @@ from coterie.pql.scopes import (
     field_of,
     item_field,
     levels_of,
+    put,
     rebuild,
     shift,
 )
 from coterie.pql.sequences import as_chain
 
 CALENDAR_PARTS = frozenset({"getYear", "getMonth", "getDayOfMonth"})
-LONGEST_TEST = 4_000
-"""Characters of a test in `if`, which a choice between truths repeats: nested tests would double at every level."""
 
 
 def negated(literal: Literal) -> Literal:
@@ -103,7 +102,7 @@ class Canon:
                 return negate(self.truth(operand, scopes))
             case Call("if", (test, yes, no)):
                 when = self.truth(test, scopes)
-                if len(to_text(when)) > LONGEST_TEST:
+                if len(to_text(when)) > predicates.LONGEST_TEST:
                     raise unsupported(expr, "a choice by so long a test")
                 return any_of([all_of([when, self.truth(yes, scopes)]), all_of([negate(when), self.truth(no, scopes)])])
             case Call("inSegment"):
@@ -159,7 +158,10 @@ class Canon:
             case ("intersects", (other,)):
                 return predicates.intersects(self, receiver, other, scopes)
             case ("subsetOf" | "supersetOf", (other,)):
-                return Method(self.value(receiver, scopes), name, (self.value(other, scopes),))
+                if self.split(receiver, scopes) is None and self.split(other, scopes) is None:
+                    return Method(self.value(receiver, scopes), name, (self.value(other, scopes),))
+                left, right = (receiver, other) if name == "subsetOf" else (other, receiver)
+                return predicates.subset(self, left, right, scopes)
             case _ if name in TEXT_METHODS:
                 return predicates.text(self, receiver, name, args, scopes)
             case _:
@@ -215,7 +217,12 @@ class Canon:
                 )
             case Filter(array, condition):
                 split = self.split(array, scopes)
-                return split and (split[0], Filter(split[1], shift(condition, 1, 1)))
+                if split is None:
+                    return None
+                base, item = split
+                if self._is_array(item, self.inside(base, scopes)):
+                    return base, Filter(item, shift(condition, 1, 1))
+                return Filter(base, Binary("and", Method(item, "isNotNull", ()), put(condition, item))), item
             case Method(receiver, name, args) if name in CALENDAR_PARTS or name == "regexGroup":
                 split = self.split(receiver, scopes)
                 return split and (split[0], Method(split[1], name, tuple(shift(arg, 1) for arg in args)))
@@ -237,6 +244,8 @@ class Canon:
                 return TRUE if items else FALSE
             case Method(array, "distinct" | "map"):
                 return self.truth(array, scopes)
+            case Filter(array, _) if (values := self._of_values(array, expr, scopes)) is not None:
+                return self.truth(values[0], scopes)
             case Filter(array, condition):
                 inner = self.inside(array, scopes)
                 parts = list(operands_of("and", self.truth(condition, inner)))
@@ -276,6 +285,8 @@ class Canon:
                     return rebuild(expr, lambda child, _: self.value(child, scopes))
                 present = Filter(split[0], Method(split[1], "isNotNull", ()))
                 return self.value(Method(present, "map", (split[1],)), scopes)
+            case Filter(array, _) if (values := self._of_values(array, expr, scopes)) is not None:
+                return self.value(Method(values[0], "map", (values[1],)), scopes)
             case Filter(array, condition):
                 inner = self.inside(array, scopes)
                 conditions = [self.truth(condition, inner)]
@@ -286,6 +297,10 @@ class Canon:
                 return self.value(array, scopes) if where == TRUE else Filter(self.value(array, scopes), where)
             case Method(array, "filter", (condition,)):
                 return self.value(Filter(array, condition), scopes)
+            case Method(Method(array, "distinct", ()), "head", ()):
+                return self.value(Method(Filter(array, Method(THIS, "isNotNull", ())), "head", ()), scopes)
+            case Method(Method(array, "intersection", (other,)), "head", ()):
+                return self.value(Method(Filter(array, Binary("in", THIS, shift(other, 1))), "head", ()), scopes)
             case Method(receiver, "count", ()):
                 return self._counted(receiver, scopes)
             case Method(receiver, "sum" | "average" | "min" | "max", _):
@@ -303,6 +318,13 @@ class Canon:
                 return ArrayLiteral(tuple(predicates.converted(item, None) for item in items))
             case _:
                 return rebuild(expr, lambda child, _: self.value(child, scopes))
+
+    def _of_values(self, array: Expr, expr: Expr, scopes: Scopes) -> tuple[Expr, Expr] | None:
+        """Divide `expr`, made from the projection `array`, if that gives single values; None otherwise."""
+        split = self.split(array, scopes)
+        if split is None or self._is_array(split[1], self.inside(split[0], scopes)):
+            return None
+        return self.split(expr, scopes)
 
     def _is_array(self, expr: Expr, scopes: Scopes) -> bool:
         found = self.field(expr, scopes)
@@ -336,6 +358,8 @@ class Canon:
         if split is not None:
             base, item = split
             if not self._is_array(item, self.inside(base, scopes)):
+                if args:
+                    base, item = Filter(base, Method(item, "isNotNull", ())), put(args[0], item)
                 return self.value(Method(base, name, (item,)), scopes)
             if name != "average":
                 inner = Method(item, name, tuple(shift(arg, 1, 1) for arg in args))

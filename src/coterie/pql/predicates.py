@@ -15,7 +15,7 @@ from coterie.core.schema import Field, FieldType
 from coterie.pql.ast import ArrayLiteral, Binary, BinaryOp, Call, Expr, Filter, Literal, Method
 from coterie.pql.logic import all_of, any_of, negate
 from coterie.pql.printer import to_text
-from coterie.pql.resolve import FALSE, TRUE
+from coterie.pql.resolve import FALSE, TRUE, unsupported
 from coterie.pql.scopes import THIS, Scopes, levels_of, shift
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ MIRRORED: dict[str, BinaryOp] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">"
 INVERSE: dict[str, BinaryOp] = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 LARGEST = 60
 """Powers of ten beyond which a literal keeps the form it was written in."""
+LONGEST_TEST = 4_000
+"""Characters of a truth that its canonical form repeats: nested ones would double at every level."""
 _NUMERIC = (FieldType.INTEGER, FieldType.NUMBER)
 _TIMES = (FieldType.DATE, FieldType.DATETIME)
 
@@ -87,6 +89,15 @@ def membership(canon: Canon, op: BinaryOp, item: Expr, array: Expr, scopes: Scop
     return Binary(op, subject, ArrayLiteral(literals))
 
 
+def subset(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
+    """Return that every item of `left` is in `right`, where one of them is a projection, which is never null."""
+    there = [canon.present(side, scopes) for side in (left, right) if canon.split(side, scopes) is None]
+    if isinstance(left, ArrayLiteral):
+        return all_of([*there, *(canon.truth(Binary("in", item, right), scopes) for item in left.items)])
+    outside = canon.truth(Filter(left, Binary("notIn", THIS, shift(right, 1))), scopes)
+    return all_of([*there, negate(outside)])
+
+
 def _literals(array: ArrayLiteral, like: Field | None) -> tuple[Expr, ...]:
     """Return the distinct items, converted and sorted."""
     items = [converted(item, like) for item in array.items if not _is_null(item)]
@@ -102,6 +113,8 @@ def compare(canon: Canon, op: BinaryOp, left: Expr, right: Expr, scopes: Scopes)
     lifted = lifted or canon.lifted(right, scopes, lambda inner, by: Binary(op, shift(left, by), inner))
     if lifted is not None:
         return lifted
+    if op in ("=", "!=") and canon.is_predicate(left, scopes) and canon.is_predicate(right, scopes):
+        return _equivalent(op, canon.truth(left, scopes), canon.truth(right, scopes))
     left, right = canon.value(left, scopes), canon.value(right, scopes)
     of_left, of_right = canon.field(left, scopes), canon.field(right, scopes)
     many_left, many_right = (f is not None and f.type is FieldType.ARRAY for f in (of_left, of_right))
@@ -123,6 +136,14 @@ def compare(canon: Canon, op: BinaryOp, left: Expr, right: Expr, scopes: Scopes)
     if _alike(of_left, of_right) and _rank(left) > _rank(right):
         left, right, op = right, left, MIRRORED[op]
     return Binary(op, left, right)
+
+
+def _equivalent(op: BinaryOp, left: Expr, right: Expr) -> Expr:
+    """Return that two predicates are both true or both false, or the opposite."""
+    if len(to_text(left)) + len(to_text(right)) > LONGEST_TEST:
+        raise unsupported(left, "a comparison of so long predicates")
+    same = any_of([all_of([left, right]), all_of([negate(left), negate(right)])])
+    return same if op == "=" else negate(same)
 
 
 def _with_literal(canon: Canon, op: BinaryOp, left: Expr, right: Literal, scopes: Scopes) -> Expr:

@@ -188,6 +188,15 @@ def replace_name(expr: Name | Up, level: int, name: str) -> Expr:
     return Name(name, span=expr.span) if level == 0 else Up(level, name, span=expr.span)
 
 
+def put(expr: Expr, item: Expr, depth: int = 0) -> Expr:
+    """Return `expr`, read at a value, for the object of which the value is `item`: ``this`` becomes the item."""
+    match expr:
+        case Name("this") | Up(_, "this") if (expr.levels if isinstance(expr, Up) else 0) == depth:
+            return shift(item, depth)
+        case _:
+            return rebuild(expr, lambda child, inner: put(child, item, depth + inner))
+
+
 def levels_of(expr: Expr) -> frozenset[int]:
     """Return how many scopes out the objects lie that `expr` reads."""
     found: set[int] = set()

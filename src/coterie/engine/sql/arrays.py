@@ -22,6 +22,8 @@ from coterie.engine.sql.constructs import (
     function,
     no,
     or_default,
+    pairs,
+    part,
     present,
     text,
     variable,
@@ -37,21 +39,26 @@ from coterie.pql.resolve import unsupported
 if TYPE_CHECKING:
     from coterie.engine.sql.terms import Scopes, Terms
 
+MOST = 18
+"""Digits that every integer of 64 bits can have."""
 MANY = 10
 """Digits that a sum may have more than its items: no array and no person has ten thousand million of them."""
 
 
 def literal(items: list[Value], expr: Expr) -> Many:
-    """Return an array of literals, all texts or all integers."""
+    """Return an array of literals, all texts or all numbers."""
     scalars = [item for item in items if isinstance(item, Scalar) and item.constant is not None]
-    kinds = {(item.kind, item.scale) for item in scalars}
-    wide = any(item.kind is Kind.EXACT and item.whole > 18 for item in scalars)
-    if wide or len(scalars) != len(items) or len(kinds) > 1 or not kinds <= {(Kind.TEXT, 0), (Kind.EXACT, 0)}:
+    kinds = {item.kind for item in scalars}
+    scale, digits = (max((getattr(item, name) for item in scalars), default=0) for name in ("scale", "whole"))
+    if len(scalars) != len(items) or len(kinds) > 1 or not kinds <= {Kind.TEXT, Kind.EXACT}:
         raise unsupported(expr, f"the array {to_text(expr)}")
-    kind = scalars[0].kind if scalars else Kind.TEXT
-    sql = exp.Array(expressions=[item.sql for item in scalars])
-    listed = cast(sql, "VARCHAR[]" if kind is Kind.TEXT else "BIGINT[]")
-    return Many(listed, lambda cursor: Scalar(cursor, kind), plain=True)
+    if scale + digits > numbers.DIGITS:
+        raise numbers.too_wide(expr)
+    numeric = kinds == {Kind.EXACT}
+    plain = "BIGINT[]" if not scale and digits <= MOST else f"DECIMAL({numbers.DIGITS}, {scale})[]"
+    sql = cast(exp.Array(expressions=[item.sql for item in scalars]), plain if numeric else "VARCHAR[]")
+    sample = Scalar(sql, Kind.EXACT, scale, digits) if numeric else Scalar(sql, Kind.TEXT)
+    return Many(sql, lambda cursor: replace(sample, sql=cursor), plain=True)
 
 
 def membership(terms: Terms, op: str, item: Expr, array: Expr, scopes: Scopes, expr: Expr) -> Sql:
@@ -62,7 +69,7 @@ def membership(terms: Terms, op: str, item: Expr, array: Expr, scopes: Scopes, e
         return found if op == "in" else both([present(value.sql), no(found)])
     many = terms.many(array, scopes)
     _, sample = many.scalars(expr)
-    same = many.kept(lambda other: numbers.compare("=", other, value, expr))
+    same = many.kept(lambda other: numbers.compare("=", value, other, expr))
     found = build(">", same.size(), whole(0))
     if many.plain and sample.kind is value.kind is Kind.TEXT:
         found = build("has_item", many.cursors, value.sql)
@@ -75,8 +82,8 @@ def narrowing(many: Many, expr: Expr) -> Iterator[Sql]:
     """Yield cheap conditions without which no item satisfies a filter: the texts it asks for are there at all."""
     if not isinstance(expr, Filter):
         return
-    for part in operands_of("and", expr.condition):
-        match part:
+    for condition in operands_of("and", expr.condition):
+        match condition:
             case Binary("=", Name(name), Literal(str(value), "string")):
                 column = many.stored(name)
                 if column is not None:
@@ -97,6 +104,13 @@ def _is_integer(expr: Expr) -> bool:
     return isinstance(expr, Literal) and isinstance(expr.value, int) and abs(expr.value) < 1 << 63
 
 
+def compare(op: str, left: Many, right: Many, expr: Expr) -> Sql:
+    """Return that two arrays are equal, item by item in order, or are not; null when one is missing."""
+    if not (left.ordered and right.ordered):
+        raise unsupported(expr, f"the comparison {to_text(expr)}")
+    return build(op, *_comparable(left, right, expr))
+
+
 def set_predicate(name: str, left: Many, right: Many, expr: Expr) -> Sql:
     """Return `intersects`, `subsetOf` or `supersetOf`; null when an array is missing."""
     a, b = _comparable(left, right, expr)
@@ -111,9 +125,15 @@ def set_predicate(name: str, left: Many, right: Many, expr: Expr) -> Sql:
 
 def _comparable(left: Many, right: Many, expr: Expr) -> tuple[Sql, Sql]:
     (a, of_a), (b, of_b) = left.scalars(expr), right.scalars(expr)
-    if (of_a.kind, of_a.scale) != (of_b.kind, of_b.scale):
+    if of_a.kind is not of_b.kind:
         raise unsupported(expr, f"arrays of two types in {to_text(expr)}")
-    return a, b
+    if of_a.scale == of_b.scale:
+        return a, b
+    scale, digits = max(of_a.scale, of_b.scale), max(of_a.whole, of_b.whole)
+    if scale + digits > numbers.DIGITS:
+        raise numbers.too_wide(expr)
+    type_ = f"DECIMAL({numbers.DIGITS}, {scale})[]"
+    return cast(a, type_), cast(b, type_)
 
 
 def method(terms: Terms, expr: Expr, many: Many, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Value:
@@ -184,14 +204,9 @@ def _best(terms: Terms, expr: Expr, many: Many, operand: Expr, count: Scalar, sc
     if not many.positions or key.kind not in (*NUMBERS, *TIMES) or not isinstance(count.constant, Decimal):
         raise unsupported(expr, f"the order in {to_text(expr)}")
     sort = build("-", whole(0), key.sql) if top else key.sql
-    pair = exp.Struct(
-        expressions=[
-            exp.PropertyEQ(this=exp.to_identifier("k"), expression=sort),
-            exp.PropertyEQ(this=exp.to_identifier("p"), expression=cursor),
-        ]
-    )
+    pair = pairs(k=sort, p=cursor)
     valued = many.kept(lambda item: present(terms.scalar(operand, (*scopes, item), expr).sql))
     ranked = build("sorted_items", build("each", valued.cursors, function(name, pair)))
     chosen, taken = build("first_items", ranked, whole(int(count.constant))), fresh()
-    positions = build("each", chosen, function(taken, exp.Dot(this=variable(taken), expression=exp.to_identifier("p"))))
+    positions = build("each", chosen, function(taken, part(variable(taken), "p")))
     return replace(many, cursors=positions)

@@ -56,6 +56,11 @@ def _add_months(at: Sql, months: Sql) -> Sql:
     return _function("epoch_ms")(moved)
 
 
+def _date(year: Sql, month: Sql, of_month: Sql) -> Sql:
+    parts = (cast(part, "BIGINT") for part in (year, month, of_month))
+    return _function("try")(_function("epoch_ms")(_function("make_date")(*parts)))
+
+
 CONSTRUCTS: dict[str, dict[str, Builder]] = {
     # comparison
     "=": {"duckdb": _infix(exp.EQ)},
@@ -83,12 +88,14 @@ CONSTRUCTS: dict[str, dict[str, Builder]] = {
     "month": {"duckdb": _calendar("month")},
     "day_of_month": {"duckdb": _calendar("day")},
     "add_months": {"duckdb": _add_months},
+    "date": {"duckdb": _date},
     # lists
     "element": {"duckdb": _function("list_extract")},
     "size": {"duckdb": _function("len")},
     "count_present": {"duckdb": _function("list_count")},
     "greatest": {"duckdb": _function("greatest")},
     "up_to": {"duckdb": lambda size: _function("range")(whole(1), exp.Add(this=size, expression=whole(1)))},
+    "joined_items": {"duckdb": _function("flatten")},
     "keep": {"duckdb": _function("list_filter")},
     "each": {"duckdb": _function("list_transform")},
     "distinct_items": {"duckdb": _function("list_distinct")},
@@ -161,6 +168,11 @@ def cast(sql: Sql, type_: str) -> Sql:
     return exp.cast(sql, type_)
 
 
+def read(sql: Sql, type_: str) -> Sql:
+    """Return text as another SQL type, null where it cannot be read as one."""
+    return exp.TryCast(this=sql, to=exp.DataType.build(type_, dialect="duckdb"))
+
+
 def both(parts: Iterable[Sql]) -> Sql:
     """Return that all hold; null counts as false where the result is used."""
     return _joined(exp.And, parts, TRUE, FALSE)
@@ -227,6 +239,17 @@ def among(sql: Sql, values: list[Sql]) -> Sql:
 def function(variable: str, body: Sql) -> Sql:
     """Return the anonymous function of one variable."""
     return exp.Lambda(this=body, expressions=[exp.to_identifier(variable)])
+
+
+def pairs(**parts: Sql) -> Sql:
+    """Return a struct."""
+    named = (exp.PropertyEQ(this=exp.to_identifier(name), expression=sql) for name, sql in parts.items())
+    return exp.Struct(expressions=list(named))
+
+
+def part(struct: Sql, name: str) -> Sql:
+    """Return a part of a struct."""
+    return exp.Dot(this=struct, expression=exp.to_identifier(name))
 
 
 def variable(name: str) -> Sql:

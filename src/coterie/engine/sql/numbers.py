@@ -21,10 +21,12 @@ from coterie.engine.sql.constructs import (
     binary,
     build,
     cast,
+    choose,
     decimal,
     no,
     or_null,
     present,
+    read,
     text,
     whole,
 )
@@ -36,6 +38,8 @@ from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
 
 DIGITS = 38
+_READ = 18
+"""Digits after the point of a number read from text."""
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -114,7 +118,15 @@ def compare(op: str, left: Value, right: Value, expr: Expr) -> Sql:
         return build(op, left.sql, right.sql)
     if left.kind is Kind.TEXT and right.kind in NUMBERS:
         return FALSE
+    if left.kind in NUMBERS and right.kind is Kind.TEXT:
+        return _numbers(op, left, _read(right), expr)
     raise unsupported(expr, f"the comparison {to_text(expr)}", "Compare values of one type.")
+
+
+def _read(value: Scalar) -> Scalar:
+    """Return text as the number it reads as; null for other text."""
+    plain = build("matches", value.sql, text(r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"))
+    return Scalar(choose(plain, read(value.sql, f"DECIMAL({DIGITS}, {_READ})"), NULL), Kind.EXACT, _READ, 20)
 
 
 def _numbers(op: str, left: Scalar, right: Scalar, expr: Expr) -> Sql:

@@ -95,7 +95,10 @@ class Terms:
             case Unary("not", operand):
                 return no(self.truth(operand, scopes))
             case Binary(op, left, right) if op in COMPARISONS:
-                return numbers.compare(op, self.value(left, scopes), self.value(right, scopes), expr)
+                a, b = self.value(left, scopes), self.value(right, scopes)
+                if isinstance(a, Many) and isinstance(b, Many) and op in ("=", "!="):
+                    return arrays.compare(op, a, b, expr)
+                return numbers.compare(op, a, b, expr)
             case Binary("in" | "notIn" as op, item, array):
                 return arrays.membership(self, op, item, array, scopes, expr)
             case Binary("like", subject, pattern):
@@ -192,9 +195,9 @@ class Terms:
                 raise unsupported(expr, f"the value {to_text(expr)}")
 
     def _property(self, owner: Value, name: str, expr: Expr) -> Value:
-        if not isinstance(owner, Record):
-            raise unsupported(expr, f"a projection as a value, {to_text(expr)}")
-        found = owner.get(name)
+        if isinstance(owner, Many):
+            return owner.projected(lambda item: self._property(item, name, expr))
+        found = owner.get(name) if isinstance(owner, Record) else None
         if found is None:
             raise Invalid(
                 "pql.unknown-field",
@@ -211,6 +214,10 @@ class Terms:
         if name == "date" and all(isinstance(arg, Literal) and isinstance(arg.value, int) for arg in args):
             found = day(*(int(arg.value or 0) for arg in args if isinstance(arg, Literal)))
             return Scalar(NULL if found is None else whole(found.start), Kind.DAY, constant=found)
+        if name == "date":
+            parts = [self.scalar(arg, scopes, expr) for arg in args]
+            if all(part.kind is Kind.EXACT and part.scale == 0 for part in parts):
+                return Scalar(build("date", *(part.sql for part in parts)), Kind.DAY)
         raise unsupported(expr, f"{to_text(expr)} at this place")
 
     def _choice(self, expr: Call, scopes: Scopes) -> Scalar:

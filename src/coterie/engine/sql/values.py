@@ -21,6 +21,8 @@ from coterie.engine.sql.constructs import (
     either,
     function,
     or_default,
+    pairs,
+    part,
     present,
     variable,
     whole,
@@ -144,6 +146,24 @@ class Many:
     def mapped(self, change: Callable[[Value], Value]) -> Many:
         """Return another value for each item."""
         return Many(self.cursors, lambda cursor: change(self.element(cursor)), ordered=self.ordered)
+
+    def projected(self, get: Callable[[Value], Value]) -> Many:
+        """Return a property of the items, those of arrays joined; items that lack it are left out."""
+        name = fresh()
+        sample = get(self.element(variable(name)))
+        if not isinstance(sample, Many):
+            shown = self.mapped(get)
+            return shown if not isinstance(sample, Scalar) else shown.kept(exists)
+        below = fresh()
+        pair = pairs(outer=variable(name), inner=variable(below))
+        nested = build("each", self.cursors, function(name, build("each", sample.cursors, function(below, pair))))
+
+        def element(cursor: Sql) -> Value:
+            inside = get(self.element(part(cursor, "outer")))
+            assert isinstance(inside, Many)
+            return inside.element(part(cursor, "inner"))
+
+        return Many(build("joined_items", nested), element, ordered=self.ordered and sample.ordered)
 
     def scalars(self, expr: Expr) -> tuple[Sql, Scalar]:
         """Return the list of values, nulls among them, and a sample of one; refuses an array of anything else."""
