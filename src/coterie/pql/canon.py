@@ -361,9 +361,12 @@ class Canon:
                 if args:
                     base, item = Filter(base, Method(item, "isNotNull", ())), put(args[0], item)
                 return self.value(Method(base, name, (item,)), scopes)
-            if name != "average":
-                inner = Method(item, name, tuple(shift(arg, 1, 1) for arg in args))
-                return self.value(Method(base, name, (inner,)), scopes)
+            if name == "average":
+                valued = Filter(array, Method(args[0] if args else THIS, "isNotNull", ()))
+                mean = Binary("/", Method(array, "sum", args), Method(valued, "count", ()))
+                return self.value(mean, scopes)
+            inner = Method(item, name, tuple(shift(arg, 1, 1) for arg in args))
+            return self.value(Method(base, name, (inner,)), scopes)
         inside = self.inside(array, scopes)
         operand = args[0] if args else THIS
         if name != "average" and self._is_array(operand, inside):

@@ -140,7 +140,7 @@ def method(terms: Terms, expr: Expr, many: Many, name: str, args: tuple[Expr, ..
     """Return what a method of an array gives."""
     match name, args:
         case "count", ():
-            return Scalar(_count(many, expr), Kind.EXACT, whole=MANY)
+            return Scalar(_count(many, expr), Kind.EXACT, whole=MANY, total=True)
         case "distinct", ():
             values, sample = many.scalars(expr)
             distinct = build("distinct_items", values)
@@ -193,7 +193,8 @@ def summed(sample: Scalar, sql: Sql, expr: Expr) -> Scalar:
             f"a sum or average of binary doubles in {to_text(expr)}",
             "Declare the number of decimals of the field; then sums are exact.",
         )
-    return Scalar(sql, Kind.EXACT, sample.scale, min(sample.whole + MANY, numbers.DIGITS - sample.scale))
+    digits = sample.whole if sample.total else min(sample.whole + MANY, numbers.DIGITS - sample.scale)
+    return Scalar(sql, Kind.EXACT, sample.scale, digits, total=True)
 
 
 def _best(terms: Terms, expr: Expr, many: Many, operand: Expr, count: Scalar, scopes: Scopes, *, top: bool) -> Many:

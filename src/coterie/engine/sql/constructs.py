@@ -61,6 +61,11 @@ def _date(year: Sql, month: Sql, of_month: Sql) -> Sql:
     return _function("try")(_function("epoch_ms")(_function("make_date")(*parts)))
 
 
+def _regex_group(value: Sql, expression: Sql, group: Sql) -> Sql:
+    """Return a group of the first match; of all matches, because then a group that took no part is null, not empty."""
+    return _function("list_extract")(_function("regexp_extract_all")(value, expression, group), whole(1))
+
+
 CONSTRUCTS: dict[str, dict[str, Builder]] = {
     # comparison
     "=": {"duckdb": _infix(exp.EQ)},
@@ -82,7 +87,7 @@ CONSTRUCTS: dict[str, dict[str, Builder]] = {
     "ends_with": {"duckdb": _function("ends_with")},
     "like": {"duckdb": _like},
     "matches": {"duckdb": _function("regexp_matches")},
-    "regex_group": {"duckdb": _function("regexp_extract")},
+    "regex_group": {"duckdb": _regex_group},
     # time, instants in ms
     "year": {"duckdb": _calendar("year")},
     "month": {"duckdb": _calendar("month")},

@@ -7,7 +7,7 @@ import re
 import re2
 
 from coterie.core.errors import Invalid
-from coterie.engine.sql.constructs import NULL, Sql, both, build, choose, either, no, present, text, whole
+from coterie.engine.sql.constructs import Sql, both, build, either, no, present, text, whole
 from coterie.engine.sql.values import Kind, Scalar, Value
 from coterie.pql.ast import Expr
 from coterie.pql.printer import to_text
@@ -70,15 +70,9 @@ def matches(subject: Value, pattern: Value, expr: Expr) -> Sql:
 
 
 def group(subject: Value, pattern: Value, number: int, expr: Expr) -> Scalar:
-    """Return the text of a group of the first match; null without a match."""
-    expression = _expression(pattern, expr)
-    sql, regex = _text(subject, expr).sql, text(expression)
-    if number and re.search(r"\||\)[?*]|\)\{0?,", expression):
-        raise unsupported(expr, f"a group that may have no part in the match, {to_text(expr)}")
-
-    return Scalar(
-        choose(build("matches", sql, regex), build("regex_group", sql, regex, whole(number)), NULL), Kind.TEXT
-    )
+    """Return the text of a group of the first match; null without a match, and for a group that took no part in it."""
+    regex = text(_expression(pattern, expr))
+    return Scalar(build("regex_group", _text(subject, expr).sql, regex, whole(number)), Kind.TEXT)
 
 
 def _expression(pattern: Value, expr: Expr) -> str:

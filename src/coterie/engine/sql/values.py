@@ -51,6 +51,7 @@ TIMES = (Kind.INSTANT, Kind.DAY)
 class Scalar:
     """A single value. An exact number has at most `whole` digits before and `scale` after the point.
 
+    A `total` is a sum or count of items already, so that a sum of such totals has no more digits than one.
     `constant` is the value itself where it is known: `Decimal`, `str`, `bool` or `Interval`.
     """
 
@@ -59,6 +60,7 @@ class Scalar:
     scale: int = 0
     whole: int = 19
     constant: Decimal | str | bool | Interval | None = None
+    total: bool = False
 
 
 @dataclass(frozen=True)
