@@ -114,3 +114,10 @@ def test_an_export_replaces_the_older_file_and_an_unknown_format_is_refused(fill
         export(filled, "x", "default", tmp_path / "x.xlsx")
     assert caught.value.code == "export.format"
     assert {item.name for item in tmp_path.iterdir()} == {"x.csv"}
+
+
+def test_a_place_that_cannot_be_written_is_named(filled, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Invalid) as caught:
+        export(filled, "x", "default", tmp_path / "file" / "x.csv")
+    assert caught.value.code == "export.unwritable"

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
 import coterie
-from coterie.core.errors import Conflict
+from coterie.core.errors import Conflict, Damaged
+from coterie.pipeline.apply import ACCEPTED, commit
 
 
 def test_a_rebuilt_workspace_is_the_same(loaded, files, clock, tmp_path, picture):
@@ -61,13 +63,13 @@ with coterie.open(sys.argv[1], clock=FixedClock("2026-06-16T00:00:00Z"), progres
     ws.ingest.load("web", sys.argv[2], evaluate=False)
 """
 ROWS = 20_000
-ABSENT = ["copying", "reading"]
-WHOLE = ["identities", "duplicates", "writing", "links", "graphs of view default", "profiles of view unstitched"]
+ABSENT = ["copying", "reading", "identities", "writing", "links", "profiles of view unstitched"]
+WHOLE = [ACCEPTED]
 
 
 @pytest.mark.parametrize("stage", [*ABSENT, *WHOLE])
 def test_a_batch_is_whole_or_absent_after_sigkill(loaded, tmp_path, clock, stage):
-    """A process that is killed before the log has the batch leaves nothing; after that, reopening applies it whole."""
+    """A process killed before the log has the batch leaves nothing of it; after that, reopening applies it whole."""
     root = tmp_path / "ws"
     loaded.close()
     path = tmp_path / "many.jsonl"
@@ -96,3 +98,29 @@ def test_a_batch_is_whole_or_absent_after_sigkill(loaded, tmp_path, clock, stage
         assert ws.profiles.count() == 5 + 2500  # two browsers share each login
     with coterie.open(root, clock=clock) as ws:
         assert ws.recovered == []
+
+
+def test_what_cannot_be_applied_is_not_accepted(loaded, files, tmp_path, clock):
+    """An error inside the effect takes back the whole of it, the log included."""
+    con, last = loaded.sandbox.history.con, loaded.status().position
+    con.execute("ALTER TABLE link RENAME TO hidden")
+    later = tmp_path / "later.jsonl"
+    later.write_text('{"_id": "z1", "timestamp": "2026-06-11T00:00:00Z", "browser": "w8"}\n')
+    with pytest.raises(duckdb.CatalogException):
+        loaded.ingest.load("web", later)
+    con.execute("ALTER TABLE hidden RENAME TO link")
+    assert loaded.sandbox.log.last == last
+    assert [batch.status for batch in loaded.ingest.batches()][-1] == "failed"
+    assert not loaded.sandbox.log.staged("b000004").exists()
+    assert loaded.ingest.load("web", later).status == "active"
+
+
+def test_nothing_goes_on_past_an_entry_that_is_not_visible(loaded, clock):
+    loaded.sandbox.log.append("batch.refused", {"batch": "b000009", "dataset": "web"})
+    with pytest.raises(Damaged) as caught:
+        commit(loaded.sandbox, "audience.evaluated", {"at": 0, "audiences": [], "cause": "test"})
+    assert caught.value.code == "workspace.behind"
+    root = loaded.sandbox.path.parent
+    loaded.close()
+    with coterie.open(root, clock=clock) as again:
+        assert again.audiences.evaluate().people == 5

@@ -124,8 +124,17 @@ def export(con: DuckDBPyConnection, audience: str, view: str, path: Path, format
     """
     name = format_of(path, format_)
     namespaces, parameters = _namespaces(con, audience)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise Invalid(
+            "export.unwritable",
+            f"{path} cannot be written: {error.strerror}.",
+            hint="Name a file in a folder that this process may write to.",
+            where={"file": str(path)},
+        ) from error
     target = str(partial).replace("'", "''")
     rows = member_rows(view, namespaces, joined=name == "csv")
     try:

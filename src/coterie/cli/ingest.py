@@ -93,6 +93,7 @@ def revert(
 
 def _report(out: Console, report: dict[str, Any]) -> None:
     facts = {key.replace("_", " "): value for key, value in report.items() if key not in ("batch", "errors", "files")}
+    facts["seconds"] = f"{report['seconds']:.2f}"
     facts["files"] = [str(item["name"] if isinstance(item, dict) else item) for item in report.get("files", [])]
     show.facts(out, f"Batch {report['batch']}" if report.get("batch") else "Dry run: nothing was changed", facts)
     _errors(out, report.get("errors", {}))

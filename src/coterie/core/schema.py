@@ -128,7 +128,7 @@ class FieldGroup(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
 
 
 class Union(msgspec.Struct, frozen=True):
-    """The union of all enabled schemas: one object for profiles, one for events."""
+    """The union of all schemas: one object for profiles, one for events."""
 
     profile: Field
     event: Field

@@ -11,13 +11,11 @@ from coterie.ingest.source import SourceFormat
 class Dataset(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A dataset and how its files are usually read.
 
-    `enabled` says whether its rows feed profiles and graphs. `mapping` and `format` are what a load without its own
-    ones takes.
+    `mapping` and `format` are what a load without its own ones takes.
     """
 
     name: str
     schema: str
     description: str = ""
-    enabled: bool = True
     mapping: Mapping | None = None
     format: SourceFormat | None = None

@@ -1,12 +1,15 @@
-"""The effect of a log entry on the catalog and the history.
+"""How the log moves on: nothing is accepted that cannot be applied, and nothing accepted is left unapplied.
 
-Live work, recovery and rebuild all come through `apply`, so a rebuilt workspace is the same as one that lived.
+Live work (`commit`), recovery and rebuild (`replay`) have the same effects, so a rebuilt workspace is the same as one
+that lived.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from coterie.core.errors import Damaged
 from coterie.core.progress import Progress, Quiet
 from coterie.ingest import quarantine
 from coterie.pipeline.effects import batches, definitions, evaluations
@@ -14,19 +17,23 @@ from coterie.pipeline.reading import restage
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
 
+ACCEPTED = "accepted"
+"""Progress stage: the log has the entry, its effect is about to become visible."""
 
-def apply(sandbox: Sandbox, entry: Entry, *, staged: bool = False, progress: Progress | None = None) -> Any:
-    """Bring catalog and history past a log entry.
+
+def commit(sandbox: Sandbox, kind: str, body: Mapping[str, Any], progress: Progress | None = None) -> Any:
+    """Do what an entry says, accept it in the log, and make its effect visible.
+
+    The effect is worked out in a transaction of the history; only when all of it succeeded does the log take the entry,
+    durably, and the transaction is committed. A crash before that leaves nothing, a crash after it is made good by
+    `recover`.
 
     Parameters
     ----------
     sandbox : Sandbox
         Open stores.
-    entry : Entry
-        The next entry that one of the stores lacks; a store that has it already is left alone.
-    staged : bool
-        Whether the rows of an accepted batch still stand in the TEMP table ``stage``; otherwise they are read from the
-        staged files again.
+    kind, body
+        Of the log entry. The rows of an accepted batch stand in the TEMP table ``stage``.
     progress : Progress, optional
         Receiver of progress reports.
 
@@ -34,27 +41,54 @@ def apply(sandbox: Sandbox, entry: Entry, *, staged: bool = False, progress: Pro
     -------
     object
         What the effect has to tell: numbers of a batch, or the `Evaluation`; None for the rest.
+
+    Raises
+    ------
+    Damaged
+        ``workspace.behind`` when an earlier entry was accepted but could not be made visible.
     """
     progress = progress or Quiet()
-    sandbox.catalog.apply(entry)
-    if entry.position <= sandbox.history.position:
-        return None
-    if entry.kind == "batch.accepted" and not staged:
-        restage(sandbox, entry.body, progress)
+    if sandbox.history.position != sandbox.log.last:
+        raise Damaged(
+            "workspace.behind",
+            f"the history stands at log entry {sandbox.history.position} of {sandbox.log.last}.",
+            hint="Close the workspace and open it again: what was accepted is then applied.",
+        )
+    entry = sandbox.log.prepare(kind, body)
     with sandbox.history.transaction(entry.position):
-        match entry.kind:
-            case "definition.put":
-                definitions.put(sandbox, entry)
-            case "definition.delete":
-                definitions.deleted(sandbox, entry)
-            case "batch.accepted":
-                return batches.accepted(sandbox, entry, progress)
-            case "batch.reverted":
-                return batches.reverted(sandbox, entry, progress)
-            case "audience.evaluated":
-                return evaluations.evaluated(sandbox, entry)
-            case _:
-                pass  # a refused batch concerns the catalog only
+        told = _effect(sandbox, entry, progress)
+        sandbox.log.append_as(entry)
+        progress.report(ACCEPTED)
+    sandbox.catalog.apply(entry)
+    return told
+
+
+def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None) -> None:
+    """Bring history and catalog past an entry that the log has; a store that has its effect already is left alone."""
+    progress = progress or Quiet()
+    if entry.position > sandbox.history.position:
+        if entry.kind == "batch.accepted":
+            restage(sandbox, entry.body, progress)
+        with sandbox.history.transaction(entry.position):
+            _effect(sandbox, entry, progress)
+    sandbox.catalog.apply(entry)
+
+
+def _effect(sandbox: Sandbox, entry: Entry, progress: Progress) -> Any:
+    """Write the effect of an entry into the history; the catalog still stands before the entry."""
+    match entry.kind:
+        case "definition.put":
+            definitions.put(sandbox, entry)
+        case "definition.delete":
+            definitions.deleted(sandbox, entry)
+        case "batch.accepted":
+            return batches.accepted(sandbox, entry, progress)
+        case "batch.reverted":
+            return batches.reverted(sandbox, entry, progress)
+        case "audience.evaluated":
+            return evaluations.evaluated(sandbox, entry)
+        case _:
+            pass  # a refused batch concerns the catalog only
     return None
 
 
@@ -63,9 +97,9 @@ def recover(sandbox: Sandbox, progress: Progress) -> list[str]:
     told: list[str] = []
     quarantine.expire(sandbox.history.con, sandbox.clock.now())
     if sandbox.history.position == 0:
-        definitions.make_views(sandbox)
+        definitions.make_views(sandbox, [])
     for entry in sandbox.log.entries(after=min(sandbox.catalog.position, sandbox.history.position)):
-        apply(sandbox, entry, progress=progress)
+        replay(sandbox, entry, progress)
         told.append(
             f"{entry.kind} {_subject(entry)} had been accepted: log entry {entry.position} is now applied whole."
         )

@@ -17,7 +17,7 @@ from coterie.ingest.mapping import Mapping
 from coterie.ingest.report import BatchReport
 from coterie.ingest.source import Source, SourceFile, SourceFormat, resolve
 from coterie.ingest.stage import Staged
-from coterie.pipeline.apply import apply
+from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.reading import Reading, copied
 from coterie.store.catalog import Batch, BatchStatus
@@ -71,8 +71,7 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
         files = copied(sandbox, body)
         staged = reading.stage(sandbox, files, progress)
     except BaseException as error:
-        sandbox.log.discard(batch.id)
-        _end(sandbox, batch, BatchStatus.FAILED, error.code if isinstance(error, CoterieError) else "interrupted")
+        _fail(sandbox, batch, error)
         raise
     now = sandbox.clock.now()
     quarantine.write(
@@ -81,14 +80,21 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
     body["metrics"] = _metrics(files, staged)
     refusal = _refusal(staged, request.threshold)
     if refusal:
-        apply(sandbox, sandbox.log.append("batch.refused", {**body, "reason": refusal}))
+        commit(sandbox, "batch.refused", {**body, "reason": refusal})
         sandbox.log.discard(batch.id)
         return _report(run, BatchStatus.FAILED, staged, refusal)
-    effect = apply(sandbox, sandbox.log.append("batch.accepted", body), staged=True, progress=progress)
+    effect = _accept(sandbox, batch, body, progress)
     sandbox.catalog.put_batch(
         msgspec.structs.replace(sandbox.catalog.batch(batch.id), metrics={**body["metrics"], **effect})
     )
-    return _report(run, BatchStatus.ACTIVE, staged, **effect)
+    return _report(
+        run,
+        BatchStatus.ACTIVE,
+        staged,
+        duplicates=effect["duplicates"],
+        identities_new=effect["identities_new"],
+        links_new=effect["links_new"],
+    )
 
 
 def revert(sandbox: Sandbox, id_: str, reason: str, progress: Progress) -> BatchReport:
@@ -101,7 +107,7 @@ def revert(sandbox: Sandbox, id_: str, reason: str, progress: Progress) -> Batch
             f"batch {id_} is {batch.status}; only an active one can be taken back.",
             where={"batch": id_},
         )
-    apply(sandbox, sandbox.log.append("batch.reverted", {"batch": id_, "reason": reason}), progress=progress)
+    commit(sandbox, "batch.reverted", {"batch": id_, "reason": reason}, progress)
     return BatchReport(
         batch=id_,
         dataset=batch.dataset,
@@ -117,6 +123,23 @@ class _Run:
     began: float
     batch: str
     files: tuple[SourceFile, ...]
+
+
+def _accept(sandbox: Sandbox, batch: Batch, body: dict[str, Any], progress: Progress) -> dict[str, int]:
+    before = sandbox.log.last
+    try:
+        effect: dict[str, int] = commit(sandbox, "batch.accepted", body, progress)
+    except BaseException as error:
+        if sandbox.log.last == before:
+            _fail(sandbox, batch, error)
+        raise
+    return effect
+
+
+def _fail(sandbox: Sandbox, batch: Batch, error: BaseException) -> None:
+    """Leave nothing of a batch that the log does not have but a note of why."""
+    sandbox.log.discard(batch.id)
+    _end(sandbox, batch, BatchStatus.FAILED, error.code if isinstance(error, CoterieError) else "interrupted")
 
 
 def _begin(sandbox: Sandbox, dataset: str) -> Batch:

@@ -9,7 +9,7 @@ import msgspec
 
 from coterie.audience import plan
 from coterie.audience.definition import Audience
-from coterie.core.errors import Conflict, Invalid, NotFound, suggestion
+from coterie.core.errors import Conflict, Invalid, NotFound, Unsupported, suggestion
 from coterie.core.schema import (
     CLASS_FIELDS,
     FieldGroup,
@@ -25,7 +25,7 @@ from coterie.core.schema import (
 from coterie.engine.sql import SqlEngine
 from coterie.identity.namespaces import Namespace, check_change
 from coterie.ingest.dataset import Dataset
-from coterie.pipeline.apply import apply
+from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import KINDS, Definitions
 from coterie.pql import check
 from coterie.pql.conditions import Membership, conditions_of
@@ -35,11 +35,10 @@ T = TypeVar("T")
 
 
 def save(sandbox: Sandbox, name: str, definition: T) -> T:
-    """Log and apply a definition, unless it is what is in force already."""
-    kind, body = KINDS[type(definition)], msgspec.to_builtins(definition)
-    found = sandbox.catalog.find(kind, name)
-    if found is None or found.body != body:
-        apply(sandbox, sandbox.log.append("definition.put", {"kind": kind, "id": name, "body": body}))
+    """Commit a definition, unless it is what is in force already."""
+    if Definitions(sandbox.catalog).find(type(definition), name) != definition:
+        body = {"kind": KINDS[type(definition)], "id": name, "body": msgspec.to_builtins(definition)}
+        commit(sandbox, "definition.put", body)
     return definition
 
 
@@ -165,7 +164,14 @@ def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
     """Save a dataset; its schema must exist and never changes."""
     definitions = Definitions(sandbox.catalog)
     dataset = _convert(spec, Dataset, "dataset.spec", f"dataset {spec.get('name')}")
-    definitions.get(Schema, dataset.schema)
+    schema = definitions.get(Schema, dataset.schema)
+    if schema.class_ is SchemaClass.RECORD:
+        raise Unsupported(
+            "dataset.record-class",
+            f"dataset {dataset.name}: schema {schema.name} is for look-up records, which cannot be loaded yet.",
+            hint="Datasets hold attributes of people (class profile) or events (class event).",
+            where={"dataset": dataset.name},
+        )
     before = definitions.find(Dataset, dataset.name)
     if before is not None and before.schema != dataset.schema:
         raise Conflict(
@@ -217,7 +223,7 @@ def delete_audience(sandbox: Sandbox, name: str) -> None:
             hint="Delete or change those first.",
             where={"audience": name, "dependents": readers},
         )
-    apply(sandbox, sandbox.log.append("definition.delete", {"kind": "audience", "id": name}))
+    commit(sandbox, "definition.delete", {"kind": "audience", "id": name})
 
 
 def _convert(spec: Mapping[str, Any], type_: type[T], code: str, where: str) -> T:

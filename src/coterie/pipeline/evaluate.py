@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from coterie.audience import plan
 from coterie.audience.definition import Audience, Evaluation
 from coterie.core.errors import Invalid
-from coterie.pipeline.apply import apply
+from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.store.sandbox import Sandbox
 
@@ -50,6 +50,6 @@ def evaluate(sandbox: Sandbox, names: Iterable[str] | None, at: int | None, *, c
         "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in sorted(chosen)],
         "cause": cause,
     }
-    evaluation = apply(sandbox, sandbox.log.append("audience.evaluated", body))
+    evaluation = commit(sandbox, "audience.evaluated", body)
     assert isinstance(evaluation, Evaluation)
     return evaluation

@@ -8,7 +8,7 @@ import msgspec
 
 from coterie.core.errors import Conflict
 from coterie.core.progress import Progress
-from coterie.pipeline.apply import apply
+from coterie.pipeline.apply import replay
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.definitions import make_views
 from coterie.store.history import quote
@@ -60,12 +60,12 @@ def rebuild(sandbox: Sandbox, into: Path, progress: Progress) -> Rebuilt:
         )
     total = sandbox.log.last
     with Sandbox.open(into, sandbox.path.name, clock=sandbox.clock, create=True) as target:
-        make_views(target)
+        make_views(target, [])
         for entry in sandbox.log.entries():
             progress.report("rebuilding", entry.position, total)
             if entry.kind == "batch.accepted":
                 target.log.stage(entry.body["batch"], [sandbox.path / item["path"] for item in entry.body["files"]])
-            apply(target, target.log.append_as(entry))
+            replay(target, target.log.append_as(entry), progress)
         tables = tuple(_compare(sandbox, target))
     return Rebuilt(str(into), total, all(table.same for table in tables), tables)
 

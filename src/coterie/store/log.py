@@ -95,14 +95,18 @@ class Log:
         """Position of the last entry; 0 when there is none."""
         return self._tip[0]
 
+    def prepare(self, kind: str, body: Mapping[str, Any]) -> Entry:
+        """Return the entry that would come next, so that its effect can be tried before `append_as` accepts it."""
+        position, accepted_at, _ = self._tip
+        return Entry(position + 1, max(self._clock.now(), accepted_at), kind, dict(body))
+
     def append(self, kind: str, body: Mapping[str, Any]) -> Entry:
         """Accept a thing: when this returns, it is on disk."""
         with self._mutex:
-            position, accepted_at, _ = self._tip
-            return self._write(Entry(position + 1, max(self._clock.now(), accepted_at), kind, dict(body)))
+            return self._write(self.prepare(kind, body))
 
     def append_as(self, entry: Entry) -> Entry:
-        """Take over an entry of another log, with its position and instant (a rebuild)."""
+        """Accept an entry with its position and instant: one that was prepared, or one of another log (a rebuild)."""
         with self._mutex:
             position, accepted_at, _ = self._tip
             if entry.position != position + 1 or entry.accepted_at < accepted_at:

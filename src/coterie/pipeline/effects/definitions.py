@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
 import numpy as np
 from pyroaring import BitMap
 
 from coterie.audience import ledger
-from coterie.core.schema import Schema, SchemaClass
-from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.core.schema import Leaf, Schema, SchemaClass
+from coterie.pipeline.definitions import Definitions
 from coterie.profile import bulk
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
@@ -16,16 +19,17 @@ from coterie.store.sandbox import Sandbox
 def put(sandbox: Sandbox, entry: Entry) -> None:
     """Give a new schema its columns at once, so that rules on fields without data are answered."""
     if entry.body["kind"] == "schema":
-        _make_room(sandbox, Definitions(sandbox.catalog).get(Schema, entry.body["id"]))
-        make_views(sandbox)
+        schema = msgspec.convert(entry.body["body"], Schema)
+        _make_room(sandbox, schema)
+        make_views(sandbox, schema.leaves().values() if schema.class_ is SchemaClass.PROFILE else [])
 
 
-def make_views(sandbox: Sandbox) -> None:
-    """Make the tables of every view, and in them a column for every attribute of the profile union."""
-    definitions = Definitions(sandbox.catalog)
-    for view in definitions.views():
+def make_views(sandbox: Sandbox, leaves: Iterable[Leaf]) -> None:
+    """Make the tables of every view that are not there, and in them a column for each of these attributes."""
+    attributes = list(leaves)
+    for view in Definitions(sandbox.catalog).views():
         sandbox.history.ensure_view(view)
-        bulk.refresh(sandbox.history.con, view, profile_leaves(definitions), touched=np.empty(0, np.int32))
+        bulk.refresh(sandbox.history.con, view, attributes, touched=np.empty(0, np.int32))
 
 
 def deleted(sandbox: Sandbox, entry: Entry) -> None:
