@@ -117,7 +117,7 @@ class Terms:
             case Method(receiver, "intersects" | "subsetOf" | "supersetOf" as name, (other,)):
                 return arrays.set_predicate(name, self.many(receiver, scopes), self.many(other, scopes), expr)
             case Chain():
-                raise unsupported(expr, f"a sequence with gaps, exclusions or WHERE, {to_text(expr)},")
+                raise unsupported(expr, "a sequence with gaps, exclusions or WHERE")
             case _:
                 return self._by_type(expr, scopes)
 
