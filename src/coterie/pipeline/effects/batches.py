@@ -80,7 +80,6 @@ def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     history = sandbox.history
     batch = sandbox.catalog.batch(entry.body["batch"]).number
     history.withdraw_batch(batch, entry.accepted_at)
-    history.refresh_live_views()
     promoted = _promote(sandbox)
     _refresh(sandbox, batch, entry.accepted_at, [batch, *promoted], progress)
     return {"promoted": len(promoted)}
