@@ -6,6 +6,7 @@ leaves looks like as an object, built once and used for many rows.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -45,16 +46,18 @@ class Shape:
         return self._root.flatten(value)
 
 
-class _Node:
+class _Node(ABC):
     """A part of an object that holds some of its leaves."""
 
     paths: tuple[str, ...]
 
+    @abstractmethod
     def nest(self, row: Row) -> Any:
-        raise NotImplementedError
+        """Return the part of the object that a row holds."""
 
+    @abstractmethod
     def flatten(self, value: Any) -> dict[str, Any]:
-        raise NotImplementedError
+        """Return the columns that hold a part of an object."""
 
 
 class _Scalar(_Node):
