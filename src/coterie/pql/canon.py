@@ -137,9 +137,7 @@ class Canon:
             return self._some(expr, scopes)
         if found is not None and found.type is FieldType.BOOLEAN:
             return Binary("=", self.value(expr, scopes), TRUE)
-        return (
-            self.present(expr, scopes) if not isinstance(expr, Call) or expr.name == "if" else self.value(expr, scopes)
-        )
+        return self.value(expr, scopes) if self.is_predicate(expr, scopes) else self.present(expr, scopes)
 
     def _method(self, expr: Expr, receiver: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Expr:
         match name, args:
@@ -158,6 +156,7 @@ class Canon:
             case ("intersects", (other,)):
                 return predicates.intersects(self, receiver, other, scopes)
             case ("subsetOf" | "supersetOf", (other,)):
+                receiver, other = predicates.without_repetition(receiver), predicates.without_repetition(other)
                 if self.split(receiver, scopes) is None and self.split(other, scopes) is None:
                     return Method(self.value(receiver, scopes), name, (self.value(other, scopes),))
                 left, right = (receiver, other) if name == "subsetOf" else (other, receiver)

@@ -43,6 +43,7 @@ def number(literal: Literal) -> Literal:
 
 def intersects(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
     """Return the canonical form of ``left.intersects(right)``."""
+    left, right = without_repetition(left), without_repetition(right)
     if isinstance(left, ArrayLiteral) and not isinstance(right, ArrayLiteral):
         left, right = right, left
     if isinstance(right, ArrayLiteral):
@@ -60,6 +61,7 @@ def intersects(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
 
 def membership(canon: Canon, op: BinaryOp, item: Expr, array: Expr, scopes: Scopes) -> Expr:
     """Return the canonical form of ``item in array`` or ``item notIn array``."""
+    array = without_repetition(array)
     lifted = canon.lifted(item, scopes, lambda inner, by: Binary(op, inner, shift(array, by)))
     if lifted is not None:
         return lifted
@@ -87,6 +89,11 @@ def membership(canon: Canon, op: BinaryOp, item: Expr, array: Expr, scopes: Scop
     if len(literals) == 1:
         return compare(canon, equal, subject, literals[0], scopes)
     return Binary(op, subject, ArrayLiteral(literals))
+
+
+def without_repetition(array: Expr) -> Expr:
+    """Return the array of which distinct items are taken, where it matters only what is in it."""
+    return array.receiver if isinstance(array, Method) and array.name == "distinct" else array
 
 
 def subset(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
@@ -236,8 +243,12 @@ def text(canon: Canon, subject: Expr, name: str, args: tuple[Expr, ...], scopes:
             return lifted
     if name == "matches":
         return Binary("matches", canon.value(subject, scopes), canon.value(args[0], scopes))
-    if exact and name in ("equals", "notEqualTo"):
-        return membership(canon, "in" if name == "equals" else "notIn", subject, ArrayLiteral(args), scopes)
+    if exact and name == "equals":
+        return membership(canon, "in", subject, ArrayLiteral(args), scopes)
+    if exact and name == "notEqualTo":
+        known = ArrayLiteral(tuple(arg for arg in args if isinstance(arg, Literal) and not _is_null(arg)))
+        others = (compare(canon, "!=", subject, arg, scopes) for arg in args if arg not in known.items)
+        return all_of([membership(canon, "notIn", subject, known, scopes), *others])
     found = canon.field(subject, scopes)
     by_text: dict[str, Expr] = {to_text(arg): arg for arg in (converted(canon.value(a, scopes), found) for a in args)}
     return Method(canon.value(subject, scopes), name, (*(by_text[text] for text in sorted(by_text)), *flag))

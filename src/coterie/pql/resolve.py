@@ -147,7 +147,8 @@ def _resolve(expr: Expr, place: Place, truth: bool) -> Expr:
                 )
             return place.reference(place.implicit[-1 - levels], name)
         case Property(target, name):
-            return attach(_value(target, place), name)
+            owner = _value(target, place)
+            return Name(name) if name == "xEvent" and owner == place.reference(0, "this") else attach(owner, name)
         case Filter(array, condition):
             return Filter(_value(array, place), resolve(condition, place.item()))
         case Binary("and" | "or"):
@@ -273,6 +274,8 @@ def _chain(chain: Chain, place: Place) -> Expr:
         if where is not None:
             where = resolve(where, replace(own, implicit=(0,)))
         what = _conditions(near, timestamp, own)
+        if where is not None and not any(isinstance(node, Positional) for node in walk(where)):
+            what, where = Binary("and", what, where), None
         elements.append(Element(f"e{position + 1}", element.kind, what, gaps, element.count, where, span=element.span))
     return Chain(array, chain.timestamp, tuple(elements))
 

@@ -58,7 +58,8 @@ def _add_months(at: Sql, months: Sql) -> Sql:
 
 def _date(year: Sql, month: Sql, of_month: Sql) -> Sql:
     parts = (cast(part, "BIGINT") for part in (year, month, of_month))
-    return _function("try")(_function("epoch_ms")(_function("make_date")(*parts)))
+    start = _function("try")(_function("epoch_ms")(_function("make_date")(*parts)))
+    return choose(exp.Between(this=wrapped(year), low=whole(1), high=whole(9999)), start, NULL)
 
 
 def _regex_group(value: Sql, expression: Sql, group: Sql) -> Sql:
