@@ -127,7 +127,8 @@ _COUNTS = ("inputRecordCount", "outputRecordCount", "failedRecordCount", "duplic
 
 def _batch(out: Console, batch: dict[str, Any]) -> None:
     metrics = dict(batch["metrics"])
-    errors = metrics.pop("errors", {})
+    errors, _ = metrics.pop("errors", {}), metrics.pop("reading", None)
+    files = [file["name"] for file in metrics.pop("inputFiles", [])]
     show.facts(
         out,
         f"Batch {batch['id']}",
@@ -138,7 +139,8 @@ def _batch(out: Console, batch: dict[str, Any]) -> None:
             "finished": show.instant(batch["finished_at"]),
             "reason": batch["reason"],
         }
-        | {key.replace("_", " "): value for key, value in metrics.items()},
+        | {key.replace("_", " "): value for key, value in metrics.items()}
+        | {"files": files},
     )
     _errors(out, errors)
 

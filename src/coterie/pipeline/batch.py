@@ -77,7 +77,7 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
     quarantine.write(
         sandbox.history.con, batch.id, dataset.name, [file.name for file in files.files], now + quarantine.RETENTION
     )
-    body["metrics"] = _metrics(files, staged)
+    body["metrics"] = _metrics(body["files"], reading, staged)
     refusal = _refusal(staged, request.threshold)
     if refusal:
         commit(sandbox, "batch.refused", {**body, "reason": refusal})
@@ -175,14 +175,11 @@ def _copy(sandbox: Sandbox, batch: Batch, source: Source, reading: Reading, prog
 
 def _loaded(sandbox: Sandbox, dataset: str, reading: Reading) -> set[str]:
     """Return the digests of the files that active batches of the dataset have read in this way."""
-    active = {batch.id for batch in sandbox.catalog.batches(dataset) if batch.status is BatchStatus.ACTIVE}
-    body = reading.body()
     return {
         file["sha256"]
-        for entry in sandbox.log.entries()
-        if entry.kind == "batch.accepted" and entry.body["batch"] in active
-        if all(entry.body[key] == value for key, value in body.items())
-        for file in entry.body["files"]
+        for batch in sandbox.catalog.batches(dataset)
+        if batch.status is BatchStatus.ACTIVE and batch.metrics["reading"] == reading.digest()
+        for file in batch.metrics["inputFiles"]
     }
 
 
@@ -208,15 +205,17 @@ def _refusal(staged: Staged, threshold: float) -> str:
     return f"{share:.2f} % of the rows are bad, more than the {100 * threshold:g} % that were to be tolerated"
 
 
-def _metrics(source: Source, staged: Staged) -> dict[str, Any]:
-    """Return the counts of a batch under the field's names."""
+def _metrics(files: list[dict[str, Any]], reading: Reading, staged: Staged) -> dict[str, Any]:
+    """Return the counts of a batch under the field's names, and what its files can be known again by."""
     return {
-        "inputFileCount": len(source.files),
-        "inputByteSize": source.bytes,
+        "inputFileCount": len(files),
+        "inputByteSize": sum(file["bytes"] for file in files),
         "inputRecordCount": staged.rows_read,
         "outputRecordCount": staged.accepted,
         "failedRecordCount": staged.quarantined,
         "errors": staged.errors,
+        "inputFiles": [{key: file[key] for key in ("name", "bytes", "sha256")} for file in files],
+        "reading": reading.digest(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -43,6 +44,10 @@ class Reading:
     def body(self) -> dict[str, Any]:
         """Return what the log keeps."""
         return {"source": msgspec.to_builtins(self.format), "mapping": msgspec.to_builtins(self.mapping)}
+
+    def digest(self) -> str:
+        """Return a digest of how files are read, the same for the same mapping and format."""
+        return sha256(msgspec.json.encode(self.body(), order="deterministic")).hexdigest()[:32]
 
     def stage(self, sandbox: Sandbox, source: Source, progress: Progress) -> Staged:
         """Fill the TEMP tables ``stage`` and ``stage_error`` of the history."""
