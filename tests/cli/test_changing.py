@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from coterie.workspace import open as coterie_open
+
 from .conftest import coterie, serving
 from .shop import GOLD, NOW
 
@@ -100,6 +102,14 @@ def test_rebuild_gives_the_same(own: Path, tmp_path: Path) -> None:
     done = coterie(own, "rebuild", str(tmp_path / "again"), "--json")
     assert done.data["same"] is True
     assert coterie(tmp_path / "again", "profile", "count", "--json").data == {"count": 4}
+
+
+def test_a_rebuild_that_differs_is_an_error(own: Path, tmp_path: Path) -> None:
+    with coterie_open(own) as ws:
+        ws.sandbox.history.con.execute("UPDATE membership SET entered_at = entered_at + 1")
+    done = coterie(own, "rebuild", str(tmp_path / "again"))
+    assert done.code == 7
+    assert "The two differ." in done.out
 
 
 def test_while_a_server_runs_other_verbs_name_it(own: Path, files: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from coterie.cli import show
 from coterie.cli.session import Session, tell_recovered
 from coterie.cli.verb import verb
 from coterie.core.clock import format_instant
+from coterie.core.errors import Damaged
 
 
 def add(app: typer.Typer) -> None:
@@ -77,7 +79,10 @@ def serve(
 
 def rebuild(session: Session, into: Annotated[Path, typer.Argument(help="An empty directory.")]) -> None:
     """Build the workspace anew from its log, elsewhere, and compare."""
-    session.print(session.change(lambda ws: ws.rebuild(into)), _rebuilt)
+    answer = session.change(lambda ws: ws.rebuild(into))
+    session.print(answer, _rebuilt)
+    if not msgspec.json.decode(answer)["same"]:
+        raise typer.Exit(Damaged.exit_code)
 
 
 def _status(out: Console, status: dict[str, Any]) -> None:
@@ -92,4 +97,8 @@ def _status(out: Console, status: dict[str, Any]) -> None:
 
 
 def _rebuilt(out: Console, rebuilt: dict[str, Any]) -> None:
-    show.structure(out, "Rebuilt", rebuilt)
+    rows = [(table["table"], table["rows"], "yes" if table["same"] else "NO") for table in rebuilt["tables"]]
+    show.table(
+        out, f"Rebuilt in {rebuilt['path']} from {rebuilt['entries']:,} log entries", rows, ["table", "rows", "same"]
+    )
+    out.print("The two are the same." if rebuilt["same"] else "The two differ.", style="" if rebuilt["same"] else "red")
