@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-import pyarrow as pa
 from pyroaring import BitMap
+
+from coterie.engine import people
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,20 +27,17 @@ class Change(msgspec.Struct, frozen=True):
 
 def members(con: DuckDBPyConnection, audience: str) -> BitMap:
     """Return the persons whose membership is open."""
-    columns = con.execute(
-        "SELECT person FROM membership WHERE audience = $1 AND exited_at IS NULL", [audience]
-    ).fetchnumpy()
-    return BitMap(np.asarray(columns["person"], dtype=np.uint32))
+    return people.read(con, "SELECT person FROM membership WHERE audience = $1 AND exited_at IS NULL", [audience])
 
 
 def members_at(con: DuckDBPyConnection, audience: str, at: int) -> BitMap:
     """Return the persons who were members at an instant, by what the ledger holds now."""
-    columns = con.execute(
+    return people.read(
+        con,
         "SELECT DISTINCT person FROM membership WHERE audience = $1 AND entered_at <= $2 "
         "AND (exited_at IS NULL OR exited_at > $2)",
         [audience, at],
-    ).fetchnumpy()
-    return BitMap(np.asarray(columns["person"], dtype=np.uint32))
+    )
 
 
 def settle(
@@ -71,14 +68,14 @@ def settle(
     before = members(con, audience)
     left, entered = before - now, now - before
     if left:
-        with _table(con, "leaving", left) as leaving:
+        with people.lent(con, "leaving", left) as leaving:
             con.execute(
                 f"UPDATE membership SET exited_at = $1 WHERE audience = $2 AND exited_at IS NULL "
                 f"AND person IN (SELECT person FROM {leaving})",
                 [at, audience],
             )
     if entered:
-        with _table(con, "entering", entered) as entering:
+        with people.lent(con, "entering", entered) as entering:
             con.execute(
                 f"INSERT INTO membership BY NAME SELECT $1 AS audience, person, $2 AS entered_at, NULL AS exited_at, "
                 f"$3 AS version, $4 AS cause FROM {entering} ORDER BY person",
@@ -100,19 +97,3 @@ def history(con: DuckDBPyConnection, audience: str, limit: int) -> list[Change]:
         [audience, limit],
     ).fetchall()
     return [Change(*row) for row in rows]
-
-
-class _table:  # noqa: N801 (used as a function)
-    """A bitmap as a table of the connection while the block runs."""
-
-    def __init__(self, con: DuckDBPyConnection, name: str, people: BitMap) -> None:
-        self.con, self.name = con, name
-        self.rows = pa.table({"person": pa.array(np.array(people, dtype=np.int32))})
-
-    def __enter__(self) -> str:
-        self.con.register(self.name, self.rows)
-        return self.name
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:  # a failed transaction takes no statement, and the error is to be seen
-            self.con.unregister(self.name)

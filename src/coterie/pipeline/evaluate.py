@@ -32,15 +32,14 @@ def evaluate(sandbox: Sandbox, names: Iterable[str] | None, at: int | None, *, c
         Members, entries and exits per audience.
     """
     definitions = Definitions(sandbox.catalog)
-    union = definitions.union()
-    everything = {item.name: plan.plan(item, union) for item in definitions.list(Audience)}
-    wanted = list(everything) if names is None else [definitions.get(Audience, name).name for name in names]
+    reads = {item.name: plan.reads(item) for item in definitions.list(Audience)}
+    wanted = list(reads) if names is None else [definitions.get(Audience, name).name for name in names]
     chosen: set[str] = set()
     while wanted:
         name = wanted.pop()
         if name not in chosen:
             chosen.add(name)
-            wanted.extend(everything[name].reads & everything.keys())
+            wanted.extend(reads[name] & reads.keys())
     if not chosen:
         raise Invalid(
             "audience.none", "there is no audience to evaluate.", hint="Save one with `coterie audience put`."

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import duckdb
-import numpy as np
-import pyarrow as pa
 from pyroaring import BitMap
 
 from coterie.core.errors import NotFound
 from coterie.core.schema import Union
+from coterie.engine import people as persons
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements
 from coterie.pql.conditions import Condition, Membership
 
@@ -45,7 +44,7 @@ class SqlEngine:
             (condition, None if isinstance(condition.shape, Membership) else statements.statement(condition))
             for condition in conditions
         ]
-        with self._asked(people):
+        with nullcontext() if people is None else persons.lent(self.con, PEOPLE, people):
             universe = self.persons(statements.universe())
             found: dict[str, BitMap] = {}
             for condition, statement in planned:
@@ -62,20 +61,7 @@ class SqlEngine:
 
     def persons(self, statement: Statement) -> BitMap:
         """Run a statement and return its persons."""
-        columns = self.con.execute(statement.sql).fetchnumpy()
-        return BitMap(np.ascontiguousarray(columns["person"], dtype=np.uint32))
-
-    @contextmanager
-    def _asked(self, people: BitMap | None) -> Iterator[None]:
-        """Make the persons asked about known to the connection while the block runs."""
-        if people is None:
-            yield
-            return
-        self.con.register(PEOPLE, pa.table({"person": pa.array(np.array(people, dtype=np.int32))}))
-        try:
-            yield
-        finally:
-            self.con.unregister(PEOPLE)
+        return persons.read(self.con, statement.sql)
 
 
 def _members(condition: Condition, memberships: Mapping[str, BitMap]) -> BitMap:

@@ -9,6 +9,7 @@ from pyroaring import BitMap
 
 from coterie.core.progress import Progress
 from coterie.core.schema import Schema, SchemaClass
+from coterie.engine import people
 from coterie.identity import assign, links, persons
 from coterie.ingest import duplicates
 from coterie.ingest.dataset import Dataset
@@ -124,7 +125,8 @@ def _refresh(sandbox: Sandbox, batch: int, at: int, batches: list[int], progress
 
 
 def _persons_of(sandbox: Sandbox, view: str, batches: list[int]) -> BitMap:
-    columns = sandbox.history.con.execute(
+    return people.read(
+        sandbox.history.con,
         f"""
         SELECT DISTINCT p.person FROM "person_of_{view}" p SEMI JOIN (
             SELECT "$identity" AS identity FROM event WHERE list_contains($1::INTEGER[], "$batch")
@@ -132,5 +134,4 @@ def _persons_of(sandbox: Sandbox, view: str, batches: list[int]) -> BitMap:
         ) t ON t.identity = p.identity
         """,
         [batches],
-    ).fetchnumpy()
-    return BitMap(np.asarray(columns["person"], dtype=np.uint32))
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pyroaring import BitMap
 
 from coterie.audience import ledger, plan
 from coterie.audience.definition import Audience, Evaluated, Evaluation
+from coterie.engine import people
 from coterie.engine.sql import SqlEngine
 from coterie.pipeline.definitions import Definitions
 from coterie.pql.conditions import conditions_of
@@ -22,11 +22,11 @@ def evaluated(sandbox: Sandbox, entry: Entry) -> Evaluation:
     versions = {item["id"]: item["version"] for item in entry.body["audiences"]}
     planned = [plan.plan(definitions.get(Audience, name), union) for name in versions]
     results: list[Evaluated] = []
-    people = 0
+    most = 0
     for view in sorted({item.audience.view for item in planned}):
         mine = [item for item in planned if item.audience.view == view]
         universe = everyone(sandbox, view)
-        people = max(people, len(universe))
+        most = max(most, len(universe))
         read = frozenset().union(*(item.reads for item in mine)) - versions.keys()
         stored = {name: ledger.members(con, name) for name in read}
         for name, outcome in plan.evaluate(mine, engine, view, at, universe, stored).items():
@@ -35,10 +35,9 @@ def evaluated(sandbox: Sandbox, entry: Entry) -> Evaluation:
             )
             results.append(Evaluated(name, versions[name], len(outcome.members), entered, exited, outcome.seconds))
     distinct = {condition.key for item in planned for condition in conditions_of(item.rule)}
-    return Evaluation(at, people, len(distinct), sum(item.seconds for item in results), tuple(results))
+    return Evaluation(at, most, len(distinct), sum(item.seconds for item in results), tuple(results))
 
 
 def everyone(sandbox: Sandbox, view: str) -> BitMap:
     """Return all persons of a view."""
-    columns = sandbox.history.con.execute(f'SELECT person FROM "profile_{view}"').fetchnumpy()
-    return BitMap(np.asarray(columns["person"], dtype=np.uint32))
+    return people.read(sandbox.history.con, f'SELECT person FROM "profile_{view}"')
