@@ -146,6 +146,11 @@ def table(name: str, alias: str) -> Sql:
     return exp.alias_(exp.Table(this=exp.to_identifier(name, quoted=True)), alias, quoted=True, table=True)
 
 
+def subquery(query: exp.Select, alias: str) -> exp.Subquery:
+    """Return a query to be selected from under a quoted alias."""
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+
+
 def text(value: str) -> Sql:
     """Return a text literal."""
     return exp.Literal.string(value)

@@ -20,11 +20,13 @@ from coterie.engine.sql.constructs import (
     build,
     column,
     or_default,
-    present,
+    subquery,
     table,
     text,
     whole,
 )
+from coterie.engine.sql.profiles import Profiles
+from coterie.engine.sql.sequences import sequence
 from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Record, Row, Scalar, table_row
 from coterie.pql.ast import Expr
@@ -99,22 +101,23 @@ class Statements:
         match condition.shape:
             case Aggregate() as aggregate:
                 return self._aggregate(aggregate, condition.expr)
-            case Sequence() as sequence:
-                return Statement(self._sequence(sequence))
+            case Sequence() as shape:
+                return Statement(sequence(self, shape))
             case Presence(namespace):
                 return Statement(self._presence(namespace))
             case Attribute() | Computed():
-                return Statement(_Profiles(self).select(condition.expr))
+                return Statement(Profiles(self).select(condition.expr))
             case _:
                 raise unsupported(condition.expr, condition.text)
 
     def universe(self) -> Statement:
         """Return the statement for all persons of the view."""
-        return Statement(self._from_profiles())
+        return Statement(self.from_profiles())
 
-    def _from_profiles(self) -> exp.Select:
+    def from_profiles(self) -> exp.Select:
+        """Return a query over the profiles asked about, under the alias ``r``."""
         query = exp.select(column("r", "person")).from_(table(self.profiles, "r"))
-        return query.where(_among_people(column("r", "person"))) if self.restricted else query
+        return query.where(among_people(column("r", "person"))) if self.restricted else query
 
     # -- aggregates -------------------------------------------------------------------------------------------------
 
@@ -129,7 +132,7 @@ class Statements:
         )
         grouped, value = self.grouped(shape.function, shape.where, shape.operand, expr)
         truth = numbers.compare(INVERSE[op] if complement else op, value, numbers.literal(shape.value), expr)
-        query = exp.select(column("g", "person")).from_(_subquery(grouped, "g")).where(truth)
+        query = exp.select(column("g", "person")).from_(subquery(grouped, "g")).where(truth)
         return Statement(query, complement)
 
     def grouped(
@@ -148,11 +151,11 @@ class Statements:
         if where is not None:
             events = events.where(terms.truth(where, scopes))
         if self.restricted:
-            events = events.where(self._of_people(identity))
+            events = events.where(self.of_people(identity))
         sample = terms.scalar(operand, scopes, expr) if operand is not None else Scalar(whole(1), Kind.EXACT)
         parts = _parts(function, sample, expr)
         if correlated or function == "distinct":
-            query = self._join_persons(events, identity)
+            query = self.join_persons(events, identity)
             if correlated:
                 query = query.join(
                     table(self.profiles, "r"), on=build("=", column("r", "person"), column("p", "person"))
@@ -162,61 +165,32 @@ class Statements:
         else:
             inner = events.select(exp.alias_(identity, "identity"), *(part.direct.as_(part.name) for part in parts))
             inner = inner.group_by(identity)
-            query = self._join_persons(
+            query = self.join_persons(
                 exp.select(column("p", "person"), *(part.again.as_(part.name) for part in parts)).from_(
-                    _subquery(inner, "a")
+                    subquery(inner, "a")
                 ),
                 column("a", "identity"),
             )
         return query.group_by(column("p", "person")), _result(function, sample, alias, expr)
 
-    def _join_persons(self, query: exp.Select, identity: Sql) -> exp.Select:
+    def join_persons(self, query: exp.Select, identity: Sql) -> exp.Select:
+        """Return the query joined to the persons of its identities, under the alias ``p``."""
         return query.join(table(self.persons, "p"), on=build("=", column("p", "identity"), identity))
 
-    def _of_people(self, identity: Sql) -> Sql:
+    def of_people(self, identity: Sql) -> Sql:
+        """Return that an identity is one of the persons asked about."""
         persons = exp.select(column("q", "identity")).from_(table(self.persons, "q"))
-        return exp.In(this=identity, query=exp.Subquery(this=persons.where(_among_people(column("q", "person")))))
-
-    # -- sequences --------------------------------------------------------------------------------------------------
-
-    def _sequence(self, shape: Sequence) -> exp.Select:
-        """Take each step as early as it can be; no other choice lets a later step succeed that this one does not."""
-        terms = Terms(self.union, self.at)
-        timestamp, identity = column("e", "timestamp"), column("e", "$identity")
-        query: exp.Select | None = None
-        for step in shape.steps:
-            profile = Record(self.profile_row(step.where), "", self.union.profile)
-            moment = build("min", timestamp)
-            if step.count > 1:
-                moment = build("element", build("smallest", timestamp, whole(step.count)), whole(step.count))
-            events = self._join_persons(exp.select(column("p", "person")).from_(table("live_event", "e")), identity)
-            if levels_of(step.where) - {0}:
-                events = events.join(
-                    table(self.profiles, "r"), on=build("=", column("r", "person"), column("p", "person"))
-                )
-            if query is not None:
-                later = exp.And(
-                    this=build("=", column("s", "person"), column("p", "person")),
-                    expression=build(">", timestamp, column("s", "moment")),
-                )
-                events = events.join(_subquery(query, "s"), on=later)
-            events = events.select(moment.as_("moment")).where(terms.truth(step.where, (profile, self.event)))
-            if self.restricted:
-                events = events.where(self._of_people(identity))
-            query = events.group_by(column("p", "person"))
-        assert query is not None
-        last = exp.select(column("s", "person")).from_(_subquery(query, "s"))
-        return last.where(present(column("s", "moment")))
+        return exp.In(this=identity, query=exp.Subquery(this=persons.where(among_people(column("q", "person")))))
 
     # -- profiles and identities ------------------------------------------------------------------------------------
 
     def _presence(self, namespace: str) -> exp.Select:
         query = exp.select(column("p", "person")).distinct().from_(table("identity", "i"))
         query = query.join(table("namespace", "n"), on=build("=", column("n", "namespace"), column("i", "namespace")))
-        query = self._join_persons(query, column("i", "identity")).where(
+        query = self.join_persons(query, column("i", "identity")).where(
             build("=", column("n", "code"), text(namespace))
         )
-        return query.where(_among_people(column("p", "person"))) if self.restricted else query
+        return query.where(among_people(column("p", "person"))) if self.restricted else query
 
     def profile_row(self, expr: Expr, used: set[str] | None = None) -> Row:
         """Return the row of a profile. Its identities are those of the graph; `used` learns when they are read."""
@@ -248,42 +222,6 @@ class Statements:
             if found.name == "persons":
                 found.set("this", exp.to_identifier(self.persons, quoted=True))
         return query
-
-
-class _Profiles:
-    """The statement of a predicate on profiles, to which aggregates of events are joined as they are met."""
-
-    def __init__(self, statements: Statements) -> None:
-        self.statements = statements
-        self.joined: dict[str, tuple[exp.Select, Scalar]] = {}
-
-    def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar:
-        """Return an aggregate of the events of the profile's person."""
-        text_ = to_text(expr) + function
-        if text_ not in self.joined:
-            alias = f"a{len(self.joined)}"
-            self.joined[text_] = self.statements.grouped(function, where, operand, expr, alias)
-        value = self.joined[text_][1]
-        if function in ("count", "distinct", "sum"):
-            return replace(value, sql=or_default(value.sql, whole(0)))
-        return value
-
-    def select(self, expr: Expr) -> exp.Select:
-        """Return the query for the persons whose profile satisfies `expr`."""
-        used: set[str] = set()
-        statements = self.statements
-        profile = Record(statements.profile_row(expr, used), "", statements.union.profile)
-        truth = Terms(statements.union, statements.at, self).truth(expr, (profile,))
-        query = statements._from_profiles()
-        person = column("r", "person")
-        joined = [(grouped, f"a{place}") for place, (grouped, _) in enumerate(self.joined.values())]
-        if used:
-            joined.append((statements.identities(), "i"))
-        for grouped, alias in joined:
-            query = query.join(
-                _subquery(grouped, alias), on=build("=", column(alias, "person"), person), join_type="left"
-            )
-        return query.where(truth)
 
 
 @dataclass(frozen=True)
@@ -329,10 +267,7 @@ def _result(function: Function, sample: Scalar, alias: str, expr: Expr) -> Scala
             return Scalar(numbers.ratio(summed(sample, value, expr), number, expr), Kind.BINARY)
 
 
-def _subquery(query: exp.Select, alias: str) -> exp.Subquery:
-    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
-
-
-def _among_people(person: Sql) -> Sql:
+def among_people(person: Sql) -> Sql:
+    """Return that a person is one of those asked about."""
     people = exp.select(column("k", "person")).from_(table(PEOPLE, "k"))
     return exp.In(this=person, query=exp.Subquery(this=people))
