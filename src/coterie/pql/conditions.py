@@ -78,15 +78,18 @@ Shape = Attribute | Aggregate | Sequence | Membership | Presence | Computed
 
 @dataclass(frozen=True)
 class Condition:
-    """A leaf fact about a person; equal when the canonical text is.
+    """A leaf fact about a person; equal when the canonical text and the time zone are.
 
     Parameters
     ----------
     expr : Expr
         Its core tree in canonical form.
+    zone : str
+        IANA name of the time zone of its calendar; ``UTC`` also for what means the same in all of them.
     """
 
     expr: Expr = field(compare=False, repr=False)
+    zone: str = "UTC"
     text: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,8 +97,9 @@ class Condition:
 
     @cached_property
     def key(self) -> str:
-        """Stable hash of the canonical text."""
-        return sha256(self.text.encode()).hexdigest()[:32]
+        """Stable hash of the canonical text and the time zone."""
+        meaning = self.text if self.zone == "UTC" else f"{self.text}\n{self.zone}"
+        return sha256(meaning.encode()).hexdigest()[:32]
 
     @cached_property
     def shape(self) -> Shape:

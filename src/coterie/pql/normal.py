@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from coterie.core.schema import Union
 from coterie.pql.ast import Binary, Expr, Literal, Unary
 from coterie.pql.canon import Canon
@@ -13,9 +15,10 @@ from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
 from coterie.pql.logic import operands_of
 from coterie.pql.resolve import resolve, unsupported
 from coterie.pql.scopes import root_scopes
+from coterie.pql.zones import UTC, reads_calendar
 
 
-def normalise(expr: Expr, union: Union) -> Rule:
+def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
     """Return the rule that an audience's expression states.
 
     Parameters
@@ -24,6 +27,8 @@ def normalise(expr: Expr, union: Union) -> Rule:
         A tree without problems (see `check`).
     union : Union
         The fields there are.
+    zone : str
+        IANA name of the time zone whose calendar the rule means.
 
     Returns
     -------
@@ -36,20 +41,25 @@ def normalise(expr: Expr, union: Union) -> Rule:
         ``engine.unsupported`` for forms that have no core tree yet.
     """
     try:
-        return rule_of(Canon(union).truth(resolve(expr), root_scopes(union)))
+        rule = Canon(union).truth(resolve(expr), root_scopes(union))
+        return rule_of(rule, lambda leaf: zone if zone != UTC and _is_zoned(leaf, union) else UTC)
     except RecursionError:
         raise unsupported(expr, "a rule nested so deep") from None
 
 
-def rule_of(expr: Expr) -> Rule:
-    """Divide a canonical expression at `and`, `or` and `not`."""
+def rule_of(expr: Expr, zone: Callable[[Expr], str]) -> Rule:
+    """Divide a canonical expression at `and`, `or` and `not`; `zone` tells the time zone of a leaf."""
     match expr:
         case Literal(value, "boolean"):
             return Constant(bool(value))
         case Binary("and" | "or" as op):
-            rules = tuple(rule_of(operand) for operand in operands_of(op, expr))
+            rules = tuple(rule_of(operand, zone) for operand in operands_of(op, expr))
             return And(rules) if op == "and" else Or(rules)
         case Unary("not", operand):
-            return Not(rule_of(operand))
+            return Not(rule_of(operand, zone))
         case _:
-            return Leaf(Condition(expr))
+            return Leaf(Condition(expr, zone(expr)))
+
+
+def _is_zoned(leaf: Expr, union: Union) -> bool:
+    return reads_calendar(leaf, root_scopes(union), union.event)
