@@ -16,10 +16,12 @@ from coterie.core.schema import KEY, VALUE, Union
 from coterie.engine.sql import numbers
 from coterie.engine.sql.arrays import MANY, summed
 from coterie.engine.sql.constructs import (
+    Dialect,
     Sql,
     build,
     column,
     or_default,
+    render,
     subquery,
     table,
     text,
@@ -51,16 +53,12 @@ class Statement:
 
     @property
     def sql(self) -> str:
-        """Return the text, with the variables of functions numbered in order of appearance."""
-        names: dict[str, str] = {}
-        query = self.query.copy()
-        for function in query.find_all(exp.Lambda):
-            for parameter in function.expressions:
-                names.setdefault(parameter.name, f"v{len(names)}")
-        for identifier in query.find_all(exp.Identifier):
-            if not identifier.args.get("quoted") and identifier.name in names:
-                identifier.set("this", names[identifier.name])
-        return query.sql(dialect="duckdb")
+        """Return the text for DuckDB."""
+        return self.text("duckdb")
+
+    def text(self, dialect: Dialect) -> str:
+        """Return the text in a dialect."""
+        return render(self.query, dialect)
 
 
 class Statements:
