@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,15 +12,12 @@ from coterie.audience import plan
 from coterie.audience.definition import Audience
 from coterie.core.errors import Conflict, Invalid, NotFound, Unsupported, suggestion
 from coterie.core.schema import (
-    CLASS_FIELDS,
     FieldGroup,
     IdentityDescriptor,
     Schema,
     SchemaClass,
     evolution_faults,
     lookup,
-    merge_fields,
-    read_fields,
     union_of,
 )
 from coterie.engine.sql import SqlEngine
@@ -27,6 +25,7 @@ from coterie.identity.namespaces import Namespace, check_change
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import KINDS, Definitions
+from coterie.pipeline.written import convert, read_group, read_schema
 from coterie.pql import check
 from coterie.pql.conditions import Membership, conditions_of
 from coterie.store.sandbox import Sandbox
@@ -58,7 +57,7 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
         ``schema.not-additive`` when a field would go or change its type.
     """
     definitions = Definitions(sandbox.catalog)
-    schema = spec if isinstance(spec, Schema) else read_schema(spec, definitions)
+    schema = spec if isinstance(spec, Schema) else read_schema(spec, partial(definitions.get, FieldGroup))
     where = f"schema {schema.name}"
     if "person" in schema.leaves():
         raise Invalid(
@@ -93,48 +92,6 @@ def _primary(schema: Schema) -> str | None:
     return next((descriptor.path for descriptor in schema.identities if descriptor.primary), None)
 
 
-def read_schema(spec: Mapping[str, Any], definitions: Definitions) -> Schema:
-    """Build a schema from its written form, with the fields of its class and of its field groups folded in."""
-    name = str(spec.get("name", ""))
-    where = f"schema {name or '(without a name)'}"
-    known = {"name", "class", "fields", "identities", "field_groups", "identity_map", "title", "description"}
-    for key in spec.keys() - known:
-        raise Invalid("schema.spec", f"{where}: unknown key {key!r}.", hint=suggestion(key, known))
-    try:
-        class_ = SchemaClass(spec.get("class", ""))
-    except ValueError as error:
-        raise Invalid(
-            "schema.spec", f"{where}: class {spec.get('class')!r}.", hint=f"Classes are {', '.join(SchemaClass)}."
-        ) from error
-    if not name:
-        raise Invalid("schema.spec", f"{where}: a schema needs a name.", hint="Add `name: …`.")
-    fields = dict(CLASS_FIELDS[class_])
-    for group_name in spec.get("field_groups", ()):
-        group = definitions.get(FieldGroup, group_name)
-        if class_ not in group.classes:
-            raise Invalid("schema.spec", f"{where}: field group {group_name} does not fit class {class_}.")
-        fields = merge_fields(fields, group.fields, where)
-    fields = merge_fields(fields, read_fields(spec.get("fields", {}), where), where)
-    try:
-        identities = msgspec.convert(list(spec.get("identities", ())), tuple[IdentityDescriptor, ...])
-    except msgspec.ValidationError as error:
-        raise Invalid(
-            "schema.identity",
-            f"{where}: identities: {error}.",
-            hint="Each is {path, namespace, primary}.",
-        ) from error
-    return Schema(
-        name=name,
-        class_=class_,
-        fields=fields,
-        identities=identities,
-        identity_map=bool(spec.get("identity_map", False)),
-        field_groups=tuple(spec.get("field_groups", ())),
-        title=str(spec.get("title", "")),
-        description=str(spec.get("description", "")),
-    )
-
-
 def _check_identity(schema: Schema, descriptor: IdentityDescriptor, definitions: Definitions) -> None:
     leaf = schema.leaves().get(descriptor.path)
     if leaf is None or leaf.depth or lookup(schema.root, descriptor.path) is None or leaf.field.type != "string":
@@ -153,17 +110,14 @@ def put_group(sandbox: Sandbox, spec: Mapping[str, Any] | FieldGroup) -> FieldGr
     """Save a field group, written as `name`, `classes` and `fields`."""
     if isinstance(spec, FieldGroup):
         return save(sandbox, spec.name, spec)
-    where = f"field group {spec.get('name')}"
-    fields = read_fields(spec.get("fields", {}), where)
-    rest = {key: value for key, value in spec.items() if key != "fields"}
-    group = _convert({**rest, "fields": msgspec.to_builtins(fields)}, FieldGroup, "schema.spec", where)
+    group = read_group(spec)
     return save(sandbox, group.name, group)
 
 
 def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
     """Save a dataset; its schema must exist and never changes."""
     definitions = Definitions(sandbox.catalog)
-    dataset = _convert(spec, Dataset, "dataset.spec", f"dataset {spec.get('name')}")
+    dataset = convert(spec, Dataset, "dataset.spec", f"dataset {spec.get('name')}")
     schema = definitions.get(Schema, dataset.schema)
     if schema.class_ is SchemaClass.RECORD:
         raise Unsupported(
@@ -186,7 +140,7 @@ def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
 def put_namespace(sandbox: Sandbox, spec: Mapping[str, Any]) -> Namespace:
     """Save a custom namespace; raises when a standard one or another one has the code, or its type would change."""
     definitions = Definitions(sandbox.catalog)
-    namespace = _convert({**spec, "custom": True}, Namespace, "namespace.spec", f"namespace {spec.get('code')}")
+    namespace = convert({**spec, "custom": True}, Namespace, "namespace.spec", f"namespace {spec.get('code')}")
     namespace = check_change(definitions.namespaces(), namespace)
     return save(sandbox, namespace.code, namespace)
 
@@ -224,10 +178,3 @@ def delete_audience(sandbox: Sandbox, name: str) -> None:
             where={"audience": name, "dependents": readers},
         )
     commit(sandbox, "definition.delete", {"kind": "audience", "id": name})
-
-
-def _convert(spec: Mapping[str, Any], type_: type[T], code: str, where: str) -> T:
-    try:
-        return msgspec.convert(dict(spec), type_)
-    except msgspec.ValidationError as error:
-        raise Invalid(code, f"{where}: {error}.") from error

@@ -41,7 +41,7 @@ def to_text(expr: Expr) -> str:
     str
         The query, on one line.
     """
-    return _write(expr, OPEN)
+    return write(expr, OPEN)
 
 
 def quoted(text: str) -> str:
@@ -59,10 +59,15 @@ def bare(name: str) -> str:
     return f"`{name}`" if name.lower() in _MISREAD or not is_plain(name) else name
 
 
-def _write(expr: Expr, level: int) -> str:
+def write(expr: Expr, level: int) -> str:
     """Write `expr` for a place that takes expressions as tight as `level`, in parentheses if it is looser."""
     own, text = _text(expr)
     return text if own >= level else f"({text})"
+
+
+def tightness(expr: Expr) -> int:
+    """Return how tightly the outermost operator of an expression binds."""
+    return _text(expr)[0]
 
 
 def _text(expr: Expr) -> tuple[int, str]:
@@ -71,9 +76,9 @@ def _text(expr: Expr) -> tuple[int, str]:
         case ast.Literal():
             return POSTFIX, _literal(expr)
         case ast.ArrayLiteral(items):
-            return POSTFIX, f"[{_listed(items)}]"
+            return POSTFIX, f"[{listed(items)}]"
         case ast.ObjectLiteral(entries):
-            return POSTFIX, "{" + ", ".join(f"{quoted(key)}: {_write(value, OPEN)}" for key, value in entries) + "}"
+            return POSTFIX, "{" + ", ".join(f"{quoted(key)}: {write(value, OPEN)}" for key, value in entries) + "}"
         case ast.Name(name):
             return POSTFIX, bare(name)
         case ast.Positional(position):
@@ -81,34 +86,34 @@ def _text(expr: Expr) -> tuple[int, str]:
         case ast.Up(levels, name):
             return POSTFIX, f"{'^' * levels}.{step(name)}"
         case ast.Property(object_, name):
-            return POSTFIX, f"{_write(object_, POSTFIX)}.{step(name)}"
+            return POSTFIX, f"{write(object_, POSTFIX)}.{step(name)}"
         case ast.Call(name, args):
-            return POSTFIX, f"{_function(name)}({_listed(args)})"
+            return POSTFIX, f"{_function(name)}({listed(args)})"
         case ast.Method(receiver, name, args):
-            return POSTFIX, f"{_write(receiver, POSTFIX)}.{step(name)}({_listed(args)})"
+            return POSTFIX, f"{write(receiver, POSTFIX)}.{step(name)}({listed(args)})"
         case ast.Filter(array, condition):
-            return POSTFIX, f"{_write(array, POSTFIX)}[{_write(condition, OPEN)}]"
+            return POSTFIX, f"{write(array, POSTFIX)}[{write(condition, OPEN)}]"
         case ast.Unary(op, operand):
-            return (NOT, f"not {_write(operand, NOT)}") if op == "not" else (UNARY, f"-{_write(operand, UNARY)}")
+            return (NOT, f"not {write(operand, NOT)}") if op == "not" else (UNARY, f"-{write(operand, UNARY)}")
         case ast.Binary(op, left, right):
             level = _LEVELS.get(op, RELATION)
             associates = level != RELATION
-            return level, f"{_write(left, level if associates else SUM)} {op} {_write(right, level + 1)}"
+            return level, f"{write(left, level if associates else SUM)} {op} {write(right, level + 1)}"
         case ast.Occurs(value, tail):
-            return RELATION, f"{_write(value, SUM)} occurs {_tail(tail)}"
+            return RELATION, f"{write(value, SUM)} occurs {_tail(tail)}"
         case ast.Lambda(params, body):
-            return OPEN, f"({', '.join(map(bare, params))}) => {_write(body, OPEN)}"
+            return OPEN, f"({', '.join(map(bare, params))}) => {write(body, OPEN)}"
         case ast.Let(name, value, body):
-            return OPEN, f"let {bare(name)} = {_write(value, SUM)} in {_write(body, OPEN)}"
+            return OPEN, f"let {bare(name)} = {write(value, SUM)} in {write(body, OPEN)}"
         case ast.Quantified(kind, declarations):
             return OPEN, f"{kind} {_declarations(declarations)}"
         case ast.PrefixAggregate(function, value, declarations):
-            over = "" if value is None else f"{_write(value, SUM)} over "
+            over = "" if value is None else f"{write(value, SUM)} over "
             return OPEN, f"{function} {over}{_declarations(declarations)}"
         case ast.Chain(array, timestamp, elements):
             first, *rest = timestamp
             path = ".".join([bare(first), *map(step, rest)])
-            return POSTFIX, f"chain({_write(array, SUM)}, {path}, [{', '.join(map(_element, elements))}])"
+            return POSTFIX, f"chain({write(array, SUM)}, {path}, [{', '.join(map(element_text, elements))}])"
         case _:
             assert_never(expr)
 
@@ -134,8 +139,9 @@ def _function(name: str) -> str:
     return name if plain else f"`{name}`"
 
 
-def _listed(items: Iterable[Expr]) -> str:
-    return ", ".join(_write(item, OPEN) for item in items)
+def listed(items: Iterable[Expr]) -> str:
+    """Write expressions with commas between."""
+    return ", ".join(write(item, OPEN) for item in items)
 
 
 def _declarations(declarations: Iterable[ast.Declaration]) -> str:
@@ -143,18 +149,19 @@ def _declarations(declarations: Iterable[ast.Declaration]) -> str:
 
 
 def _declaration(declaration: ast.Declaration) -> str:
-    text = f"{bare(declaration.variable)} from {_write(declaration.array, SUM)}"
-    return text if declaration.condition is None else f"{text} where {_write(declaration.condition, OR)}"
+    text = f"{bare(declaration.variable)} from {write(declaration.array, SUM)}"
+    return text if declaration.condition is None else f"{text} where {write(declaration.condition, OR)}"
 
 
-def _element(element: ast.Element) -> str:
-    parts = [f"{bare(element.label)}: {element.kind.upper()}({_write(element.what, OPEN)})"]
+def element_text(element: ast.Element) -> str:
+    """Write an element of a chain."""
+    parts = [f"{bare(element.label)}: {element.kind.upper()}({write(element.what, OPEN)})"]
     if element.when:
         parts.append(f"WHEN({' and '.join(map(_tail, element.when))})")
     if element.count != 1:
         parts.append(f"COUNT({element.count})")
     if element.where is not None:
-        parts.append(f"WHERE({_write(element.where, OPEN)})")
+        parts.append(f"WHERE({write(element.where, OPEN)})")
     return " ".join(parts)
 
 
@@ -181,4 +188,4 @@ def _time(time: ast.TimeWord | ast.RelativeUnit | Expr) -> str:
         case ast.Name(name) if name.lower() in TIME_WORDS:
             return f"`{name}`"
         case _:
-            return _write(time, SUM)
+            return write(time, SUM)

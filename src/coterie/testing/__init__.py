@@ -9,3 +9,4 @@ from coterie.testing.members import members as members
 from coterie.testing.members import people as people
 from coterie.testing.merge import merge as merge
 from coterie.testing.sample import SAMPLE as SAMPLE
+from coterie.testing.schema import schema as schema
