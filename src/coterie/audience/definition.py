@@ -14,7 +14,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
 class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A segment definition.
 
-    `name` is the id by which other rules refer to it (``inSegment("name")``) and by which exports are named.
+    `name` is the id by which other rules refer to it (``inSegment("name")``) and by which exports are named. `zone` is
+    the IANA name of the time zone whose calendar the rule means.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     title: str = ""
     description: str = ""
     view: str = "default"
+    zone: str = "UTC"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -15,8 +15,8 @@ from coterie.core.schema import Union
 from coterie.engine.algebra import fold
 from coterie.engine.protocol import Engine
 from coterie.pql import parse
-from coterie.pql.analysis import audiences_read
-from coterie.pql.conditions import Condition, Rule, conditions_of
+from coterie.pql.analysis import analyse_condition, audiences_read
+from coterie.pql.conditions import Condition, Membership, Rule, conditions_of
 from coterie.pql.normal import normalise
 
 
@@ -31,7 +31,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Members of an audience and the seconds its own new conditions took."""
+    """Members of an audience and its share of the time: that of the conditions it is the first to need."""
 
     members: BitMap
     seconds: float
@@ -41,7 +41,7 @@ def plan(audience: Audience, union: Union) -> Planned:
     """Bring the rule of an audience into normal form; raises `PqlError` or `Unsupported` naming the audience."""
     try:
         expr = parse(audience.pql)
-        return Planned(audience, normalise(expr, union), frozenset(audiences_read(expr)))
+        return Planned(audience, normalise(expr, union, audience.zone), frozenset(audiences_read(expr)))
     except CoterieError as error:
         error.where.setdefault("audience", audience.name)
         raise
@@ -54,9 +54,14 @@ def reads(audience: Audience) -> frozenset[str]:
 
 def in_order(read: Mapping[str, frozenset[str]]) -> list[str]:
     """Return audiences so that each comes after those it reads; raises ``pql.cycle``."""
-    graph = {name: sorted(names & read.keys()) for name, names in read.items()}
+    return [name for level in levels(read) for name in level]
+
+
+def levels(read: Mapping[str, frozenset[str]]) -> list[list[str]]:
+    """Return audiences in levels, each of which reads those before it only; raises ``pql.cycle``."""
+    sorter = TopologicalSorter({name: sorted(names & read.keys()) for name, names in read.items()})
     try:
-        return list(TopologicalSorter(graph).static_order())
+        sorter.prepare()
     except CycleError as error:
         path = " → ".join(reversed(error.args[1]))
         raise Invalid(
@@ -65,6 +70,12 @@ def in_order(read: Mapping[str, frozenset[str]]) -> list[str]:
             hint="Break the circle by writing out one of the rules.",
             where={"audience": error.args[1][0]},
         ) from error
+    found: list[list[str]] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        found.append(list(ready))
+        sorter.done(*ready)
+    return found
 
 
 def evaluate(
@@ -95,20 +106,60 @@ def evaluate(
     Returns
     -------
     dict of str to Outcome
-        By audience name. Each distinct condition was evaluated once, at the first audience that needs it.
+        By audience name. Each distinct condition was evaluated once. What reads no membership is one call of the
+        engine; of the rest, each level of audiences that read one another is another.
     """
-    known: dict[str, BitMap] = {}
-    memberships = dict(stored)
-    outcomes: dict[str, Outcome] = {}
     by_name = {item.audience.name: item for item in planned}
-    for name in in_order({name: item.reads for name, item in by_name.items()}):
-        item = by_name[name]
-        began = time.perf_counter()
-        missing: dict[str, Condition] = {
-            condition.key: condition for condition in conditions_of(item.rule) if condition.key not in known
-        }
-        known |= engine.evaluate(list(missing.values()), view, at, memberships)
-        members = fold(item.rule, known, universe)
-        memberships[name] = members
-        outcomes[name] = Outcome(members, time.perf_counter() - began)
+    order = levels({name: item.reads for name, item in by_name.items()})
+    answers = Answers(engine, view, at, dict(stored))
+    conditions = [condition for item in planned for condition in conditions_of(item.rule)]
+    answers.ask(condition for condition in conditions if not analyse_condition(condition).reads_memberships)
+    outcomes: dict[str, Outcome] = {}
+    for level in order:
+        answers.ask(condition for name in level for condition in conditions_of(by_name[name].rule))
+        for name in level:
+            began = time.perf_counter()
+            members = fold(by_name[name].rule, answers.known, universe)
+            answers.memberships[name] = members
+            shares = sum(answers.charge(condition) for condition in conditions_of(by_name[name].rule))
+            outcomes[name] = Outcome(members, time.perf_counter() - began + shares)
     return outcomes
+
+
+class Answers:
+    """The conditions asked in one evaluation, each once, with the time that each took.
+
+    Parameters
+    ----------
+    engine, view, at
+        Who is asked, of which view, at which instant.
+    memberships : dict of str to BitMap
+        Members of audiences, by name; grows while audiences are evaluated.
+    """
+
+    def __init__(self, engine: Engine, view: str, at: int, memberships: dict[str, BitMap]) -> None:
+        self.known: dict[str, BitMap] = {}
+        self.memberships = memberships
+        self._engine, self._view, self._at = engine, view, at
+        self._seconds: dict[str, float] = {}
+
+    def ask(self, conditions: Iterable[Condition]) -> None:
+        """Let the engine answer those conditions that are not known yet, in one call."""
+        missing = {condition.key: condition for condition in conditions if condition.key not in self.known}
+        for key, condition in list(missing.items()):
+            match condition.shape:
+                case Membership(audience) if audience in self.memberships:
+                    self.known[key] = self.memberships[audience]
+                    del missing[key]
+                case _:
+                    pass  # a membership of no known audience is for the engine to refuse
+        if not missing:
+            return
+        began = time.perf_counter()
+        self.known |= self._engine.evaluate(list(missing.values()), self._view, self._at, self.memberships)
+        share = (time.perf_counter() - began) / len(missing)
+        self._seconds |= dict.fromkeys(missing, share)
+
+    def charge(self, condition: Condition) -> float:
+        """Return the seconds of a condition to the first who asks, 0 to others."""
+        return self._seconds.pop(condition.key, 0.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from coterie.core.errors import Damaged
 from coterie.core.progress import Progress, Quiet
+from coterie.engine.protocol import Engine
 from coterie.ingest import quarantine
 from coterie.pipeline.effects import batches, definitions, evaluations
 from coterie.pipeline.reading import restage
@@ -21,7 +22,13 @@ ACCEPTED = "accepted"
 """Progress stage: the log has the entry, its effect is about to become visible."""
 
 
-def commit(sandbox: Sandbox, kind: str, body: Mapping[str, Any], progress: Progress | None = None) -> Any:
+def commit(
+    sandbox: Sandbox,
+    kind: str,
+    body: Mapping[str, Any],
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+) -> Any:
     """Do what an entry says, accept it in the log, and make its effect visible.
 
     The effect is worked out in a transaction of the history; only when all of it succeeded does the log take the entry,
@@ -36,6 +43,8 @@ def commit(sandbox: Sandbox, kind: str, body: Mapping[str, Any], progress: Progr
         Of the log entry. The rows of an accepted batch stand in the TEMP table ``stage``.
     progress : Progress, optional
         Receiver of progress reports.
+    engine : Engine, optional
+        Who evaluates conditions; default a new `SqlEngine`.
 
     Returns
     -------
@@ -55,8 +64,8 @@ def commit(sandbox: Sandbox, kind: str, body: Mapping[str, Any], progress: Progr
             hint="Close the workspace and open it again: what was accepted is then applied.",
         )
     entry = sandbox.log.prepare(kind, body)
-    with sandbox.history.transaction(entry.position):
-        told = _effect(sandbox, entry, progress)
+    with sandbox.history.transaction(entry.position, facts=_changes_facts(entry)):
+        told = _effect(sandbox, entry, progress, engine)
         sandbox.log.append_as(entry)
         progress.report(ACCEPTED)
     sandbox.catalog.apply(entry)
@@ -69,12 +78,17 @@ def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None) -> 
     if entry.position > sandbox.history.position:
         if entry.kind == "batch.accepted":
             restage(sandbox, entry.body, progress)
-        with sandbox.history.transaction(entry.position):
+        with sandbox.history.transaction(entry.position, facts=_changes_facts(entry)):
             _effect(sandbox, entry, progress)
     sandbox.catalog.apply(entry)
 
 
-def _effect(sandbox: Sandbox, entry: Entry, progress: Progress) -> Any:
+def _changes_facts(entry: Entry) -> bool:
+    """Whether an entry may change persons, events or attributes; audiences and their members are none of these."""
+    return entry.kind not in ("audience.evaluated", "batch.refused") and entry.body.get("kind") != "audience"
+
+
+def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: Engine | None = None) -> Any:
     """Write the effect of an entry into the history; the catalog still stands before the entry."""
     match entry.kind:
         case "definition.put":
@@ -86,7 +100,7 @@ def _effect(sandbox: Sandbox, entry: Entry, progress: Progress) -> Any:
         case "batch.reverted":
             return batches.reverted(sandbox, entry, progress)
         case "audience.evaluated":
-            return evaluations.evaluated(sandbox, entry)
+            return evaluations.evaluated(sandbox, entry, engine)
         case _:
             pass  # a refused batch concerns the catalog only
     return None

@@ -7,12 +7,20 @@ from collections.abc import Iterable
 from coterie.audience import plan
 from coterie.audience.definition import Audience, Evaluation
 from coterie.core.errors import Invalid
+from coterie.engine.protocol import Engine
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.store.sandbox import Sandbox
 
 
-def evaluate(sandbox: Sandbox, names: Iterable[str] | None, at: int | None, *, cause: str = "evaluation") -> Evaluation:
+def evaluate(
+    sandbox: Sandbox,
+    names: Iterable[str] | None,
+    at: int | None,
+    *,
+    cause: str = "evaluation",
+    engine: Engine | None = None,
+) -> Evaluation:
     """Evaluate audiences and those they read.
 
     Parameters
@@ -25,6 +33,8 @@ def evaluate(sandbox: Sandbox, names: Iterable[str] | None, at: int | None, *, c
         Evaluation instant, ms; default the clock's now.
     cause : str
         What the ledger names as the reason of each change.
+    engine : Engine, optional
+        Who evaluates conditions; default a new `SqlEngine`.
 
     Returns
     -------
@@ -49,6 +59,6 @@ def evaluate(sandbox: Sandbox, names: Iterable[str] | None, at: int | None, *, c
         "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in sorted(chosen)],
         "cause": cause,
     }
-    evaluation = commit(sandbox, "audience.evaluated", body)
+    evaluation = commit(sandbox, "audience.evaluated", body, engine=engine)
     assert isinstance(evaluation, Evaluation)
     return evaluation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coterie.core.clock import DAY
 from coterie.pql.ast import (
@@ -51,6 +52,11 @@ class Analysis:
     look_back: int | None = 0
     relative: bool = False
 
+    @property
+    def reads_memberships(self) -> bool:
+        """Whether the truth depends on who is in which audience."""
+        return bool(self.audiences) or any(path.split(".")[0] == "segmentMembership" for path in self.profile_fields)
+
     def __or__(self, other: Analysis) -> Analysis:
         return Analysis(
             self.profile_fields | other.profile_fields,
@@ -79,8 +85,14 @@ def analyse(conditions: Iterable[Condition]) -> Analysis:
     """Return what the conditions read together (see `conditions_of` for those of a rule)."""
     total = Analysis()
     for condition in conditions:
-        total |= analyse_expr(condition.expr)
+        total |= analyse_condition(condition)
     return total
+
+
+@lru_cache(maxsize=16_384)
+def analyse_condition(condition: Condition) -> Analysis:
+    """Return what a condition reads."""
+    return analyse_expr(condition.expr)
 
 
 def analyse_expr(expr: Expr) -> Analysis:

@@ -7,6 +7,7 @@ from pyroaring import BitMap
 from coterie.audience import ledger, plan
 from coterie.audience.definition import Audience, Evaluated, Evaluation
 from coterie.engine import people
+from coterie.engine.protocol import Engine
 from coterie.engine.sql import SqlEngine
 from coterie.pipeline.definitions import Definitions
 from coterie.pql.conditions import conditions_of
@@ -14,11 +15,11 @@ from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
 
 
-def evaluated(sandbox: Sandbox, entry: Entry) -> Evaluation:
+def evaluated(sandbox: Sandbox, entry: Entry, engine: Engine | None = None) -> Evaluation:
     """Evaluate the audiences that the entry names, as they are defined now, and settle their memberships."""
     definitions, con = Definitions(sandbox.catalog), sandbox.history.con
     union, at = definitions.union(), entry.body["at"]
-    engine = SqlEngine(con, union)
+    engine = engine or SqlEngine(con, union)
     versions = {item["id"]: item["version"] for item in entry.body["audiences"]}
     planned = [plan.plan(definitions.get(Audience, name), union) for name in versions]
     results: list[Evaluated] = []

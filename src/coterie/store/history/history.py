@@ -36,6 +36,7 @@ class History:
         self.con = con
         self._in_transaction = False
         self._position = 0
+        self._changed = 0
 
     @classmethod
     def open(cls, path: Path, tmp: Path, *, memory_limit: str = "4GB", threads: int | None = None) -> History:
@@ -103,6 +104,7 @@ class History:
             else:
                 self._upgrade(tables)
         (self._position,) = self._meta("position")
+        self._changed = self._position
 
     def _upgrade(self, tables: set[str]) -> None:
         found = self._meta("format")[0] if "meta" in tables else "unknown"
@@ -136,18 +138,28 @@ class History:
         """Position of the last log entry whose effect is in the history."""
         return self._position
 
+    @property
+    def changed(self) -> int:
+        """Position of the last log entry that may have changed persons, events or attributes since the opening.
+
+        While it stands, what was found out about them stays true.
+        """
+        return self._changed
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a second connection to the same database, for a reader in another thread."""
         return self.con.cursor()
 
     @contextmanager
-    def transaction(self, position: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, position: int | None = None, *, facts: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         """Run a block in one transaction: all of it, or nothing when it raises.
 
         Parameters
         ----------
         position : int, optional
             The log entry whose effect the block writes; it becomes the history's position in the same transaction.
+        facts : bool
+            Whether that effect may change persons, events or attributes (see `changed`).
 
         Raises
         ------
@@ -174,6 +186,7 @@ class History:
             self._in_transaction = False
         if position is not None:
             self._position = position
+            self._changed = position if facts else self._changed
 
     def _roll_back(self) -> None:
         try:
