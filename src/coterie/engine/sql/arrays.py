@@ -178,7 +178,7 @@ def aggregated(name: Function, values: Sql, sample: Scalar, expr: Expr) -> Scala
         if sample.kind not in (*NUMBERS, *TIMES):
             raise unsupported(expr, f"{name} of this type in {to_text(expr)}")
         return replace(sample, sql=build(f"{name}_items", values), constant=None)
-    total = summed(sample, build("sum_items", values), expr)
+    total = summed(sample, build("sum_items", values, whole(sample.scale)), expr)
     if name == "average":
         count = Scalar(build("count_present", values), Kind.EXACT, whole=MANY)
         return Scalar(numbers.ratio(total, count, expr), Kind.BINARY)

@@ -7,20 +7,22 @@ data.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 from typing import Literal as Choice
 
 from sqlglot import exp
 
+from coterie.engine.sql.spark import forms
 from coterie.engine.sql.trees import (
     FALSE,
     NULL,
     TRUE,
+    Builder,
     Sql,
     among,
     binary,
     both,
+    calls,
     cast,
     choose,
     column,
@@ -78,7 +80,6 @@ __all__ = [
     "wrapped",
 ]
 
-Builder = Callable[..., Sql]
 Dialect = Choice["duckdb", "spark"]
 
 
@@ -88,11 +89,8 @@ class Construct(exp.Expression, exp.Condition):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
-def _function(name: str) -> Builder:
-    def build(*args: Sql) -> Sql:
-        return exp.Anonymous(this=name, expressions=list(args))
-
-    return build
+def _same(builder: Builder) -> dict[Dialect, Builder]:
+    return {"duckdb": builder, "spark": builder}
 
 
 def _infix(kind: type[exp.Binary]) -> Builder:
@@ -115,80 +113,86 @@ def _like(left: Sql, pattern: Sql) -> Sql:
 
 
 def _calendar(part: str) -> Builder:
-    return lambda at: _function(part)(_function("epoch_ms")(at))
+    return lambda at: calls(part)(calls("epoch_ms")(at))
 
 
 def _add_months(at: Sql, months: Sql) -> Sql:
-    moved = exp.Add(this=_function("epoch_ms")(at), expression=_function("to_months")(months))
-    return _function("epoch_ms")(moved)
+    moved = exp.Add(this=calls("epoch_ms")(at), expression=calls("to_months")(months))
+    return calls("epoch_ms")(moved)
 
 
 def _date(year: Sql, month: Sql, of_month: Sql) -> Sql:
     parts = (cast(part, "BIGINT") for part in (year, month, of_month))
-    start = _function("try")(_function("epoch_ms")(_function("make_date")(*parts)))
+    start = calls("try")(calls("epoch_ms")(calls("make_date")(*parts)))
     return choose(exp.Between(this=wrapped(year), low=whole(1), high=whole(9999)), start, NULL)
 
 
 def _regex_group(value: Sql, expression: Sql, group: Sql) -> Sql:
     """Return a group of the first match; of all matches, because then a group that took no part is null, not empty."""
-    return _function("list_extract")(_function("regexp_extract_all")(value, expression, group), whole(1))
+    return calls("list_extract")(calls("regexp_extract_all")(value, expression, group), whole(1))
 
 
 CONSTRUCTS: dict[str, dict[Dialect, Builder]] = {
     # comparison
-    "=": {"duckdb": _infix(exp.EQ)},
-    "!=": {"duckdb": _infix(exp.NEQ)},
-    "<": {"duckdb": _infix(exp.LT)},
-    "<=": {"duckdb": _infix(exp.LTE)},
-    ">": {"duckdb": _infix(exp.GT)},
-    ">=": {"duckdb": _infix(exp.GTE)},
+    "=": _same(_infix(exp.EQ)),
+    "!=": _same(_infix(exp.NEQ)),
+    "<": _same(_infix(exp.LT)),
+    "<=": _same(_infix(exp.LTE)),
+    ">": _same(_infix(exp.GT)),
+    ">=": _same(_infix(exp.GTE)),
     # arithmetic
-    "+": {"duckdb": _infix(exp.Add)},
-    "-": {"duckdb": _infix(exp.Sub)},
-    "*": {"duckdb": _infix(exp.Mul)},
-    "/": {"duckdb": _infix(exp.Div)},
-    "%": {"duckdb": _infix(exp.Mod)},
+    "+": _same(_infix(exp.Add)),
+    "-": _same(_infix(exp.Sub)),
+    "*": _same(_infix(exp.Mul)),
+    "/": _same(_infix(exp.Div)),
+    "%": _same(_infix(exp.Mod)),
     # text
-    "lower": {"duckdb": _function("lower")},
-    "contains": {"duckdb": _function("contains")},
-    "starts_with": {"duckdb": _function("starts_with")},
-    "ends_with": {"duckdb": _function("ends_with")},
-    "like": {"duckdb": _like},
-    "matches": {"duckdb": _function("regexp_matches")},
-    "regex_group": {"duckdb": _regex_group},
+    "lower": {"duckdb": calls("lower"), "spark": forms.lower},
+    "contains": {"duckdb": calls("contains"), "spark": calls("contains")},
+    "starts_with": {"duckdb": calls("starts_with"), "spark": calls("startswith")},
+    "ends_with": {"duckdb": calls("ends_with"), "spark": calls("endswith")},
+    "like": _same(_like),
+    "matches": {"duckdb": calls("regexp_matches"), "spark": forms.matches},
+    "regex_group": {"duckdb": _regex_group, "spark": forms.regex_group},
     # time, instants in ms
-    "year": {"duckdb": _calendar("year")},
-    "month": {"duckdb": _calendar("month")},
-    "day_of_month": {"duckdb": _calendar("day")},
-    "add_months": {"duckdb": _add_months},
-    "date": {"duckdb": _date},
+    "year": {"duckdb": _calendar("year"), "spark": forms.calendar("year")},
+    "month": {"duckdb": _calendar("month"), "spark": forms.calendar("month")},
+    "day_of_month": {"duckdb": _calendar("day"), "spark": forms.calendar("day")},
+    "add_months": {"duckdb": _add_months, "spark": forms.add_months},
+    "date": {"duckdb": _date, "spark": forms.date},
     # lists
-    "element": {"duckdb": _function("list_extract")},
-    "size": {"duckdb": _function("len")},
-    "count_present": {"duckdb": _function("list_count")},
-    "greatest": {"duckdb": _function("greatest")},
-    "up_to": {"duckdb": lambda size: _function("range")(whole(1), exp.Add(this=size, expression=whole(1)))},
-    "joined_items": {"duckdb": _function("flatten")},
-    "keep": {"duckdb": _function("list_filter")},
-    "each": {"duckdb": _function("list_transform")},
-    "distinct_items": {"duckdb": _function("list_distinct")},
-    "sum_items": {"duckdb": _function("list_sum")},
-    "min_items": {"duckdb": _function("list_min")},
-    "max_items": {"duckdb": _function("list_max")},
-    "has_item": {"duckdb": _function("list_contains")},
-    "has_any": {"duckdb": _function("list_has_any")},
-    "has_all": {"duckdb": _function("list_has_all")},
-    "common_items": {"duckdb": _function("list_intersect")},
-    "position": {"duckdb": _function("list_position")},
-    "first_items": {"duckdb": lambda items, count: _function("list_slice")(items, whole(1), count)},
-    "sorted_items": {"duckdb": _function("list_sort")},
+    "element": {"duckdb": calls("list_extract"), "spark": forms.element},
+    "size": {"duckdb": calls("len"), "spark": calls("array_size")},
+    "count_present": {"duckdb": calls("list_count"), "spark": forms.count_present},
+    "greatest": {"duckdb": calls("greatest"), "spark": calls("greatest")},
+    "up_to": {
+        "duckdb": lambda size: calls("range")(whole(1), exp.Add(this=size, expression=whole(1))),
+        "spark": forms.up_to,
+    },
+    "joined_items": {"duckdb": calls("flatten"), "spark": forms.joined_items},
+    "keep": {"duckdb": calls("list_filter"), "spark": calls("filter")},
+    "each": {"duckdb": calls("list_transform"), "spark": calls("transform")},
+    "distinct_items": {"duckdb": calls("list_distinct"), "spark": forms.distinct_items},
+    "sum_items": {"duckdb": lambda items, _scale: calls("list_sum")(items), "spark": forms.sum_items},
+    "min_items": {"duckdb": calls("list_min"), "spark": calls("array_min")},
+    "max_items": {"duckdb": calls("list_max"), "spark": calls("array_max")},
+    "has_item": {"duckdb": calls("list_contains"), "spark": forms.has_item},
+    "has_any": {"duckdb": calls("list_has_any"), "spark": forms.has_any},
+    "has_all": {"duckdb": calls("list_has_all"), "spark": forms.has_all},
+    "common_items": {"duckdb": calls("list_intersect"), "spark": forms.common_items},
+    "position": {"duckdb": calls("list_position"), "spark": forms.position},
+    "first_items": {
+        "duckdb": lambda items, count: calls("list_slice")(items, whole(1), count),
+        "spark": forms.first_items,
+    },
+    "sorted_items": {"duckdb": calls("list_sort"), "spark": calls("array_sort")},
     # aggregates
-    "count": {"duckdb": _aggregate("count")},
-    "count_distinct": {"duckdb": _aggregate("count", distinct=True)},
-    "sum": {"duckdb": _aggregate("sum")},
-    "min": {"duckdb": _aggregate("min")},
-    "max": {"duckdb": _aggregate("max")},
-    "smallest": {"duckdb": _function("min")},
+    "count": _same(_aggregate("count")),
+    "count_distinct": _same(_aggregate("count", distinct=True)),
+    "sum": {"duckdb": _aggregate("sum"), "spark": forms.total},
+    "min": _same(_aggregate("min")),
+    "max": _same(_aggregate("max")),
+    "smallest": {"duckdb": calls("min"), "spark": forms.smallest},
 }
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from sqlglot import exp
 
 Sql = exp.Expr
+Builder = Callable[..., Sql]
 
 TRUE: Sql = exp.true()
 FALSE: Sql = exp.false()
 NULL: Sql = exp.null()
 
 _ATOMS = (exp.Column, exp.Literal, exp.Paren, exp.Func, exp.Boolean, exp.Null, exp.Identifier, exp.Case)
+
+
+def calls(name: str) -> Builder:
+    """Return what builds a call of the SQL function `name`."""
+
+    def build(*args: Sql) -> Sql:
+        return exp.Anonymous(this=name, expressions=list(args))
+
+    return build
 
 
 def wrapped(sql: Sql) -> Sql:
