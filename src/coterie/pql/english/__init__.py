@@ -1,0 +1,1 @@
+"""Rules in English: words for values, clauses about them, and their joining."""
