@@ -69,6 +69,15 @@ def test_rules_are_laid_out_and_turned_into_json_and_back(tmp_path: Path, rule: 
     assert coterie(tmp_path, "pql", "format", "-", stdin=form).out == RULE + "\n"
 
 
+def test_a_rule_is_read_aloud(tmp_path: Path, rule: Path) -> None:
+    words = coterie(tmp_path, "pql", "explain-text", str(rule), "--schema", "sample").out
+    assert words.startswith("People who ")
+    data = coterie(tmp_path, "pql", "explain-text", str(rule), "--schema", "sample", "--json").data
+    assert " ".join(data["sentence"].split()) == " ".join(words.split())
+    rule.write_text("loyalty.teir = 1")
+    assert coterie(tmp_path, "pql", "explain-text", str(rule), "--schema", "sample").code == 2
+
+
 def test_files_are_written_only_when_asked(tmp_path: Path, rule: Path) -> None:
     rule.write_text("loyalty.points>3")
     assert coterie(tmp_path, "pql", "format", "--check", str(rule)).code == 2

@@ -18,6 +18,7 @@ from coterie.cli.verb import verb
 from coterie.core.errors import Invalid, NotFound
 from coterie.pql import Expr, check, from_json, parse, to_json
 from coterie.pql.layout import WIDTH, layout
+from coterie.pql.sentence import sentence
 
 if TYPE_CHECKING:
     from coterie.core.schema import Union
@@ -120,6 +121,17 @@ def json_(session: Session, file: File) -> None:
     """Print a rule in its JSON form."""
     answer = msgspec.json.encode(to_json(_read(session, file).tree))
     sys.stdout.write(msgspec.json.format(answer, indent=2).decode() + "\n")
+
+
+@verb(app, "explain-text")
+def explain_text(session: Session, file: File, schema: SchemaFiles = None) -> None:
+    """Say in plain English who the people of a rule are."""
+    union = _union(session, schema)
+    rule = _read(session, file)
+    tree = rule.tree
+    check(tree, union).require()
+    answer = msgspec.json.encode({"sentence": sentence(tree, union)})
+    session.print(answer, lambda out, found: out.print(found["sentence"]))
 
 
 def _problems(out: Console, found: list[dict[str, Any]], texts: dict[str, str]) -> None:
