@@ -1,0 +1,290 @@
+"""Chains of events (11): a search that tries every choice of events, but no state of the search twice.
+
+A state is where the last element was placed, with the events that later elements name. Where nothing later depends on
+the choice, the earliest place is as good as any (11.1: any combination may succeed, not only the greedy one).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING
+
+from coterie.pql import ast
+from coterie.pql.ast import Chain, Element, Expr, Tail
+from coterie.pql.calendar import Range, ranges
+from coterie.pql.interpreter.environment import Scope
+from coterie.pql.interpreter.values import Time, Value, projection
+from coterie.pql.scopes import times_of
+from coterie.pql.tree import walk
+
+if TYPE_CHECKING:
+    from coterie.pql.interpreter.evaluate import Evaluation
+
+Bound = Mapping[str, Value]
+"""The events chosen, by label."""
+State = tuple[int | None, Bound]
+"""Where the last element was placed, None before the first one, and the events that are named later."""
+Spans = Sequence[Range]
+"""Half-open spans of time, ascending and apart."""
+
+ALWAYS: Spans = ((None, None),)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """Events that satisfy an element, by time; `unseen` tells, for a state, the next place that was not taken yet."""
+
+    times: list[int] = field(default_factory=list)
+    events: list[Value] = field(default_factory=list)
+    unseen: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
+
+    def runs(self, time: int | None, spans: Spans) -> Iterator[tuple[int, int]]:
+        """Yield the places of the events later than `time` and within the spans, as half-open runs."""
+        begin = 0 if time is None else bisect_right(self.times, time)
+        for low, high in spans:
+            first = begin if low is None else max(begin, bisect_left(self.times, low))
+            last = len(self.times) if high is None else bisect_left(self.times, high)
+            if first < last:
+                yield first, last
+                begin = last
+
+    def first(self, time: int | None, spans: Spans) -> int | None:
+        """Return the time of the first event later than `time` and within the spans."""
+        return next((self.times[first] for first, _ in self.runs(time, spans)), None)
+
+    def ends(self, time: int | None, spans: Spans, count: int, barrier: int | None) -> Iterator[tuple[int, int]]:
+        """Yield where an element of `count` events may be placed, the first of which must not lie after the barrier.
+
+        The last of the events is the place (11.2); they may share a time (19).
+        """
+        runs = list(self.runs(time, spans))
+        if not runs or (barrier is not None and self.times[runs[0][0]] > barrier):
+            return
+        if count == 1:
+            beyond = len(self.times) if barrier is None else bisect_right(self.times, barrier)
+            yield from ((first, min(last, beyond)) for first, last in runs if first < beyond)
+            return
+        missing = count - 1
+        for first, last in runs:
+            if missing >= last - first:
+                missing -= last - first
+                continue
+            nth = bisect_left(self.times, self.times[first + missing])
+            yield from ((max(begin, nth), end) for begin, end in runs if end > nth)
+            return
+
+    def fresh(self, runs: Iterable[tuple[int, int]], state: tuple[int, ...]) -> Iterator[int]:
+        """Yield the places of the runs that were not yet yielded for that state."""
+        following = self.unseen.setdefault(state, list(range(len(self.times) + 1)))
+        for first, last in runs:
+            place = _next(following, first)
+            while place < last:
+                following[place] = place + 1
+                yield place
+                place = _next(following, place + 1)
+
+
+def _next(following: list[int], place: int) -> int:
+    """Return the first place from `place` on that is not taken, and shorten the way to it."""
+    found = place
+    while following[found] != found:
+        found = following[found]
+    while following[place] != place:
+        following[place], place = found, following[place]
+    return found
+
+
+class Step:
+    """An element, divided into what is asked of each event once, and what depends on the events chosen before."""
+
+    def __init__(self, element: Element, label: str, labels: frozenset[str]) -> None:
+        self.element, self.label = element, label
+        self.gaps = tuple(tail for tail in element.when if _of_labels(tail, labels))
+        """Tails whose times are those of labels: they admit spans of time."""
+        self.tails = tuple(tail for tail in element.when if tail not in self.gaps)
+        asked = [element.what, *_times(self.tails)]
+        if element.where is not None:
+            asked.append(element.where)
+        self.asked = tuple(sorted(_named(asked, labels) - {label}))
+        """Labels named in what is asked of each event."""
+        self.named = _named(_times(self.gaps), labels).union(self.asked)
+        """All labels that are named."""
+        self.known: dict[tuple[int, ...], Fitting] = {}
+
+
+class Search:
+    """The search for a chain in a scope."""
+
+    def __init__(self, run: Evaluation, chain: Chain, scope: Scope) -> None:
+        self.run, self.chain, self.scope = run, chain, scope
+        self.core = _is_core(chain)
+        """Whether the tree is a core tree: labels are ``$1``, ``$2``, … and `WHERE` is read in the event."""
+        labels = [f"${place}" if self.core else element.label for place, element in enumerate(chain.elements, 1)]
+        every = frozenset(labels)
+        self.steps = [Step(element, label, every) for element, label in zip(chain.elements, labels, strict=True)]
+        dated = ((self._time_of(item), item) for item in run.items(run.value(chain.array, scope)))
+        self.events = sorted(
+            ((time.start, time, item) for time, item in dated if isinstance(time, Time)), key=lambda event: event[0]
+        )
+
+    def _time_of(self, item: Value) -> Value:
+        for name in self.chain.timestamp:
+            item = projection(item, name)
+        return item
+
+    def found(self) -> bool:
+        """Return whether there is such a sequence."""
+        states: list[State] = [(None, {})]
+        excluded: list[Step] = []
+        for place, step in enumerate(self.steps):
+            if step.element.kind == "exclude":
+                excluded.append(step)
+                continue
+            states = self._advance(states, step, excluded, self.steps[place + 1 :])
+            excluded = []
+            if not states:
+                return False
+        return any(self._barrier(state, excluded) is None for state in states)
+
+    def _advance(
+        self, states: Sequence[State], step: Step, excluded: Sequence[Step], later: Sequence[Step]
+    ) -> list[State]:
+        """Return the states after an element."""
+        names = sorted(frozenset[str]().union(*(other.named for other in later)))
+        every_place = step.label in names or (bool(later) and later[0].element.kind == "exclude")
+        found: dict[tuple[int, ...], State] = {}
+        for state in states:
+            time, bound = state
+            kept = {name: bound[name] for name in names if name in bound}
+            key = tuple(id(value) for value in kept.values())
+            fitting = self._fitting(step, bound)
+            barrier = self._barrier(state, excluded)
+            ends = fitting.ends(time, self._spans(step, bound), step.element.count, barrier)
+            if every_place:
+                for place in fitting.fresh(ends, key):
+                    event = fitting.events[place]
+                    after = {**kept, step.label: event} if step.label in names else kept
+                    at = fitting.times[place]
+                    found[(*key, at, id(event) if step.label in names else 0)] = at, after
+                    self.run.spend(1)
+            else:
+                for first, _ in ends:
+                    at = fitting.times[first]
+                    best = found.get(key)
+                    if best is None or best[0] is None or at < best[0]:
+                        found[key] = at, kept
+                    break
+        return list(found.values())
+
+    def _barrier(self, state: State, excluded: Sequence[Step]) -> int | None:
+        """Return the time of the first excluded event after a state; None when there is none (11.4)."""
+        time, bound = state
+        firsts = (self._fitting(step, bound).first(time, self._spans(step, bound)) for step in excluded)
+        return min((first for first in firsts if first is not None), default=None)
+
+    # -- what an element asks ---------------------------------------------------------------------------------------
+
+    def _fitting(self, step: Step, bound: Bound) -> Fitting:
+        """Return the events that satisfy WHAT, WHERE and the tails that are not about labels alone."""
+        key = tuple(id(bound.get(label)) for label in step.asked)
+        if key not in step.known:
+            fitting = step.known[key] = Fitting()
+            self.run.spend(len(self.events))
+            scope = Scope(self.scope.objects, {**self.scope.variables, **bound})
+            for at, time, event in self.events:
+                if self._fits(step, time, event, scope):
+                    fitting.times.append(at)
+                    fitting.events.append(event)
+        return step.known[key]
+
+    def _fits(self, step: Step, time: Time, event: Value, scope: Scope) -> bool:
+        element, inside = step.element, scope.inside(event)
+        if not self.run.truth(element.what, inside):
+            return False
+        if not all(self.run.occurs(time, tail, inside) for tail in step.tails):
+            return False
+        if element.where is None:
+            return True
+        return self.run.truth(element.where, (inside if self.core else scope.of_profile()).bound(step.label, event))
+
+    def _spans(self, step: Step, bound: Bound) -> Spans:
+        """Return the spans that the tails about labels admit."""
+        spans = ALWAYS
+        if step.gaps:
+            scope = Scope(self.scope.objects, {**self.scope.variables, **bound})
+            for tail in step.gaps:
+                choices = product(*(self.run.times(time, scope) for time in times_of(tail)))
+                admitted = (
+                    span
+                    for times in choices
+                    for span in ranges(
+                        tail, *(time for time in times if isinstance(time, Time)), zone=self.run.clock.zone
+                    )
+                )
+                spans = _common(spans, _apart(admitted))
+        return spans
+
+
+def _is_core(chain: Chain) -> bool:
+    return all(element.label == f"e{place}" for place, element in enumerate(chain.elements, 1)) and any(
+        isinstance(node, ast.Positional) for element in chain.elements for node in walk(element)
+    )
+
+
+def _times(tails: Iterable[Tail]) -> list[Expr]:
+    times = (time for tail in tails for time in times_of(tail))
+    return [time for time in times if not isinstance(time, ast.TimeWord | ast.RelativeUnit)]
+
+
+def _of_labels(tail: Tail, labels: frozenset[str]) -> bool:
+    """Whether the times of a tail are those of labels, whatever the event."""
+    return all(_label(time) in labels for time in times_of(tail))
+
+
+def _label(expr: ast.Node) -> str | None:
+    match expr:
+        case ast.Property(target, _):
+            return _label(target)
+        case ast.Name(name):
+            return name
+        case ast.Positional(position):
+            return f"${position}"
+        case _:
+            return None
+
+
+def _named(exprs: Iterable[Expr], labels: frozenset[str]) -> frozenset[str]:
+    return frozenset(
+        label
+        for expr in exprs
+        for node in walk(expr)
+        if not isinstance(node, ast.Property) and (label := _label(node)) in labels and label is not None
+    )
+
+
+def _apart(spans: Iterable[Range]) -> Spans:
+    """Return the spans in ascending order, overlapping ones joined."""
+    joined: list[Range] = []
+    for low, high in sorted(spans, key=lambda span: (span[0] is not None, span[0] or 0)):
+        if joined and (joined[-1][1] is None or (low is not None and low <= joined[-1][1]) or low is None):
+            before = joined[-1]
+            joined[-1] = before[0], None if before[1] is None or high is None else max(before[1], high)
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def _common(left: Spans, right: Spans) -> Spans:
+    """Return the spans that lie in both."""
+    met = (
+        (
+            max((limit for limit in (one[0], other[0]) if limit is not None), default=None),
+            min((limit for limit in (one[1], other[1]) if limit is not None), default=None),
+        )
+        for one in left
+        for other in right
+    )
+    return _apart(span for span in met if span[0] is None or span[1] is None or span[0] < span[1])
