@@ -36,7 +36,7 @@ from coterie.pql.interpreter.times import Clock
 from coterie.pql.interpreter.values import Array, Object, Time, Value, plain, read
 from coterie.pql.local import UTC, zone_of
 
-__all__ = ["holds", "next_change", "read_profile", "value"]
+__all__ = ["Object", "holds", "next_change", "read_profile", "value"]
 
 Profile = Mapping[str, Any] | Object
 

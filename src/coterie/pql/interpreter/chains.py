@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import count, product
 from typing import TYPE_CHECKING
 
 from coterie.pql import ast
@@ -122,7 +122,7 @@ class Search:
         self.run, self.chain, self.scope = run, chain, scope
         self.core = _is_core(chain)
         """Whether the tree is a core tree: labels are ``$1``, ``$2``, … and `WHERE` is read in the event."""
-        labels = [f"${place}" if self.core else element.label for place, element in enumerate(chain.elements, 1)]
+        labels = [element.label.replace("e", "$") if self.core else element.label for element in chain.elements]
         every = frozenset(labels)
         self.steps = [Step(element, label, every) for element, label in zip(chain.elements, labels, strict=True)]
         dated = ((self._time_of(item), item) for item in run.items(run.value(chain.array, scope)))
@@ -229,9 +229,12 @@ class Search:
 
 
 def _is_core(chain: Chain) -> bool:
-    return all(element.label == f"e{place}" for place, element in enumerate(chain.elements, 1)) and any(
-        isinstance(node, ast.Positional) for element in chain.elements for node in walk(element)
-    )
+    """Whether the labels are those of a core tree: e1, e2, … of what is included and x1, x2, … of what is excluded."""
+    numbers = {"what": count(1), "exclude": count(1)}
+    return all(
+        element.label == f"{'e' if element.kind == 'what' else 'x'}{next(numbers[element.kind])}"
+        for element in chain.elements
+    ) and any(isinstance(node, ast.Positional) for element in chain.elements for node in walk(element))
 
 
 def _times(tails: Iterable[Tail]) -> list[Expr]:
