@@ -14,18 +14,7 @@ from .world import World, read_cases
 CASES = read_cases()
 
 UNSUPPORTED = {
-    "sem-153": "events related by a distance",
-    "sem-156": "an event between two others",
-    "sem-158": "an event not followed by another within a distance",
-    "sem-163": "a gap in a sequence",
-    "sem-165": "an exclusion at the end of a sequence",
-    "sem-166": "an exclusion within a distance",
-    "sem-230": "gaps in a sequence",
     "sem-237": "WHERE in a sequence",
-    "sem-240": "an exclusion before a sequence",
-    "sem-243": "an exclusion between elements",
-    "sem-247": "an exclusion before counted elements",
-    "sem-310": "events at the same time",
     "sem-326": "a function of a group and its key",
     "sem-327": "a map of groups",
     "sem-353": "an event by its place in the order",

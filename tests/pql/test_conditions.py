@@ -9,6 +9,7 @@ from coterie.core.errors import Unsupported
 from coterie.core.schema import lookup
 from coterie.pql import parse, to_text
 from coterie.pql.analysis import analyse, audiences_read, paths_of
+from coterie.pql.chains import Gap
 from coterie.pql.conditions import (
     Aggregate,
     And,
@@ -58,6 +59,8 @@ def shown(found: Rule) -> str:
             return f"or({', '.join(map(shown, operands))})"
 
 
+B = 'eventType = "b"'
+A_THEN = 'chain(xEvent, timestamp, [A: WHAT(eventType = "a"),'
 SAME = [
     # order, repetition and nesting
     ['xEvent[eventType = "a" and device.type = "b"]', 'xEvent[device.type = "b" and eventType = "a"]'],
@@ -150,6 +153,34 @@ SAME = [
         'exists A from xEvent: A.eventType = "a", B from xEvent: A.timestamp < B.timestamp and B.eventType = "b"',
         'exists A from xEvent: A.eventType = "a", B from xEvent: B.timestamp occurs after A and B.eventType = "b"',
     ],
+    [
+        f"{A_THEN} B: WHAT({B}) WHEN(>= 1 hour after A and <= 2 days after A)])",
+        f"{A_THEN} B: WHAT({B}) WHEN(<= 48 hours after A.timestamp and > 3599999 milliseconds after A)])",
+        f"{A_THEN} B: WHAT({B}) WHEN(>= 60 minutes from A and after A and <= 2 days after A and < 3 days after A)])",
+        "exists A from xEvent: A.eventType = 'a', B from xEvent: B occurs >= 1 hour after A and "
+        "B.timestamp occurs <= 2 days after A.timestamp and B.eventType = 'b'".replace("'", '"'),
+    ],
+    [
+        f'{A_THEN} N: EXCLUDE(eventType = "n"), M: EXCLUDE(eventType = "m"), B: WHAT({B})])',
+        f'{A_THEN} N: EXCLUDE(eventType = "m" or eventType = "n"), B: WHAT({B})])',
+        "exists A from xEvent: A.eventType = 'a', B from xEvent: B.eventType = 'b' and B occurs after A and not ("
+        "exists N from xEvent: (N.eventType = 'n' or N.eventType = 'm') and N occurs after A and "
+        "N occurs before B)".replace("'", '"'),
+    ],
+    [
+        f'{A_THEN} N: EXCLUDE(eventType = "n")])',
+        "exists A from xEvent where A.eventType = 'a' and not (exists N from xEvent where N.eventType = 'n' and "
+        "N.timestamp occurs after A.timestamp)".replace("'", '"'),
+    ],
+    [
+        'loyalty.tier = "x" and chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b")])',
+        'chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHERE(loyalty.tier = "x")])',
+    ],
+    [
+        'xEvent[eventType = "a"]',
+        'chain(xEvent, timestamp, [A: WHAT(eventType = "a"), N: EXCLUDE(eventType = "n") WHEN(before A)])',
+    ],
+    ["false", 'chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(on A)])'],
     # constants
     ["true", "orders.count() >= 0", "not false"],
     ["false", "loyalty.tier in []", 'loyalty.tier = "a" and not loyalty.tier = "a"', "loyalty.tier = null"],
@@ -169,6 +200,10 @@ DIFFERENT = [
     (
         'chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b")])',
         'chain(xEvent, timestamp, [A: WHAT(eventType = "b"), B: WHAT(eventType = "a")])',
+    ),
+    (
+        'chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(<= 1 day after A)])',
+        'exists A from xEvent: A.eventType = "a", B from xEvent: B.eventType = "b" and B occurs <= 1 day after A',
     ),
 ]
 
@@ -217,10 +252,54 @@ def test_conditions_know_their_kind():
     found = shape('chain(xEvent, timestamp, [A: WHAT(eventType = "a") COUNT(2), B: WHAT(eventType = "b")])')
     assert isinstance(found, Sequence)
     assert [step.count for step in found.steps] == [2, 1]
-    assert isinstance(
-        shape('chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(<= 1 day after A)])'),
-        Computed,
+
+
+def test_a_sequence_knows_its_gaps_and_exclusions():
+    found = shape(
+        'chain(xEvent, timestamp, [M: EXCLUDE(eventType = "m"), A: WHAT(eventType = "a"), '
+        'N: EXCLUDE(eventType = "n") WHEN(< 1 minute after A), '
+        'B: WHAT(eventType = "b") WHEN(> 1 second after A and <= 1 day after A and after A), '
+        'O: EXCLUDE(eventType = "o")])'
     )
+    assert isinstance(found, Sequence)
+    first, last = found.steps
+    assert [to_text(exclusion.where) for exclusion in first.between] == ['eventType = "m"']
+    assert [exclusion.gap for exclusion in last.between] == [Gap(1, 59_999)]
+    assert last.gap == Gap(1_001, 86_400_000)
+    assert [exclusion.gap for exclusion in last.around] == [Gap(1, None)]
+    assert not first.around
+
+
+def test_variables_related_by_their_times_are_a_sequence():
+    """The same event may stand for both, so a distance of nothing counts; `between` includes both ends."""
+    found = shape(
+        'exists A from xEvent where A.eventType = "a", B from xEvent where B.eventType = "b" and '
+        "B.timestamp occurs <= 2 hours after A.timestamp and not (exists N from xEvent where "
+        'N.eventType = "n" and N.timestamp occurs between A.timestamp and B.timestamp)'
+    )
+    assert isinstance(found, Sequence)
+    (between,) = found.steps[1].between
+    assert found.steps[1].gap == Gap(0, 7_200_000)
+    assert (between.gap, between.closed) == (Gap(0, None), True)
+    found = shape(
+        'exists A from xEvent where A.eventType = "a" and not (exists B from xEvent where B.eventType = "b" '
+        "and B.timestamp occurs <= 1 hour from A.timestamp)"
+    )
+    assert isinstance(found, Sequence)
+    assert found.steps[0].around[0].gap == Gap(-3_600_000, 3_600_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'chain(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(<= 1 month after A)])',
+        "chain(xEvent, timestamp, [A: WHAT(true), B: WHAT(true), C: WHAT(true) WHEN(<= 1 day after A)])",
+        "chain(xEvent, timestamp, [A: WHAT(true), B: WHAT(true) WHERE(B.search.query = A.search.query)])",
+        'chain(xEvent, timestamp, [A: WHAT(true), B: WHAT(inSegment("x") or search.query = "y")])',
+    ],
+)
+def test_what_relates_events_otherwise_is_computed(text):
+    assert isinstance(shape(text), Computed)
 
 
 def test_a_shared_condition_is_one():

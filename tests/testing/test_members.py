@@ -14,18 +14,7 @@ CASES = Path(__file__).parents[1] / "cases" / "pql-semantics.jsonl"
 ROWS = [json.loads(line, parse_float=Decimal) for line in CASES.read_text(encoding="utf-8").splitlines()]
 
 UNSUPPORTED = {
-    "sem-153": "two variables with a gap",
-    "sem-156": "two variables with an exclusion",
-    "sem-158": "one variable with an exclusion bound to it",
-    "sem-163": "a gap between elements",
-    "sem-165": "EXCLUDE",
-    "sem-166": "EXCLUDE",
-    "sem-230": "a gap between elements",
     "sem-237": "WHERE",
-    "sem-240": "EXCLUDE",
-    "sem-243": "EXCLUDE",
-    "sem-247": "EXCLUDE",
-    "sem-310": "two variables at one instant",
     "sem-326": "groups as values",
     "sem-327": "groups as values",
     "sem-353": "a single event as a value",

@@ -9,9 +9,13 @@ from hashlib import sha256
 from typing import Literal as Choice
 from typing import assert_never
 
-from coterie.pql.ast import Binary, Call, Chain, Expr, Filter, Literal, Method, Name
+from coterie.pql.ast import Binary, Call, Expr, Filter, Literal, Method, Name
 from coterie.pql.printer import to_text
 from coterie.pql.scopes import XEVENT, levels_of, reads_events
+from coterie.pql.sequences import Exclusion as Exclusion
+from coterie.pql.sequences import Sequence as Sequence
+from coterie.pql.sequences import Step as Step
+from coterie.pql.sequences import sequence_of
 
 Comparison = Choice["=", "!=", "<", "<=", ">", ">="]
 Function = Choice["count", "distinct", "sum", "average", "min", "max"]
@@ -37,21 +41,6 @@ class Aggregate:
     operand: Expr | None
     op: Comparison
     value: Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of a sequence: `count` events that satisfy `where`, all later than the step before."""
-
-    where: Expr
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """Events in strict order of time. A chain with gaps, exclusions or `WHERE` is `Computed`."""
-
-    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +103,11 @@ def shape_of(expr: Expr) -> Shape:
             return Membership(audience)
         case Method(Method(Name("identityMap"), "get", (Literal(str(namespace)),)), "isNotNull"):
             return Presence(namespace)
-        case Chain(array, ("timestamp",), elements) if array == XEVENT:
-            if any(element.kind == "exclude" or element.when or element.where for element in elements):
-                return Computed()
-            return Sequence(tuple(Step(element.what, element.count) for element in elements))
         case Binary(op, left, Literal() as value) if op in COMPARISONS:
             return _aggregate(left, op, value) or _plain(expr)
         case _:
-            return _aggregate(Method(expr, "count", ()), ">=", Literal(1, "integer")) or _plain(expr)
+            once = _aggregate(Method(expr, "count", ()), ">=", Literal(1, "integer"))
+            return once or sequence_of(expr) or _plain(expr)
 
 
 def _plain(expr: Expr) -> Shape:

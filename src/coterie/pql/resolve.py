@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from coterie.core.errors import Invalid, Unsupported
 from coterie.pql.ast import (
+    BetweenTail,
     Binary,
     Call,
     Chain,
@@ -36,7 +37,8 @@ from coterie.pql.ast import (
     Unary,
     Up,
 )
-from coterie.pql.scopes import ITEM_METHODS, RESERVED, at_level, attach, rebuild, shift, times_of, with_times
+from coterie.pql.chains import Part, gaps_of, nested, path, tails_of
+from coterie.pql.scopes import ITEM_METHODS, RESERVED, XEVENT, at_level, attach, rebuild, shift, times_of, with_times
 from coterie.pql.tree import walk
 
 TRUE = Literal(True, "boolean")
@@ -75,12 +77,14 @@ class Place:
 
     `depth` counts the scopes of the core tree around it (0: the profile), `implicit` are those that bare names and
     ``^`` reach, and a variable is bound to a depth (an item) or to an expression with the depth it was written at.
+    `moments` are the paths of the times of those items that are elements of chains.
     """
 
     depth: int = 0
     implicit: tuple[int, ...] = (0,)
     variables: Mapping[str, int | tuple[Expr, int]] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    moments: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def item(self) -> Place:
         """Return the place inside a filter: bare names mean the item."""
@@ -93,6 +97,14 @@ class Place:
     def bound(self, name: str, value: Expr) -> Place:
         """Return the place inside a `let`."""
         return replace(self, variables={**self.variables, name: (value, self.depth)})
+
+    def labelled(self, label: str, depth: int, timestamp: tuple[str, ...]) -> Place:
+        """Return the place where an item at an absolute depth has a label."""
+        return replace(
+            self,
+            variables={**self.variables, label: depth},
+            moments={**self.moments, depth: timestamp},
+        )
 
     def reference(self, depth: int, name: str) -> Expr:
         """Return the core name of a property of the object at an absolute depth."""
@@ -176,7 +188,9 @@ def _resolve(expr: Expr, place: Place, truth: bool) -> Expr:
         case PrefixAggregate():
             return _prefix(expr, place)
         case Occurs(value, tail):
-            return Occurs(_value(value, place), _tail(tail, place))
+            moment = _time(value, place)
+            assert not isinstance(moment, TimeWord | RelativeUnit)
+            return Occurs(moment, _tail(tail, place))
         case Chain():
             return _chain(expr, place)
         case _:
@@ -243,50 +257,100 @@ def _prefix(expr: PrefixAggregate, place: Place) -> Expr:
 
 
 def _tail(tail: Tail, place: Place) -> Tail:
-    times = tuple(t if isinstance(t, TimeWord | RelativeUnit) else _value(t, place) for t in times_of(tail))
-    return with_times(tail, times)
+    return with_times(tail, tuple(_time(time, place) for time in times_of(tail)))
+
+
+def _time(time: TimeWord | RelativeUnit | Expr, place: Place) -> TimeWord | RelativeUnit | Expr:
+    """Return a time; a label stands for the time by which its chain is ordered."""
+    if isinstance(time, Name) and place.variables.get(time.name) in place.moments:
+        depth = place.variables[time.name]
+        assert isinstance(depth, int)
+        first, *below = place.moments[depth]
+        return path(place.reference(depth, first), below)
+    return time if isinstance(time, TimeWord | RelativeUnit) else _value(time, place)
 
 
 def _chain(chain: Chain, place: Place) -> Expr:
-    """Resolve a chain; one element alone is a filter. Labels become ``$1``, ``$2``, …, which no other core name is."""
+    """Resolve a chain.
+
+    One element alone is a filter. A chain of events whose tails speak of the element before, in units of fixed length,
+    and whose labels are read nowhere else, stays a chain: the labels of its included elements become ``$1``, ``$2``, …,
+    which no other core name is. Any other chain becomes filters inside one another (see `chains.nested`).
+    """
     array = _value(chain.array, place)
-    timestamp: Expr = Name(chain.timestamp[0])
-    for step in chain.timestamp[1:]:
-        timestamp = Property(timestamp, step)
-    if len(chain.elements) == 1 and chain.elements[0].kind == "what":
-        only = chain.elements[0]
-        inner = place.item()
-        condition = _conditions(only, timestamp, inner)
-        if only.where is not None:
-            about_profile = replace(place.declared(only.label), implicit=(0,))
-            condition = Binary("and", condition, resolve(only.where, about_profile))
+    elements = chain.elements
+    if len(elements) == 1 and elements[0].kind == "what":
+        condition = _element(elements[0], chain, place)
+        if chain.timestamp != ("timestamp",) or _source(array) != XEVENT:
+            timed = Method(_moment_of(chain), "isNotNull", ())
+            condition = Binary("and", condition, timed)
         count = Method(Filter(array, condition), "count", ())
-        return Binary(">=", count, Literal(only.count, "integer"))
+        return Binary(">=", count, Literal(elements[0].count, "integer"))
+    if place.depth == 0 and chain.timestamp == ("timestamp",) and _source(array) == XEVENT:
+        core = _ordered(chain, array, place)
+        if core is not None:
+            return core
+    parts: list[Part] = []
+    for element in elements:
+        excluded = element.kind == "exclude"
+        parts.append(Part(_element(element, chain, place), element.count, excluded))
+        if not excluded:
+            inner = place.depth + 1
+            place = replace(place, depth=inner).labelled(element.label, inner, chain.timestamp)
+    return nested(array, chain.timestamp, parts, place.budget.spend)
+
+
+def _source(array: Expr) -> Expr:
+    while isinstance(array, Filter):
+        array = array.array
+    return array
+
+
+def _moment_of(chain: Chain) -> Expr:
+    return path(Name(chain.timestamp[0]), chain.timestamp[1:])
+
+
+def _element(element: Element, chain: Chain, place: Place) -> Expr:
+    """Return what holds of an item of an element: its WHAT, WHEN and WHERE."""
+    inner = place.item()
+    condition = resolve(element.what, inner)
+    for tail in element.when:
+        condition = Binary("and", condition, Occurs(_moment_of(chain), _tail(tail, inner)))
+    if element.where is None:
+        return condition
+    inner = replace(inner, implicit=(0,)).labelled(element.label, inner.depth, chain.timestamp)
+    return Binary("and", condition, resolve(element.where, inner))
+
+
+def _ordered(chain: Chain, array: Expr, place: Place) -> Expr | None:
+    """Return the chain with the gaps of its elements apart, or None when its elements are related otherwise."""
+    labels: list[str] = []
     elements: list[Element] = []
-    labelled = place
-    for position, element in enumerate(chain.elements):
-        label = Positional(position + 1)
-        own = replace(labelled, variables={**labelled.variables, element.label: place.depth + 1}).item()
-        gaps = tuple(_tail(tail, labelled.item()) for tail in element.when if _mentions_label(tail, chain))
-        near = replace(element, when=tuple(tail for tail in element.when if not _mentions_label(tail, chain)))
-        where = element.where
-        labelled = labelled.bound(element.label, label)
-        if where is not None:
-            where = resolve(where, replace(own, implicit=(0,)))
-        what = _conditions(near, timestamp, own)
-        if where is not None and not any(isinstance(node, Positional) for node in walk(where)):
-            what, where = Binary("and", what, where), None
-        elements.append(Element(f"e{position + 1}", element.kind, what, gaps, element.count, where, span=element.span))
+    for element in chain.elements:
+        about, own = [], []
+        for tail in element.when:
+            if labels and not isinstance(tail, BetweenTail) and _is_label(tail.time, labels[-1]):
+                about.append(tail)
+            else:
+                own.append(tail)
+        gaps = gaps_of(about)
+        read = [element.what, *own, *([] if element.where is None else [element.where])]
+        if gaps is None or len(gaps) > 1 or any(_mentions(node, labels) for node in read):
+            return None
+        if gaps:
+            when = tails_of(gaps[0], Positional(len(labels)))
+            what = _element(replace(element, when=tuple(own)), chain, place)
+            elements.append(replace(element, what=what, when=when, where=None))
+        elif element.kind == "what":
+            return FALSE
+        if element.kind == "what":
+            labels.append(element.label)
     return Chain(array, chain.timestamp, tuple(elements))
 
 
-def _conditions(element: Element, timestamp: Expr, inner: Place) -> Expr:
-    condition = resolve(element.what, inner)
-    for tail in element.when:
-        condition = Binary("and", condition, Occurs(timestamp, _tail(tail, inner)))
-    return condition
+def _is_label(time: TimeWord | RelativeUnit | Expr, label: str) -> bool:
+    return time in (Name(label), Property(Name(label), "timestamp"))
 
 
-def _mentions_label(tail: Tail, chain: Chain) -> bool:
-    labels = {element.label for element in chain.elements}
-    return any(isinstance(time, Name) and time.name in labels for time in times_of(tail))
+def _mentions(node: Node, labels: list[str]) -> bool:
+    return any(isinstance(inner, Name) and inner.name in labels for inner in walk(node))

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from coterie.core.schema import FieldType
-from coterie.pql.ast import Chain, DistanceTail, Expr, Filter, Name, Occurs, RelativeUnit, Tail, TimeWord
+from coterie.pql.ast import (
+    Binary,
+    Chain,
+    DistanceTail,
+    Element,
+    Expr,
+    Filter,
+    Literal,
+    Method,
+    Name,
+    Occurs,
+    RelativeUnit,
+    Tail,
+    TimeWord,
+)
 from coterie.pql.calendar import canonical_distance
-from coterie.pql.logic import all_of
+from coterie.pql.logic import all_of, any_of, operands_of
+from coterie.pql.printer import to_text
 from coterie.pql.resolve import FALSE
-from coterie.pql.scopes import XEVENT, Scopes, attach, shift, times_of, with_times
+from coterie.pql.scopes import Scopes, attach, levels_of, shift, times_of, with_times
 
 if TYPE_CHECKING:
     from coterie.pql.canon import Canon
@@ -62,18 +78,57 @@ def _instant(canon: Canon, expr: Expr, scopes: Scopes) -> Expr:
 
 
 def chain(canon: Canon, expr: Chain, scopes: Scopes) -> Expr:
-    """Return the canonical form of a chain; a filter of its array moves into every element."""
+    """Return the canonical form of a chain of events (see `resolve`).
+
+    A filter of the events moves into every element. What a step asks of the profile alone moves out. What is excluded
+    at one place and distance is one element.
+    """
     array, inside = expr.array, canon.inside(expr.array, scopes)
     common: list[Expr] = []
     while isinstance(array, Filter):
         common.append(array.condition)
         array = array.array
-    elements = []
+    steps: list[Element] = []
+    around: list[Expr] = []
+    elements: list[Element] = []
     for element in expr.elements:
         what = all_of(canon.truth(part, inside) for part in (element.what, *common))
-        if element.kind == "what" and what == FALSE:
+        if element.kind == "exclude":
+            elements.append(replace(element, what=what))
+            continue
+        if what == FALSE:
             return FALSE
-        when = tuple(canonical_tail(canon, tail, inside) for tail in element.when)
-        where = element.where and canon.truth(element.where, inside)
-        elements.append(replace(element, what=what, when=when, where=where))
-    return Chain(XEVENT if array == XEVENT else canon.value(array, scopes), expr.timestamp, tuple(elements))
+        parts = list(operands_of("and", what))
+        outer = [part for part in parts if 0 not in levels_of(part)]
+        around += [canon.truth(shift(part, -1), scopes) for part in outer]
+        steps.append(replace(element, label=f"e{len(steps) + 1}", what=all_of(p for p in parts if p not in outer)))
+        elements.append(steps[-1])
+    found = with_exclusions(elements)
+    if len(found) == 1:
+        only = Method(Filter(array, steps[0].what), "count", ())
+        around.append(canon.truth(Binary(">=", only, Literal(steps[0].count, "integer")), scopes))
+    else:
+        around.append(Chain(array, expr.timestamp, found, span=expr.span))
+    return all_of(around)
+
+
+def with_exclusions(elements: list[Element]) -> tuple[Element, ...]:
+    """Return the canonical elements: what is excluded between the same two, at the same distance, is one."""
+    found: list[Element] = []
+    excluded = 0
+    for kind, run in groupby(elements, lambda element: element.kind):
+        if kind == "what":
+            found += run
+            continue
+        by_tails: dict[tuple[Tail, ...], list[Element]] = {}
+        for element in run:
+            by_tails.setdefault(element.when, []).append(element)
+        joined = [
+            replace(same[0], what=what)
+            for same in by_tails.values()
+            if (what := any_of(element.what for element in same)) != FALSE
+        ]
+        for element in sorted(joined, key=lambda element: (to_text(element.what), repr(element.when))):
+            excluded += 1
+            found.append(replace(element, label=f"x{excluded}"))
+    return tuple(found)

@@ -45,6 +45,7 @@ from coterie.pql.ast import (
     Up,
 )
 from coterie.pql.calendar import Interval, civil, day, interval
+from coterie.pql.chains import quantified
 from coterie.pql.conditions import COMPARISONS, Function, events_of
 from coterie.pql.logic import operands_of
 from coterie.pql.printer import to_text
@@ -117,7 +118,7 @@ class Terms:
             case Method(receiver, "intersects" | "subsetOf" | "supersetOf" as name, (other,)):
                 return arrays.set_predicate(name, self.many(receiver, scopes), self.many(other, scopes), expr)
             case Chain():
-                raise unsupported(expr, "a sequence with gaps, exclusions or WHERE")
+                return self.truth(quantified(expr), scopes)
             case _:
                 return self._by_type(expr, scopes)
 
