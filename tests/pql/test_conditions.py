@@ -67,6 +67,12 @@ SAME = [
     ['loyalty.tier = "a" and loyalty.tier = "a"', 'loyalty.tier = "a"'],
     ['loyalty.tier in ["a", "b"]', 'loyalty.tier in ["b", "a", "b"]', 'loyalty.tier.equals("b", "a")'],
     ["not (loyalty.points > 1 and loyalty.points < 9)", "not (loyalty.points < 9) or not (loyalty.points > 1)"],
+    # conditions on the objects of a projection
+    [
+        "xEvent.commerce.order[priceTotal > ^.loyalty.points]",
+        "xEvent.commerce.order.exists(this.priceTotal > ^.loyalty.points)",
+        "xEvent[commerce.order.isNotNull() and commerce.order.priceTotal > ^.loyalty.points]",
+    ],
     # text
     [
         'loyalty.tier = "a"',

@@ -191,8 +191,10 @@ def replace_name(expr: Name | Up, level: int, name: str) -> Expr:
 def put(expr: Expr, item: Expr, depth: int = 0) -> Expr:
     """Return `expr`, read at a value, for the object of which the value is `item`: ``this`` becomes the item."""
     match expr:
-        case Name("this") | Up(_, "this") if (expr.levels if isinstance(expr, Up) else 0) == depth:
-            return shift(item, depth)
+        case Name(name) if depth == 0 and name not in RESERVED:
+            return item if name == "this" else attach(item, name)
+        case Up(levels, name) if levels == depth:
+            return shift(item, depth) if name == "this" else attach(shift(item, depth), name)
         case _:
             return rebuild(expr, lambda child, inner: put(child, item, depth + inner))
 
