@@ -14,13 +14,16 @@ from typing import Any
 
 import msgspec
 
-from coterie.audience import export, ledger, plan
+from coterie.audience import export, ledger
+from coterie.audience.analysis import Analysed
 from coterie.audience.definition import Audience, Evaluation
+from coterie.audience.difference import Difference
+from coterie.audience.funnel import Counted
+from coterie.audience.overlap import Overlap
 from coterie.core.clock import Clock, parse_instant
 from coterie.core.errors import NotFound
 from coterie.core.progress import Progress, Quiet
 from coterie.core.schema import FieldGroup, Schema, Union
-from coterie.engine.sql import SqlEngine
 from coterie.identity import graph
 from coterie.identity.namespaces import Namespace
 from coterie.ingest import quarantine
@@ -34,6 +37,7 @@ from coterie.pipeline import batch, define, evaluate, rebuild, status
 from coterie.pipeline.apply import recover
 from coterie.pipeline.definitions import Definitions, profile_leaves
 from coterie.pipeline.effects.evaluations import everyone
+from coterie.pipeline.questions import Questions
 from coterie.pql import Problem, check
 from coterie.profile import lookup
 from coterie.profile.lookup import ProfileView
@@ -97,6 +101,7 @@ class Workspace:
         self.sandbox = sandbox
         self.progress = progress
         self.definitions = Definitions(sandbox.catalog)
+        self.questions = Questions(sandbox)
         self.schemas = Schemas(self)
         self.datasets = Datasets(self)
         self.ingest = Ingest(self)
@@ -342,9 +347,18 @@ class Profiles(_Room):
 class Audiences(_Room):
     """Audiences: rules, members, exports."""
 
-    def put(self, name: str, pql: str, *, title: str = "", description: str = "", view: str = "default") -> Audience:
+    def put(
+        self,
+        name: str,
+        pql: str,
+        *,
+        title: str = "",
+        description: str = "",
+        view: str = "default",
+        zone: str = "UTC",
+    ) -> Audience:
         """Save an audience; its rule must be one that the engine takes. Members come with the next evaluation."""
-        return define.put_audience(self._sandbox, Audience(name, pql, title, description, view))
+        return define.put_audience(self._sandbox, Audience(name, pql, title, description, view, zone))
 
     def get(self, name: str) -> Audience:
         """Return an audience; raises ``audience.not-found``."""
@@ -365,25 +379,76 @@ class Audiences(_Room):
 
     def evaluate(self, names: Iterable[str] | None = None, at: str | int | None = None) -> Evaluation:
         """Evaluate audiences, and those they read, at one instant (default now)."""
-        instant = parse_instant(at) if isinstance(at, str) else at
-        return evaluate.evaluate(self._sandbox, names, instant)
+        return evaluate.evaluate(self._sandbox, names, _instant(at), engine=self._workspace.questions.engine())
 
-    def count(self, pql: str, view: str = "default", at: str | int | None = None) -> int:
-        """Return the exact number of people a rule holds for, without saving anything."""
-        self._definitions.view(view)
-        instant = parse_instant(at) if isinstance(at, str) else at
-        union = self._definitions.union()
-        check(pql, union, [audience.name for audience in self.list()]).require()
-        planned = plan.plan(Audience("count", pql, view=view), union)
-        outcomes = plan.evaluate(
-            [planned],
-            SqlEngine(self._con, union),
-            view,
-            self._sandbox.clock.now() if instant is None else instant,
-            everyone(self._sandbox, view),
-            {name: ledger.members(self._con, self.get(name).name) for name in planned.reads},
-        )
-        return len(outcomes["count"].members)
+    def count(self, pql: str, view: str = "default", at: str | int | None = None, zone: str = "UTC") -> Counted:
+        """Count the people a rule holds for, without saving anything.
+
+        Parameters
+        ----------
+        pql : str
+            The rule.
+        view : str
+            Which view of the profiles.
+        at : str or int, optional
+            Instant to ask at; default now.
+        zone : str
+            IANA name of the time zone whose calendar the rule means.
+
+        Returns
+        -------
+        Counted
+            The exact `count`, and the funnel: how many people each condition leaves (or each alternative adds), in
+            the order in which they are written.
+        """
+        return self._workspace.questions.count(pql, view, zone, _instant(at))
+
+    def overlap(
+        self, names: Iterable[str] | None = None, *, fresh: bool = False, at: str | int | None = None
+    ) -> Overlap:
+        """Compare audiences of one view in pairs: how many people two have in common, and what that says.
+
+        Parameters
+        ----------
+        names : iterable of str, optional
+            Which audiences; default all.
+        fresh : bool
+            Evaluate their rules, without saving members; otherwise the members of the last evaluation are compared.
+        at : str or int, optional
+            Instant of a fresh evaluation; default now.
+        """
+        return self._workspace.questions.overlap(names, _instant(at), fresh=fresh)
+
+    def analyse(self, pql: str, view: str = "default", zone: str = "UTC") -> Analysed:
+        """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
+        return self._workspace.questions.analyse(pql, view, zone)
+
+    def diff(
+        self,
+        old: str,
+        new: str,
+        *,
+        view: str | None = None,
+        zone: str | None = None,
+        at: str | int | None = None,
+        sample: int = 10,
+    ) -> Difference:
+        """Tell who would enter and who would leave if a rule were replaced by another one; nothing is saved.
+
+        Parameters
+        ----------
+        old : str
+            A rule, or the name of a saved audience.
+        new : str
+            The new rule.
+        view, zone : str, optional
+            As for `count`; default those of the saved audience. For a saved audience, `zone` is that of the new rule.
+        at : str or int, optional
+            Instant to compare at; default now. Both rules are evaluated at it.
+        sample : int
+            How many persons of those who enter, and of those who leave, are shown with their identities.
+        """
+        return self._workspace.questions.diff(old, new, view, zone, _instant(at), sample)
 
     def members(self, name: str, limit: int = 100, after: str | None = None) -> builtins.list[export.Member]:
         """Return present members with their identities, at most `limit`, after the person id `after`."""
@@ -405,7 +470,12 @@ class Audiences(_Room):
 
     def _after(self, cause: str) -> None:
         if self.list():
-            evaluate.evaluate(self._sandbox, None, None, cause=cause)
+            engine = self._workspace.questions.engine()
+            evaluate.evaluate(self._sandbox, None, None, cause=cause, engine=engine)
+
+
+def _instant(at: str | int | None) -> int | None:
+    return parse_instant(at) if isinstance(at, str) else at
 
 
 def _paths(paths: Paths) -> builtins.list[Path]:

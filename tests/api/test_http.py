@@ -99,7 +99,9 @@ def test_members_page_by_page(url: str) -> None:
 
 
 def test_rules_are_counted_and_checked(url: str) -> None:
-    assert call(url, "POST", "/api/audiences:count", {"pql": 'name = "a"'}) == (200, {"count": 3})
+    status, counted = call(url, "POST", "/api/audiences:count", {"pql": 'name = "a"'})
+    assert (status, counted["count"], counted["people"]) == (200, 3, 5)
+    assert [(step["text"], step["left"]) for step in counted["steps"]] == [('name = "a"', 3)]
     status, problems = call(url, "POST", "/api/audiences:check", {"pql": "nam = 1"})
     assert status == 200
     assert problems[0]["suggestion"] == "name"

@@ -115,7 +115,7 @@ def test_memory_is_bounded_and_the_least_recently_used_goes_first(uses, limit):
             answers[condition.key] = people
         order = [key for key in order if key != condition.key] + [condition.key]
         assert registry.bytes <= limit
-        kept = [key for key in order if _kept(registry, key)]
+        kept = [key for key in order if _kept(registry, key) is not None]
         assert kept == order[len(order) - len(kept) :]
         assert all(_kept(registry, key) == answers[key] for key in kept)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+
+from coterie.cli import session
 
 from .conftest import Run, coterie, serving
 from .shop import BUYERS, GOLD
@@ -34,10 +37,17 @@ READING = [
     "audience members gold --limit 1",
     "audience history buyers",
 ]
+BOTH = f"{BUYERS} and {GOLD}"
 RULES = [
     ["audience", "count", BUYERS],
     ["audience", "count", GOLD, "--view", "unstitched"],
     ["audience", "check", GOLD],
+    ["audience", "count", f"{BOTH} and not inSegment('gold')".replace("'", '"'), "--at", "2026-06-01"],
+    ["audience", "count", f"{BUYERS} or {GOLD}", "--zone", "Europe/Paris"],
+    ["audience", "overlap"],
+    ["audience", "overlap", "gold", "buyers", "--fresh"],
+    ["audience", "diff", "gold", BOTH],
+    ["audience", "diff", GOLD, "true", "--sample", "1", "--view", "unstitched"],
 ]
 WRONG = [
     ["audience", "show", "gould"],
@@ -48,6 +58,11 @@ WRONG = [
     ["audience", "count", "xEvent[eventTyp = 1]"],
     ["audience", "check", "loyalty.tier ="],
     ["schema", "show", "x" * 2000],
+    ["audience", "overlap", "gold"],
+    ["audience", "overlap", "gold", "gould"],
+    ["audience", "diff", "loyalty.teir = 1", GOLD],
+    ["audience", "diff", "gold", "loyalty.teir = 1"],
+    ["audience", "analyse", "loyalty.teir = 1"],
 ]
 
 
@@ -59,12 +74,17 @@ def both(loaded: Path) -> dict[str, list[tuple[int, str, str]]]:
 
     def ask() -> list[tuple[int, str, str]]:
         done = [coterie(loaded, *line) for line in runs]
-        return [(item.code, item.out, item.err) for item in done]
+        return [(item.code, _without_time(item.out), item.err) for item in done]
 
     found = {"stores": ask()}
     with serving(loaded):
         found["server"] = ask()
     return found | {"words": [(0, " ".join(line), "") for line in runs]}
+
+
+def _without_time(text: str) -> str:
+    """Leave out how long an answer took, which no two runs have in common."""
+    return re.sub(r'"seconds": [0-9.e-]+|in [0-9.]+ s', "time", text)
 
 
 def test_a_server_gives_the_same_output_as_the_stores(both: dict[str, list[tuple[int, str, str]]]) -> None:
@@ -104,12 +124,58 @@ def test_quarantine_names_file_line_and_reason(run: Run) -> None:
 
 
 def test_audience_counts_and_members(run: Run) -> None:
-    assert run("audience", "count", BUYERS).out.strip() == "2 people"
+    assert run("audience", "count", BUYERS).out.startswith("2 of 4 people (50 %)")
     page = run("audience", "members", "gold", "--limit", "1", "--json").data
     rest = run("audience", "members", "gold", "--after", page["next"], "--json").data
     people = [item["identities"]["CustomerID"] for item in page["items"] + rest["items"]]
     assert sorted(people) == [["c1"], ["c3"]]
     assert rest["next"] is None
+
+
+def test_a_funnel_shows_what_each_condition_leaves(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = run("audience", "count", BOTH, "--json").data
+    assert (found["count"], found["people"]) == (1, 4)
+    assert [(step["text"], step["left"], step["withheld"]) for step in found["steps"]] == [(BUYERS, 2, 1), (GOLD, 1, 1)]
+    shown = run("audience", "count", BOTH).out
+    assert [line for line in shown.splitlines() if GOLD in line and "25 %" in line and "████" in line]
+    assert "1 more person would be in without" in shown
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(session, "WIDTH", 80)
+    narrow = run("audience", "count", BOTH).out.splitlines()
+    assert max(map(len, narrow)) <= 80
+    assert any("25 %" in line for line in narrow)
+
+
+def test_overlaps_are_put_into_words(run: Run) -> None:
+    (pair,) = run("audience", "overlap", "gold", "buyers", "--json").data["pairs"]
+    assert (pair["both"], pair["of_a"], pair["jaccard"]) == (1, 0.5, 1 / 3)
+    assert "33.3 %" in run("audience", "overlap").out
+
+
+def test_an_analysis_is_the_same_through_a_server_but_for_what_is_known(loaded: Path) -> None:
+    words = ["audience", "analyse", f"{BOTH} and inSegment('gold')".replace("'", '"')]
+    plain, shown = coterie(loaded, *words, "--json").data, coterie(loaded, *words).out
+    assert plain["audiences"] == ["gold"]
+    assert "whole history" in shown
+    with serving(loaded):
+        served = coterie(loaded, *words, "--json").data
+    assert {**served, "cost": None} == {**plain, "cost": None}
+
+
+def test_an_error_in_the_old_rule_is_pointed_at_there(run: Run) -> None:
+    old, new = 'loyalty.teir = "gold"', 'loyalty.tier = "silver" and loyalty.sent > 1'
+    for words, place in ((("audience", "diff", old, GOLD), "loyalty.teir"), (("audience", "diff", GOLD, new), "sent")):
+        done = run(*words)
+        assert done.code == 2
+        assert any(place in line for line in done.err.splitlines() if "pql." not in line)
+
+
+def test_a_difference_shows_both_ways(run: Run) -> None:
+    shown = run("audience", "diff", "gold", BUYERS).out
+    assert "Audience gold: 2 people now, 2 by the new rule" in shown
+    assert "bob@example.org" in shown
+    assert "eve@example.org" in shown
+    assert run("audience", "diff", "gold", BUYERS, "--sample", "0", "--json").data["entrants"] == []
 
 
 def test_a_wrong_rule_is_shown_with_a_caret_under_the_fault(run: Run) -> None:

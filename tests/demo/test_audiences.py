@@ -36,7 +36,7 @@ def test_members(name: str, loaded: Loaded, oracle: Oracle) -> None:
         found.add(person)
     assert found == expected
     (row,) = (row for row in report.audiences if row.audience == name)
-    assert row.members == ws.audiences.size(name) == ws.audiences.count(row.pql) == len(expected)
+    assert row.members == ws.audiences.size(name) == ws.audiences.count(row.pql).count == len(expected)
     assert 0 < len(expected) < report.persons / 2
 
 

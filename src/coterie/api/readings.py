@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from annotated_types import Ge, Le, MaxLen
 
+from coterie.audience.analysis import Analysed
 from coterie.audience.definition import Audience
+from coterie.audience.difference import Difference
 from coterie.audience.export import Member
+from coterie.audience.funnel import Counted
 from coterie.audience.ledger import Change
+from coterie.audience.overlap import Overlap
 from coterie.core.schema import Schema, Union
 from coterie.identity.graph import Graph
 from coterie.identity.namespaces import Namespace
@@ -34,20 +38,28 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, MaxLen(1024)]
 Query = Annotated[str, MaxLen(100_000)]
+Names = Annotated[list[Name], MaxLen(1_000)]
 Limit = Annotated[int, Ge(1), Le(10_000)]
 
 PARAMETERS = {
     "after": "Continue after this cursor: the `next` of the page before.",
+    "at": "Instant to ask at, ISO 8601; default now.",
     "batch": "Id of a batch.",
     "before": "Continue with events before this cursor: the `next` of the page before.",
     "dataset": "Name of a dataset.",
     "events": "How many events at most, newest first.",
+    "fresh": "Evaluate the audiences now, without saving; otherwise their members are those of the last evaluation.",
     "limit": "How many at most.",
     "name": "Name of the definition.",
+    "names": "Names of audiences; null for all.",
     "namespace": "Code of an identity namespace, such as `Email`.",
+    "new": "The new rule, in PQL.",
+    "old": "A rule in PQL, or the name of a saved audience.",
     "pql": "A rule in PQL.",
+    "sample": "How many persons to show of those who enter, and of those who leave.",
     "value": "Value of the identity.",
     "view": "Name of a view: how profiles are stitched and merged.",
+    "zone": "IANA name of the time zone whose calendar the rule means.",
 }
 
 
@@ -264,9 +276,35 @@ def audiences(ws: Workspace) -> list[Audience]:
 
 
 @_post("/api/audiences:count")
-def count(ws: Workspace, pql: Query, view: Name = "default") -> Count:
-    """Count the people that a rule holds for, exactly."""
-    return Count(ws.audiences.count(pql, view))
+def count(ws: Workspace, pql: Query, view: Name = "default", zone: Name = "UTC", at: Name | None = None) -> Counted:
+    """Count the people that a rule holds for, exactly, and those that each of its conditions leaves."""
+    return ws.audiences.count(pql, view, at, zone)
+
+
+@_post("/api/audiences:overlap")
+def overlap(ws: Workspace, names: Names | None = None, fresh: bool = False, at: Name | None = None) -> Overlap:
+    """Compare audiences in pairs: how many people two have in common, and what that says."""
+    return ws.audiences.overlap(names, fresh=fresh, at=at)
+
+
+@_post("/api/audiences:analyse")
+def analyse(ws: Workspace, pql: Query, view: Name = "default", zone: Name = "UTC") -> Analysed:
+    """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
+    return ws.audiences.analyse(pql, view, zone)
+
+
+@_post("/api/audiences:diff")
+def diff(
+    ws: Workspace,
+    old: Query,
+    new: Query,
+    view: Name | None = None,
+    zone: Name | None = None,
+    at: Name | None = None,
+    sample: Annotated[int, Ge(0), Le(1_000)] = 10,
+) -> Difference:
+    """Tell who would enter and who would leave if a rule, or a saved audience's, were replaced by another one."""
+    return ws.audiences.diff(old, new, view=view, zone=zone, at=at, sample=sample)
 
 
 @_post("/api/audiences:check")

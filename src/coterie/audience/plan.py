@@ -52,6 +52,30 @@ def reads(audience: Audience) -> frozenset[str]:
     return frozenset(audiences_read(parse(audience.pql)))
 
 
+def require_view(view: str, names: Iterable[str], known: Mapping[str, Audience]) -> None:
+    """Raise ``audience.other-view`` for an audience of another view: persons are numbered anew in every view."""
+    for name in sorted(names):
+        if name in known and known[name].view != view:
+            raise Invalid(
+                "audience.other-view",
+                f"audience {name} is of the view {known[name].view}, not of {view}.",
+                hint="Audiences can be read and compared in the view they are evaluated in.",
+                where={"audience": name, "view": known[name].view},
+            )
+
+
+def closure(names: Iterable[str], known: Mapping[str, Audience]) -> list[str]:
+    """Return audiences and all that they read, directly or through others, sorted."""
+    chosen: set[str] = set()
+    wanted = list(names)
+    while wanted:
+        name = wanted.pop()
+        if name not in chosen:
+            chosen.add(name)
+            wanted.extend(reads(known[name]) & known.keys())
+    return sorted(chosen)
+
+
 def in_order(read: Mapping[str, frozenset[str]]) -> list[str]:
     """Return audiences so that each comes after those it reads; raises ``pql.cycle``."""
     return [name for level in levels(read) for name in level]

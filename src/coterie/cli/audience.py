@@ -8,17 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from coterie.cli import show
+from coterie.cli import answers, show
 from coterie.cli.files import read_text
 from coterie.cli.identity import View
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
-from coterie.core.errors import Invalid
+from coterie.core.errors import CoterieError, Invalid
 
 app = typer.Typer(help="Rules, members, exports.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the audience.")]
 Rule = Annotated[str | None, typer.Argument(help="The rule, in PQL.")]
+At = Annotated[str | None, typer.Option(help="Instant to ask at; default now.")]
+Zone = Annotated[str, typer.Option(help="Time zone whose calendar the rule means, such as Europe/Paris.")]
 RuleFile = Annotated[Path | None, typer.Option("--file", "-f", help="Read the rule from a file; - is standard input.")]
 
 
@@ -31,10 +33,13 @@ def put(
     title: Annotated[str, typer.Option(help="Name for people.")] = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     view: View = "default",
+    zone: Zone = "UTC",
 ) -> None:
     """Save an audience. Its members come with the next evaluation."""
     rule = _rule(session, pql, file)
-    answer = session.change(lambda ws: ws.audiences.put(name, rule, title=title, description=description, view=view))
+    answer = session.change(
+        lambda ws: ws.audiences.put(name, rule, title=title, description=description, view=view, zone=zone)
+    )
     session.print(answer, _audience)
 
 
@@ -60,10 +65,59 @@ def check(session: Session, pql: Rule = None, file: RuleFile = None) -> None:
 
 
 @verb(app, "count")
-def count(session: Session, pql: Rule = None, file: RuleFile = None, view: View = "default") -> None:
-    """Count the people that a rule holds for, exactly, without saving anything."""
-    answer = session.read("count", pql=_rule(session, pql, file), view=view)
-    session.print(answer, lambda out, found: out.print(f"{found['count']:,} people"))
+def count(
+    session: Session,
+    pql: Rule = None,
+    file: RuleFile = None,
+    view: View = "default",
+    zone: Zone = "UTC",
+    at: At = None,
+) -> None:
+    """Count the people that a rule holds for, exactly, and show how many each of its conditions leaves."""
+    answer = session.read("count", pql=_rule(session, pql, file), view=view, zone=zone, at=at)
+    session.print(answer, answers.counted)
+
+
+@verb(app, "overlap")
+def overlap(
+    session: Session,
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Evaluate them first, without saving.")] = False,
+    at: At = None,
+) -> None:
+    """Compare audiences in pairs: how many people two have in common, and what that says."""
+    session.print(session.read("overlap", names=names or None, fresh=fresh, at=at), answers.overlap)
+
+
+@verb(app, "analyse")
+def analyse(
+    session: Session, pql: Rule = None, file: RuleFile = None, view: View = "default", zone: Zone = "UTC"
+) -> None:
+    """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
+    answer = session.read("analyse", pql=_rule(session, pql, file), view=view, zone=zone)
+    session.print(answer, answers.analysed)
+
+
+@verb(app, "diff")
+def diff(
+    session: Session,
+    old: Annotated[str, typer.Argument(help="A rule, or the name of a saved audience.")],
+    pql: Annotated[str | None, typer.Argument(help="The new rule, in PQL.")] = None,
+    file: RuleFile = None,
+    view: Annotated[str | None, typer.Option(help="Name of the view; default the audience's.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of the new rule; default the audience's.")] = None,
+    at: At = None,
+    sample: Annotated[int, typer.Option(min=0, max=1_000, help="How many persons to show each way.")] = 10,
+) -> None:
+    """Tell who would enter and who would leave if a rule were replaced by a new one; nothing is saved."""
+    new = _rule(session, pql, file)
+    try:
+        answer = session.read("diff", old=old, new=new, view=view, zone=zone, at=at, sample=sample)
+    except CoterieError as error:
+        if error.where.get("rule") == "old":
+            session.text = old
+        raise
+    session.print(answer, answers.difference)
 
 
 @verb(app, "evaluate")
@@ -130,7 +184,7 @@ def _rule(session: Session, pql: str | None, file: Path | None) -> str:
 
 
 def _audience(out: Console, audience: dict[str, Any]) -> None:
-    facts = {key: audience.get(key) for key in ("title", "description", "view")}
+    facts = {key: audience.get(key) for key in ("title", "description", "view", "zone")}
     show.facts(out, f"Audience {audience['name']}", facts)
     out.print(audience["pql"].strip(), style="cyan")
 

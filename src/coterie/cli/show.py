@@ -54,8 +54,7 @@ def table(
         return
     shown = Table(title=Text(title, style="bold"), title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
-        numeric = all(isinstance(row[position], int | Decimal | None) for row in rows)
-        numeric = numeric and not any(isinstance(row[position], bool) for row in rows)
+        numeric = all(_is_number(row[position]) for row in rows)
         shown.add_column(
             Text(name.removeprefix("*")),
             justify="right" if numeric else "left",
@@ -65,6 +64,16 @@ def table(
     for row in rows:
         shown.add_row(*(Text(words(value)) for value in row))
     out.print(shown)
+
+
+def _is_number(value: Any) -> bool:
+    return (isinstance(value, int | Decimal | None) and not isinstance(value, bool)) or str(value).endswith(" %")
+
+
+def bar(share: float | Decimal, width: int = 16) -> str:
+    """Return a bar as long as the share of `width` characters; anything more than nothing shows."""
+    eighths = max(round(float(share) * width * 8), 1 if share > 0 else 0)
+    return "█" * (eighths // 8) + "▏▎▍▌▋▊▉"[eighths % 8 - 1 : eighths % 8]
 
 
 def facts(out: Console, title: str, pairs: Mapping[str, Any]) -> None:

@@ -153,7 +153,11 @@ def put_audience(sandbox: Sandbox, audience: Audience) -> Audience:
     union = definitions.union()
     check(audience.pql, union, [audience.name, *(item.name for item in others)]).require()
     planned = plan.plan(audience, union)
-    plan.in_order({audience.name: planned.reads, **{item.name: plan.reads(item) for item in others}})
+    read = {audience.name: planned.reads, **{item.name: plan.reads(item) for item in others}}
+    plan.in_order(read)
+    plan.require_view(audience.view, planned.reads, {item.name: item for item in others})
+    readers = {item.name: item for item in others if audience.name in read[item.name]}
+    plan.require_view(audience.view, readers, readers)
     _check_engine(SqlEngine(sandbox.history.con, union), planned)
     return save(sandbox, audience.name, audience)
 

@@ -42,21 +42,15 @@ def evaluate(
         Members, entries and exits per audience.
     """
     definitions = Definitions(sandbox.catalog)
-    reads = {item.name: plan.reads(item) for item in definitions.list(Audience)}
-    wanted = list(reads) if names is None else [definitions.get(Audience, name).name for name in names]
-    chosen: set[str] = set()
-    while wanted:
-        name = wanted.pop()
-        if name not in chosen:
-            chosen.add(name)
-            wanted.extend(reads[name] & reads.keys())
+    known = {item.name: item for item in definitions.list(Audience)}
+    chosen = plan.closure(known if names is None else [definitions.get(Audience, name).name for name in names], known)
     if not chosen:
         raise Invalid(
             "audience.none", "there is no audience to evaluate.", hint="Save one with `coterie audience put`."
         )
     body = {
         "at": sandbox.clock.now() if at is None else at,
-        "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in sorted(chosen)],
+        "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in chosen],
         "cause": cause,
     }
     evaluation = commit(sandbox, "audience.evaluated", body, engine=engine)

@@ -12,6 +12,7 @@ from coterie.core.schema import Union
 from coterie.pql.ast import Binary, Expr, Literal, Unary
 from coterie.pql.canon import Canon
 from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
+from coterie.pql.local import zone_of
 from coterie.pql.logic import operands_of
 from coterie.pql.resolve import resolve, unsupported
 from coterie.pql.scopes import root_scopes
@@ -37,9 +38,12 @@ def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
 
     Raises
     ------
+    Invalid
+        ``pql.zone`` for a time zone that there is none of.
     Unsupported
         ``engine.unsupported`` for forms that have no core tree yet.
     """
+    zone_of(zone)
     try:
         rule = Canon(union).truth(resolve(expr), root_scopes(union))
         return rule_of(rule, lambda leaf: zone if zone != UTC and _is_zoned(leaf, union) else UTC)
