@@ -77,7 +77,7 @@ def cast(sql: Sql, type_: str) -> Sql:
 
 def read(sql: Sql, type_: str) -> Sql:
     """Return text as another SQL type, null where it cannot be read as one."""
-    return exp.TryCast(this=sql, to=exp.DataType.build(type_, dialect="duckdb"))
+    return exp.TryCast(this=sql, to=exp.DataType.build(type_, dialect="duckdb"), safe=True)
 
 
 def both(parts: Iterable[Sql]) -> Sql:

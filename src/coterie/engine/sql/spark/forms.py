@@ -21,6 +21,7 @@ from coterie.engine.sql.trees import (
     or_default,
     or_null,
     present,
+    read,
     text,
     variable,
     whole,
@@ -91,7 +92,7 @@ def add_months(at: Sql, months: Sql) -> Sql:
 
 def date(year: Sql, month: Sql, of_month: Sql) -> Sql:
     """Return the start of a day, null when there is no such day."""
-    parts = [exp.TryCast(this=value, to=exp.DataType.build("INT")) for value in (year.copy(), month, of_month)]
+    parts = [read(value, "INT") for value in (year.copy(), month, of_month)]
     start = calls("unix_millis")(calls("try_make_timestamp")(*parts, whole(0), whole(0), whole(0)))
     return choose(exp.Between(this=wrapped(year), low=whole(1), high=whole(9999)), start, NULL)
 

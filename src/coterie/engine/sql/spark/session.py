@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SETTINGS: dict[str, bool | float | int | str | None] = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     "spark.driver.memory": "1g",
     "spark.log.level": "ERROR",
     "spark.sql.catalogImplementation": "in-memory",

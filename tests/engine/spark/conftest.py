@@ -1,0 +1,19 @@
+"""One Spark a test process, started when a test first asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coterie.engine.sql.spark import session
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory):
+    lacking = session.missing()
+    if lacking is not None:
+        pytest.skip(f"{lacking} is not installed")
+    found = session.local(Path(tmp_path_factory.mktemp("spark")))
+    yield found
+    found.stop()
