@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 from pyroaring import BitMap
@@ -16,9 +17,12 @@ from coterie.audience.definition import Audience
 from coterie.core.clock import FixedClock, parse_instant
 from coterie.core.errors import Invalid, Unsupported
 from coterie.core.schema import Field, FieldType, IdentityDescriptor, Schema, SchemaClass, Union
+from coterie.engine.protocol import Engine as Evaluates
 from coterie.engine.sql import SqlEngine
 from coterie.pipeline.effects.evaluations import everyone
-from coterie.pql import check
+from coterie.pql import Expr, check
+from coterie.pql.interpreter import Object, holds, read_profile
+from coterie.profile.record import records
 from coterie.testing.sample import SAMPLE
 from coterie.workspace import Workspace
 from coterie.workspace import open as open_workspace
@@ -30,6 +34,9 @@ NAMESPACE = "TestProfile"
 OWNER = "testProfileId"
 _SYSTEM = ("identityMap", "segmentMembership")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+Engine = Literal["interpreter", "sql", "kernel", "spark"]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -54,7 +61,7 @@ def members(
     pql: str,
     profiles: Sequence[Mapping[str, Any]],
     now: str | int,
-    engine: Literal["interpreter", "sql", "kernel", "spark"] = "sql",
+    engine: Engine = "sql",
     schema: Union | None = None,
 ) -> set[str]:
     """Return the ids of the profiles for which a rule holds.
@@ -69,7 +76,9 @@ def members(
     now : str or int
         Evaluation instant: ISO 8601 text or milliseconds.
     engine : {"interpreter", "sql", "kernel", "spark"}
-        Who answers. ``kernel`` is answered by ``sql``; `last_plan` says so.
+        Who answers: ``interpreter`` reads the rule over one profile after another, ``sql`` evaluates it on DuckDB,
+        ``spark`` on Spark (needs the extra ``spark`` and Java 17). ``kernel`` is answered by ``sql``; `last_plan` says
+        so.
     schema : Union, optional
         The fields there are; default the sample schema (`coterie.testing.SAMPLE`).
 
@@ -78,27 +87,29 @@ def members(
     PqlError
         When the rule has problems.
     Unsupported
-        ``testing.engine`` for an engine that is not there, ``engine.unsupported`` for a rule it cannot answer.
+        ``testing.engine`` for an engine that is not there, ``engine.spark`` when Spark lacks something.
     Invalid
         ``testing.profiles`` when the intake refuses a profile or an event.
     """
-    if engine not in ("sql", "kernel"):
-        raise Unsupported(
-            "testing.engine",
-            f"there is no engine {engine!r} here.",
-            hint="Engines are sql, and kernel (answered by sql).",
-        )
     with people(profiles, now, schema) as group:
-        found = group.members(pql)
-    _last[:] = [Plan(engine, "sql", "" if engine == "sql" else "there is no kernel yet")]
-    return found
+        return group.members(pql, engine)
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder in which the Spark of this process works, removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="coterie-testing-spark-")
 
 
 class People:
     """Profiles in a throw-away workspace, of whom any number of rules can be asked."""
 
-    def __init__(self, ws: Workspace, union: Union, at: int, stored: Mapping[str, list[str]]) -> None:
-        self._union, self._at, self._stored = union, at, stored
+    def __init__(self, ws: Workspace, union: Union, at: int, profiles: Sequence[Mapping[str, Any]]) -> None:
+        self._union, self._at, self._profiles = union, at, profiles
+        self._stored = _memberships(profiles, at)
+        self._folder = ws.sandbox.tmp
+        self._spark: Evaluates | None = None
+        self._records: dict[int, Object] | None = None
         self._con = con = ws.sandbox.history.con
         self._person: dict[str, int] = dict(
             con.execute(
@@ -109,15 +120,47 @@ class People:
         self._universe = everyone(ws.sandbox, "default")
         con.execute("DELETE FROM namespace WHERE code = $1", [NAMESPACE])  # the carrier is no part of identity maps
 
-    def members(self, pql: str) -> set[str]:
-        """Return the ids of the profiles for which a rule holds."""
-        check(pql, self._union, self._stored, draft=True).require()
+    def members(self, pql: str, engine: Engine = "sql") -> set[str]:
+        """Return the ids of the profiles for which a rule holds; see `members`."""
+        expr = check(pql, self._union, self._stored, draft=True).require()
+        if engine not in get_args(Engine):
+            raise Unsupported(
+                "testing.engine",
+                f"there is no engine {engine!r} here.",
+                hint=f"Engines are {', '.join(get_args(Engine))}.",
+            )
+        found = self._read(expr) if engine == "interpreter" else self._evaluated(pql, self._engine(engine))
+        _last[:] = [Plan(engine, "sql", "there is no kernel yet") if engine == "kernel" else Plan(engine, engine)]
+        return {id_ for id_, number in self._person.items() if number in found}
+
+    def _read(self, expr: Expr) -> BitMap:
+        if self._records is None:
+            given = {self._person[profile["id"]]: profile.get("segmentMembership") for profile in self._profiles}
+            read = records(self._con, self._union, "default", self._universe)
+            self._records = {
+                person: read_profile({**record, "segmentMembership": given[person]}, self._union)
+                for person, record in read
+            }
+        found = self._records.items()
+        return BitMap(person for person, record in found if holds(expr, record, self._at, self._union))
+
+    def _engine(self, name: Engine) -> Evaluates:
+        if name != "spark":
+            return SqlEngine(self._con, self._union)
+        if self._spark is None:
+            from coterie.engine.sql.spark.engine import SparkEngine
+            from coterie.engine.sql.spark.session import local
+            from coterie.engine.sql.spark.tables import lend
+
+            session = lend(self._con, local(Path(_scratch().name)), self._folder)
+            self._spark = SparkEngine(session, self._union)
+        return self._spark
+
+    def _evaluated(self, pql: str, engine: Evaluates) -> BitMap:
         planned = plan.plan(Audience("rule", pql), self._union)
         memberships = {name: BitMap([self._person[id_] for id_ in ids]) for name, ids in self._stored.items()}
         memberships |= {name: ledger.members(self._con, name) for name in planned.reads - memberships.keys()}
-        engine = SqlEngine(self._con, self._union)
-        found = plan.evaluate([planned], engine, "default", self._at, self._universe, memberships)["rule"].members
-        return {id_ for id_, number in self._person.items() if number in found}
+        return plan.evaluate([planned], engine, "default", self._at, self._universe, memberships)["rule"].members
 
 
 @contextmanager
@@ -133,7 +176,7 @@ def people(profiles: Sequence[Mapping[str, Any]], now: str | int, schema: Union 
     union = schema or SAMPLE
     at = parse_instant(now) if isinstance(now, str) else now
     with _loaded(profiles, union, at) as ws:
-        yield People(ws, union, at, _memberships(profiles, at))
+        yield People(ws, union, at, profiles)
 
 
 @contextmanager
@@ -147,10 +190,10 @@ def _loaded(profiles: Sequence[Mapping[str, Any]], union: Union, at: int) -> Ite
         for code in (NAMESPACE, *codes.values()):
             ws.identities.put_namespace({"code": code, "type": "CROSS_DEVICE"})
         records = [_apart(place, profile, codes) for place, profile in enumerate(profiles)]
-        events = [{**event, OWNER: profile["id"]} for profile in profiles for event in profile.get("events", ())]
-        for name, class_, properties, owner, rows in (
-            ("profiles", SchemaClass.PROFILE, union.profile.properties, "id", records),
-            ("events", SchemaClass.EVENT, union.event.properties, OWNER, events),
+        events = _events(profiles)
+        for name, class_, properties, owner in (
+            ("profiles", SchemaClass.PROFILE, union.profile.properties, "id"),
+            ("events", SchemaClass.EVENT, union.event.properties, OWNER),
         ):
             ws.schemas.put(
                 Schema(
@@ -161,11 +204,28 @@ def _loaded(profiles: Sequence[Mapping[str, Any]], union: Union, at: int) -> Ite
                     identity_map=class_ is SchemaClass.PROFILE,
                 )
             )
-            ws.datasets.put(name, name)
+        datasets = [("profiles", records), *((f"events-{number}", rows) for number, rows in enumerate(events, 1))]
+        for name, rows in datasets:
+            ws.datasets.put(name, name.partition("-")[0])
             if rows:
                 _load(ws, name, Path(folder, f"{name}.jsonl"), rows)
         _together(ws.sandbox.history.con, codes)
         yield ws
+
+
+def _events(profiles: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the events of each dataset. Two profiles may have events of one `_id`: those go to different datasets."""
+    datasets: list[list[dict[str, Any]]] = []
+    owners: dict[Any, list[Any]] = {}
+    for profile in profiles:
+        for event in profile.get("events", ()):
+            known = owners.setdefault(event.get("_id"), [])
+            if profile["id"] not in known:
+                known.append(profile["id"])
+            number = known.index(profile["id"])
+            datasets += [[] for _ in range(number + 1 - len(datasets))]
+            datasets[number].append({**event, OWNER: profile["id"]})
+    return datasets
 
 
 def _load(ws: Workspace, dataset: str, path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
