@@ -55,8 +55,7 @@ def _key(value: Value, clock: Clock) -> object:
 def intersection(left: Array, right: Array, clock: Clock) -> Array:
     """Return the common items in the order of the left, without repetition; null when there are none."""
     common = [item for item in distinct(left, clock).items if among(item, right.items, clock)]
-    found = left.of(common)
-    return found if common else replace(found, missing=True)
+    return left.of(common) if common else replace(left.of(()), missing=True, spread=False)
 
 
 def subset(left: Array, right: Array, clock: Clock) -> bool:

@@ -7,7 +7,7 @@ the choice, the earliest place is as good as any (11.1: any combination may succ
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from coterie.pql import ast
 from coterie.pql.ast import Chain, Element, Expr, Tail
 from coterie.pql.calendar import Range, ranges
 from coterie.pql.interpreter.environment import Scope
+from coterie.pql.interpreter.parts import conjuncts, named, variable_of
 from coterie.pql.interpreter.values import Time, Value, projection
 from coterie.pql.scopes import times_of
 from coterie.pql.tree import walk
@@ -97,6 +98,26 @@ def _next(following: list[int], place: int) -> int:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Parts of an element: of its WHAT, its tails, and its WHERE."""
+
+    what: tuple[Expr, ...]
+    tails: tuple[Tail, ...]
+    where: tuple[Expr, ...]
+
+    @classmethod
+    def of(cls, element: Element, tails: Iterable[Tail], chosen: Callable[[ast.Node], bool]) -> Asked:
+        """Return the chosen parts of an element."""
+        what, where = (tuple(filter(chosen, conjuncts(expr))) for expr in (element.what, element.where))
+        return cls(what, tuple(filter(chosen, tails)), where)
+
+    @property
+    def nodes(self) -> tuple[ast.Node, ...]:
+        """All of them."""
+        return (*self.what, *self.tails, *self.where)
+
+
 class Step:
     """An element, divided into what is asked of each event once, and what depends on the events chosen before."""
 
@@ -104,13 +125,15 @@ class Step:
         self.element, self.label = element, label
         self.gaps = tuple(tail for tail in element.when if _of_labels(tail, labels))
         """Tails whose times are those of labels: they admit spans of time."""
-        self.tails = tuple(tail for tail in element.when if tail not in self.gaps)
-        asked = [element.what, *_times(self.tails)]
-        if element.where is not None:
-            asked.append(element.where)
-        self.asked = tuple(sorted(_named(asked, labels) - {label}))
-        """Labels named in what is asked of each event."""
-        self.named = _named(_times(self.gaps), labels).union(self.asked)
+        tails = [tail for tail in element.when if tail not in self.gaps]
+        others = labels - {label}
+        self.alone = Asked.of(element, tails, lambda part: not named([part], others))
+        """What is asked of each event."""
+        self.related = Asked.of(element, tails, lambda part: bool(named([part], others)))
+        """What relates an event to those chosen before."""
+        self.asked = sorted(named(self.related.nodes, others))
+        """Labels named in what relates them."""
+        self.named = named(self.gaps, labels).union(self.asked)
         """All labels that are named."""
         self.known: dict[tuple[int, ...], Fitting] = {}
 
@@ -125,10 +148,11 @@ class Search:
         labels = [element.label.replace("e", "$") if self.core else element.label for element in chain.elements]
         every = frozenset(labels)
         self.steps = [Step(element, label, every) for element, label in zip(chain.elements, labels, strict=True)]
-        dated = ((self._time_of(item), item) for item in run.items(run.value(chain.array, scope)))
-        self.events = sorted(
-            ((time.start, time, item) for time, item in dated if isinstance(time, Time)), key=lambda event: event[0]
-        )
+        items = run.items(run.value(chain.array, scope))
+        times = [(item, time) for item in items if isinstance(time := self._time_of(item), Time)]
+        times.sort(key=lambda dated: dated[1].start)
+        self.events = [item for item, _ in times]
+        self._times = {id(item): time for item, time in times}
 
     def _time_of(self, item: Value) -> Value:
         for name in self.chain.timestamp:
@@ -189,26 +213,33 @@ class Search:
 
     def _fitting(self, step: Step, bound: Bound) -> Fitting:
         """Return the events that satisfy WHAT, WHERE and the tails that are not about labels alone."""
+        if () not in step.known:
+            step.known[()] = self._filtered(step, step.alone, self.events, {})
         key = tuple(id(bound.get(label)) for label in step.asked)
         if key not in step.known:
-            fitting = step.known[key] = Fitting()
-            self.run.spend(len(self.events))
-            scope = Scope(self.scope.objects, {**self.scope.variables, **bound})
-            for at, time, event in self.events:
-                if self._fits(step, time, event, scope):
-                    fitting.times.append(at)
-                    fitting.events.append(event)
+            alone = step.known[()]
+            begin = max(
+                bisect_right(alone.times, self._times[id(bound[name])].start) for name in step.asked if name in bound
+            )
+            step.known[key] = self._filtered(step, step.related, alone.events[begin:], bound)
         return step.known[key]
 
-    def _fits(self, step: Step, time: Time, event: Value, scope: Scope) -> bool:
-        element, inside = step.element, scope.inside(event)
-        if not self.run.truth(element.what, inside):
-            return False
-        if not all(self.run.occurs(time, tail, inside) for tail in step.tails):
-            return False
-        if element.where is None:
-            return True
-        return self.run.truth(element.where, (inside if self.core else scope.of_profile()).bound(step.label, event))
+    def _filtered(self, step: Step, asked: Asked, events: Sequence[Value], bound: Bound) -> Fitting:
+        """Return the events that satisfy what is asked."""
+        self.run.spend(len(events))
+        found = Fitting()
+        scope = Scope(self.scope.objects, {**self.scope.variables, **bound})
+        for event in events:
+            inside = scope.inside(event)
+            about = (inside if self.core else scope.of_profile()).bound(step.label, event) if asked.where else inside
+            if (
+                all(self.run.truth(part, inside) for part in asked.what)
+                and all(self.run.occurs(self._times[id(event)], tail, inside) for tail in asked.tails)
+                and all(self.run.truth(part, about) for part in asked.where)
+            ):
+                found.times.append(self._times[id(event)].start)
+                found.events.append(event)
+        return found
 
     def _spans(self, step: Step, bound: Bound) -> Spans:
         """Return the spans that the tails about labels admit."""
@@ -237,35 +268,15 @@ def _is_core(chain: Chain) -> bool:
     ) and any(isinstance(node, ast.Positional) for element in chain.elements for node in walk(element))
 
 
-def _times(tails: Iterable[Tail]) -> list[Expr]:
-    times = (time for tail in tails for time in times_of(tail))
-    return [time for time in times if not isinstance(time, ast.TimeWord | ast.RelativeUnit)]
-
-
 def _of_labels(tail: Tail, labels: frozenset[str]) -> bool:
     """Whether the times of a tail are those of labels, whatever the event."""
     return all(_label(time) in labels for time in times_of(tail))
 
 
 def _label(expr: ast.Node) -> str | None:
-    match expr:
-        case ast.Property(target, _):
-            return _label(target)
-        case ast.Name(name):
-            return name
-        case ast.Positional(position):
-            return f"${position}"
-        case _:
-            return None
-
-
-def _named(exprs: Iterable[Expr], labels: frozenset[str]) -> frozenset[str]:
-    return frozenset(
-        label
-        for expr in exprs
-        for node in walk(expr)
-        if not isinstance(node, ast.Property) and (label := _label(node)) in labels and label is not None
-    )
+    while isinstance(expr, ast.Property):
+        expr = expr.object
+    return variable_of(expr)
 
 
 def _apart(spans: Iterable[Range]) -> Spans:

@@ -11,19 +11,38 @@ from typing import assert_never
 from coterie.core.errors import Invalid, Unsupported
 from coterie.pql import ast
 from coterie.pql.ast import Expr
+from coterie.pql.environment import RESERVED
 from coterie.pql.interpreter import calls, predicates
 from coterie.pql.interpreter.arrays import aggregate
 from coterie.pql.interpreter.chains import Search
 from coterie.pql.interpreter.environment import Scope
 from coterie.pql.interpreter.numbers import arithmetic
+from coterie.pql.interpreter.parts import conjuncts, named
 from coterie.pql.interpreter.reading import moment
 from coterie.pql.interpreter.times import Clock, Word
 from coterie.pql.interpreter.values import Array, Object, Time, Value, each, is_true, projection
 from coterie.pql.scopes import times_of
 
-BUDGET = 30_000_000
+BUDGET = 5_000_000
 """Items that one evaluation may look at."""
 _PREDICATES: dict[str, predicates.Test] = {"like": predicates.like, "matches": predicates.matches}
+
+
+class Ranged:
+    """A declaration, with what it asks of its item alone and what relates the item to those declared before it."""
+
+    def __init__(self, declaration: ast.Declaration, free: bool, alone: list[Expr], related: list[Expr]) -> None:
+        self.declaration, self.free, self.alone, self.related = declaration, free, alone, related
+        self.known: list[Value] | None = None
+        """The items that satisfy what is asked of them alone, if they are the same for all tuples."""
+
+    @classmethod
+    def of(cls, declaration: ast.Declaration, earlier: Sequence[str]) -> Ranged:
+        """Divide a declaration; `earlier` are the variables before it."""
+        parts = conjuncts(declaration.condition)
+        related = [part for part in parts if named([part], earlier)]
+        alone = [part for part in parts if not named([part], earlier)]
+        return cls(declaration, not named([declaration.array], earlier), alone, related)
 
 
 class Evaluation:
@@ -113,6 +132,8 @@ class Evaluation:
         """Look a bare name up: a variable, a reserved name, a property of the innermost object (7.2)."""
         if name in scope.variables:
             return scope.variables[name]
+        if name not in RESERVED:
+            return projection(scope.objects[-1], name)
         match name:
             case "xEvent":
                 return self.profile.get(name)
@@ -120,10 +141,8 @@ class Evaluation:
                 return scope.objects[-1]
             case "now":
                 return self.clock.now()
-            case "today":
-                return self.clock.today()
             case _:
-                return projection(scope.objects[-1], name)
+                return self.clock.today()
 
     def _up(self, levels: int, name: str, scope: Scope) -> Value:
         """Climb from the innermost object (7.3)."""
@@ -175,15 +194,39 @@ class Evaluation:
         return array.of([item for item in self.items(array) if self.truth(condition, scope.inside(item))])
 
     def _tuples(self, declarations: Sequence[ast.Declaration], scope: Scope) -> Iterator[Scope]:
-        """Yield the scope of each tuple that satisfies the conditions, from left to right (9)."""
-        if not declarations:
+        """Yield the scope of each tuple that satisfies the conditions, from left to right (9).
+
+        What a later declaration asks of its item alone is asked once.
+        """
+        names = [declaration.variable for declaration in declarations]
+        ranged = [Ranged.of(declaration, names[:place]) for place, declaration in enumerate(declarations)]
+        return self._bound(ranged, scope, scope)
+
+    def _bound(self, ranged: Sequence[Ranged], scope: Scope, around: Scope) -> Iterator[Scope]:
+        if not ranged:
             yield scope
             return
-        first, rest = declarations[0], declarations[1:]
-        for item in self.items(self.value(first.array, scope)):
-            inner = scope.bound(first.variable, item)
-            if first.condition is None or self.truth(first.condition, inner):
-                yield from self._tuples(rest, inner)
+        first, rest = ranged[0], ranged[1:]
+        name, related = first.declaration.variable, first.related
+        for item in self._ranging(first, scope, around):
+            inner = scope.bound(name, item)
+            if all(self.truth(part, inner) for part in related):
+                yield from self._bound(rest, inner, around)
+
+    def _ranging(self, ranged: Ranged, scope: Scope, around: Scope) -> Sequence[Value]:
+        """Return the items of a declaration that satisfy what is asked of them alone."""
+        if ranged.known is not None:
+            self.spend(len(ranged.known))
+            return ranged.known
+        name = ranged.declaration.variable
+        found = [
+            item
+            for item in self.items(self.value(ranged.declaration.array, scope))
+            if all(self.truth(part, around.bound(name, item)) for part in ranged.alone)
+        ]
+        if ranged.free:
+            ranged.known = found
+        return found
 
     def _quantified(self, kind: str, declarations: Sequence[ast.Declaration], scope: Scope) -> Value:
         match kind:

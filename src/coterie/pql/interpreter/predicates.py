@@ -18,20 +18,24 @@ Test = Callable[[Value, Value], bool]
 
 def some(test: Test, left: Value, right: Value) -> bool:
     """Return whether a test holds for some value of each side."""
+    if not (isinstance(left, Array) or isinstance(right, Array)):
+        return test(left, right)
     return any(test(one, other) for one in each(left) for other in each(right))
 
 
 def compared(op: str, left: Value, right: Value, clock: Clock) -> bool:
     """Return ``left op right`` of single values: the right one is converted to the kind of the left (4, 12.2)."""
-    if is_null(left) or is_null(right):
+    if left is None or right is None or is_null(left) or is_null(right):
         return False
+    if type(left) is type(right) is str:
+        return op in ("=", "!=") and COMPARISONS[op](left, right)
     match left:
         case bool():
             if isinstance(right, str):
                 right = {"true": True, "false": False}.get(right)
             return isinstance(right, bool) and op in ("=", "!=") and COMPARISONS[op](left, right)
         case str():
-            return isinstance(right, str) and op in ("=", "!=") and COMPARISONS[op](left, right)
+            return False
         case Time():
             if isinstance(right, str):
                 right = _time(right, clock)
