@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from coterie.core.clock import DAY
 from coterie.core.schema import FieldType
 from coterie.pql.ast import (
     Binary,
@@ -22,7 +23,7 @@ from coterie.pql.ast import (
     Tail,
     TimeWord,
 )
-from coterie.pql.calendar import canonical_distance
+from coterie.pql.calendar import Interval, canonical_distance, ranges
 from coterie.pql.logic import all_of, any_of, operands_of
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import FALSE
@@ -45,6 +46,8 @@ def shifted(tail: Tail, by: int) -> Tail:
 
 def occurs(canon: Canon, value: Expr, tail: Tail, scopes: Scopes) -> Expr:
     """Return the canonical form of ``value occurs tail``."""
+    if isinstance(tail, DistanceTail) and not any(ranges(tail, time) for time in (Interval(0), Interval(0, DAY))):
+        return FALSE
     return Occurs(_instant(canon, value, scopes), canonical_tail(canon, tail, scopes))
 
 
