@@ -67,6 +67,8 @@ SAME = [
     ['loyalty.tier = "a" and loyalty.tier = "a"', 'loyalty.tier = "a"'],
     ['loyalty.tier in ["a", "b"]', 'loyalty.tier in ["b", "a", "b"]', 'loyalty.tier.equals("b", "a")'],
     ["not (loyalty.points > 1 and loyalty.points < 9)", "not (loyalty.points < 9) or not (loyalty.points > 1)"],
+    # items of an array that is written out exist unless they are null
+    ["[loyalty.tier, null]", "loyalty.tier.isNotNull()", "not (not [loyalty.tier])"],
     # conditions on the objects of a projection
     [
         "xEvent.commerce.order[priceTotal > ^.loyalty.points]",

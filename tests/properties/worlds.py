@@ -60,7 +60,7 @@ NAMES = (
     *("xdm:foo", "a-b", "é", "_repo", "null", "true", "select", "chain", "if", "day", "over", "between", "X", "let"),
     *("it's", "a;b", "tomorrow", "date", "inSegment", "WHAT", "before", "on", "head", "value", "key"),
 )
-CLASHING = ("this", "now", "today")
+CLASHING = ("now", "today")
 """Names that mean something else where they stand alone; in few worlds, since they are reached in one way only."""
 SMALL = (0, 1, 2, 3, 5, 10, 12, 31, -1, -2, 100)
 UNITS = (1, 1000, 60_000, 3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000, 365 * 86_400_000)
@@ -247,9 +247,9 @@ class _Person:
                     items.append(random.choice(items))
                 return items
             case FieldType.MAP:
-                keys = random.sample(KEYS, random.choice([0, 1, 2, 3]))
+                keys = random.sample(KEYS, random.choice([1, 1, 2, 3]))
                 found = {key: self._value(_items(field)) for key in keys}
-                return {key: value for key, value in found.items() if value is not None}
+                return {key: value for key, value in found.items() if value is not None} or None
             case FieldType.STRING:
                 return random.choice(TEXTS)
             case FieldType.BOOLEAN:

@@ -45,6 +45,7 @@ from coterie.pql.scopes import (
 )
 from coterie.pql.sequences import as_chain
 
+ONE = Literal(1, "integer")
 CALENDAR_PARTS = frozenset({"getYear", "getMonth", "getDayOfMonth"})
 
 
@@ -192,12 +193,18 @@ class Canon:
     def is_predicate(self, expr: Expr, scopes: Scopes) -> bool:
         """Whether the expression is true or false and never null."""
         found = self.field(expr, scopes)
-        if found is None or found.type is not FieldType.BOOLEAN or is_path(expr):
+        if found is None or found.type is not FieldType.BOOLEAN or isinstance(expr, Name | Up | Property):
             return False
         value_methods = ("get", "head", "min", "max")
         return not (isinstance(expr, Method) and expr.name in value_methods) and not (
             isinstance(expr, Call) and expr.name == "if"
         )
+
+    def never_null(self, array: Expr, scopes: Scopes) -> bool:
+        """Whether an array is a projection, which is empty where others are null, or made from one."""
+        while isinstance(array, Method) and array.name in ("filter", "distinct", "map", "topN", "bottomN"):
+            array = array.receiver
+        return self.split(array, scopes) is not None
 
     # -- arrays -----------------------------------------------------------------------------------------------------
 
@@ -240,7 +247,7 @@ class Canon:
         """Return that an array has items."""
         match expr:
             case ArrayLiteral(items):
-                return TRUE if items else FALSE
+                return any_of([self.present(item, scopes) for item in items])
             case Method(array, "distinct" | "map"):
                 return self.truth(array, scopes)
             case Filter(array, _) if (values := self._of_values(array, expr, scopes)) is not None:
@@ -272,7 +279,8 @@ class Canon:
 
     def _value(self, expr: Expr, scopes: Scopes) -> Expr:
         if self.is_predicate(expr, scopes):
-            return self.truth(expr, scopes)
+            truth = self.truth(expr, scopes)
+            return Binary(">=", Method(truth, "count", ()), ONE) if self._is_array(truth, scopes) else truth
         match expr:
             case Literal(_, "integer" | "double"):
                 return predicates.number(expr)

@@ -98,7 +98,7 @@ def without_repetition(array: Expr) -> Expr:
 
 def subset(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
     """Return that every item of `left` is in `right`, where one of them is a projection, which is never null."""
-    there = [canon.present(side, scopes) for side in (left, right) if canon.split(side, scopes) is None]
+    there = [canon.present(side, scopes) for side in (left, right) if not canon.never_null(side, scopes)]
     if isinstance(left, ArrayLiteral):
         return all_of([*there, *(canon.truth(Binary("in", item, right), scopes) for item in left.items)])
     outside = canon.truth(Filter(left, Binary("notIn", THIS, shift(right, 1))), scopes)

@@ -92,7 +92,7 @@ def attach(expr: Expr, name: str) -> Expr:
     match expr:
         case Name("this") if name not in RESERVED and name != "this":
             return Name(name)
-        case Up(levels, "this"):
+        case Up(levels, "this") if name != "this":
             return Up(levels, name)
         case _:
             return Property(expr, name)
@@ -185,7 +185,9 @@ def shift(expr: Expr, by: int, cutoff: int = 0) -> Expr:
 def replace_name(expr: Name | Up, level: int, name: str) -> Expr:
     """Return the reference moved to another level, standing where `expr` stood."""
     assert level >= 0
-    return Name(name, span=expr.span) if level == 0 else Up(level, name, span=expr.span)
+    if level == 0:
+        return Property(THIS, name, span=expr.span) if name in RESERVED else Name(name, span=expr.span)
+    return Up(level, name, span=expr.span)
 
 
 def put(expr: Expr, item: Expr, depth: int = 0) -> Expr:
@@ -222,6 +224,16 @@ def reads_events(expr: Expr) -> bool:
     return any(node == XEVENT for node, _ in walk(expr))
 
 
+def reads_person(expr: Expr) -> bool:
+    """Whether an expression reads what is known of the person beyond its row: events, memberships, identities."""
+    return any(
+        node == XEVENT
+        or (isinstance(node, Call) and node.name == "inSegment")
+        or (isinstance(node, Name | Up) and node.name in ("identityMap", "segmentMembership"))
+        for node, _ in walk(expr)
+    )
+
+
 def root_scopes(union: Union) -> Scopes:
     """Return the scope stack of an audience: the profile."""
     return (union.profile,)
@@ -256,7 +268,8 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
         case Literal(_, kind):
             return {"string": _STRING, "integer": _INTEGER, "double": _NUMBER, "boolean": _BOOLEAN}.get(kind)
         case ArrayLiteral(items):
-            return Field(FieldType.ARRAY, items=below(items[0]) if items else _STRING)
+            found = next((field for item in items if (field := below(item)) is not None), None)
+            return Field(FieldType.ARRAY, items=found if items else _STRING)
         case Name(name) if name in RESERVED:
             return Field(FieldType.ARRAY, items=events) if name == "xEvent" else _DATETIME if name == "now" else _DATE
         case Name(name) | Up(_, name):
@@ -270,8 +283,7 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
             if owner is None:
                 return None
             if owner.type is FieldType.ARRAY:
-                assert owner.items is not None
-                item = owner.items.properties.get(name)
+                item = owner.items and owner.items.properties.get(name)
                 return item and (item if item.type is FieldType.ARRAY else Field(FieldType.ARRAY, items=item))
             return owner.properties.get(name)
         case Filter(array, _):
