@@ -30,7 +30,7 @@ def test_numbers_are_those_of_sets(members):
         (range(97), range(100), "a is inside b, and is 97 % of it"),
         (range(100), range(25), "b is inside a, and is 25 % of it"),
         (range(5), range(5), "a and b are the same people"),
-        (range(5), range(5, 9), "no one in common"),
+        (range(5), range(5, 9), "a and b have no one in common"),
         (range(98), range(1, 2000), "99 % of a is in b"),
         (range(100), range(1, 101), "99 % of a is in b, and 99 % of b is in a"),
         (range(10), range(5, 20), None),

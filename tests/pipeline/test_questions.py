@@ -92,7 +92,7 @@ def test_overlap_is_of_stored_members_or_of_a_fresh_evaluation(loaded):
     assert {item.audience: item.members for item in found.audiences} == {"lyon": 1, "gold-or-lyon": 1, "spenders": 1}
     by_pair = {(pair.a, pair.b): pair for pair in found.pairs}
     assert by_pair["lyon", "gold-or-lyon"].finding == "lyon and gold-or-lyon are the same people"
-    assert by_pair["lyon", "spenders"].finding == "no one in common"
+    assert by_pair["lyon", "spenders"].finding == "lyon and spenders have no one in common"
     loaded.audiences.put("lyon", 'homeAddress.city = "Nice"')
     assert loaded.audiences.overlap(["lyon", "spenders"]).pairs[0].both == 0
     fresh = loaded.audiences.overlap(["lyon", "spenders", "gold-or-lyon"], fresh=True)

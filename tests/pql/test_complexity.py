@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coterie.pql import eligibility, parse
+from coterie.pql.analysis import analyse_condition
 from coterie.pql.complexity import complexity, event_types, negated_events
 from coterie.pql.conditions import conditions_of
 from coterie.pql.normal import normalise
@@ -65,6 +66,30 @@ def test_what_must_not_have_happened(text, negated):
 )
 def test_types_outside_of_which_no_event_matters(text, types):
     assert event_types(conditions_of(rule_of(text))) == types
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("elements", "hours"),
+    [
+        ('A: WHAT(eventType = "a"), B: WHAT(eventType = "b")', None),
+        ('A: WHAT(eventType = "a") WHEN(<= 5 hours before now), B: WHAT(eventType = "b")', 5),
+        ('A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(<= 5 hours before now)', None),
+        ('A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(<= 5 hours before now and <= 2 hours after A)', 7),
+        ('A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN(<= 2 hours after A)', None),
+        (
+            'A: WHAT(eventType = "a") COUNT(2), B: WHAT(true) WHEN(<= 5 hours before now and <= 2 hours after A)',
+            None,
+        ),
+        ('A: WHAT(eventType = "a") WHEN(<= 5 hours before now), N: EXCLUDE(eventType = "b")', 5),
+        ('N: EXCLUDE(eventType = "b"), A: WHAT(eventType = "a") WHEN(<= 5 hours before now)', None),
+    ],
+)
+def test_steps_of_a_sequence_bound_the_age_of_one_another(elements, hours):
+    (condition,) = conditions_of(rule_of(f"chain(xEvent, timestamp, [{elements}])"))
+    assert analyse_condition(condition).look_back == (None if hours is None else hours * HOUR)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def _finding(a: str, in_a: int, b: str, in_b: int, both: int) -> str | None:
     if empty:
         return f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no members"
     if not both:
-        return "no one in common"
+        return f"{a} and {b} have no one in common"
     if both == in_a == in_b:
         return f"{a} and {b} are the same people"
     if both == in_a:

@@ -13,6 +13,11 @@ from coterie.core.shares import percent
 _WIDE = 110
 """Columns of a terminal from which tables are shown whole."""
 
+_PAIRS = 20
+"""Rows of a table of pairs."""
+_FEW = 5
+"""Pairs without people in common that are named."""
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -86,7 +91,7 @@ def _branches(out: Console, branches: list[dict[str, Any]]) -> None:
 def _table(out: Console, title: str, rows: Rows, columns: list[str], hidden: tuple[str, ...] = ()) -> None:
     kept = [place for place, name in enumerate(columns) if name not in hidden]
     shown = [tuple(row[place] for place in kept) for row in rows]
-    show.table(out, title, shown, [columns[place] for place in kept])
+    show.table(out, title, shown, [columns[place] for place in kept], empty="None.")
 
 
 def _legend(out: Console, column: str, meaning: str) -> None:
@@ -100,7 +105,8 @@ def overlap(out: Console, found: dict[str, Any]) -> None:
     _table(out, "Members", list(sizes.items()), ["*audience", "members"])
     out.print(Text(when, style="dim"))
     wide = out.width >= _WIDE
-    pairs = sorted(found["pairs"], key=lambda pair: -pair["jaccard"])
+    common = sorted((pair for pair in found["pairs"] if pair["both"]), key=lambda pair: -pair["jaccard"])
+    apart = [pair for pair in found["pairs"] if not pair["both"]]
     rows = [
         (
             pair["a"],
@@ -111,15 +117,18 @@ def overlap(out: Console, found: dict[str, Any]) -> None:
             percent(pair["jaccard"]),
             show.bar(pair["jaccard"], 16 if wide else 8),
         )
-        for pair in pairs
+        for pair in common[:_PAIRS]
     ]
     columns = ["*A", "*B", "in both", "of A", "of B", "of either", ""]
-    _table(out, "Pairs, the most alike first", rows, columns, hidden=() if wide else ("",))
-    findings = [pair for pair in pairs if pair["finding"]]
-    if findings:
-        out.print(Text("Findings", style="bold"))
-    for pair in findings:
-        out.print(Text(f"  {pair['a']}, {pair['b']}: {pair['finding']}."))
+    _table(out, "Pairs with people in common, the most alike first", rows, columns, hidden=() if wide else ("",))
+    if len(common) > _PAIRS:
+        out.print(Text(f"and {len(common) - _PAIRS:,} more pairs: --json shows all", style="dim"))
+    if apart:
+        few = ": " + ", ".join(f"{pair['a']} and {pair['b']}" for pair in apart) if len(apart) <= _FEW else ""
+        out.print(Text(f"No one in common: {len(apart):,} of {len(found['pairs']):,} pairs{few}."))
+    for pair in common:
+        if pair["finding"]:
+            out.print(Text(f"{pair['finding']}.", style="bold"))
 
 
 def analysed(out: Console, found: dict[str, Any]) -> None:
@@ -155,10 +164,15 @@ def _age(look_back: int | None) -> str:
 
 
 def _methods(out: Console, title: str, methods: list[dict[str, Any]]) -> None:
-    rows = []
+    rows: Rows = []
+    before: dict[str, Any] | None = None
     for method in methods:
         able = "yes" if method["able"] else "no"
-        notes = [*method["reasons"], *(f"takes {what}" for what in method["takes"])]
+        reasons = method["reasons"]
+        if before and before["reasons"] and reasons[: len(before["reasons"])] == before["reasons"]:
+            reasons = [f"as for {before['name']}", *reasons[len(before["reasons"]) :]]
+        before = method
+        notes = [*reasons, *(f"takes {what}" for what in method["takes"])]
         if not method["offered"]:
             able = f"{able}, later"
             notes.append("this version evaluates in batch only")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from coterie.core.clock import DAY
@@ -27,7 +27,7 @@ from coterie.pql.ast import (
     Up,
 )
 from coterie.pql.calendar import LENGTHS, MONTHS
-from coterie.pql.conditions import Condition
+from coterie.pql.conditions import Condition, Sequence
 from coterie.pql.logic import operands_of
 from coterie.pql.scopes import RESERVED, XEVENT, children, reads_events, times_of
 from coterie.pql.tree import walk as walk_tree
@@ -92,7 +92,9 @@ def analyse(conditions: Iterable[Condition]) -> Analysis:
 @lru_cache(maxsize=16_384)
 def analyse_condition(condition: Condition) -> Analysis:
     """Return what a condition reads."""
-    return analyse_expr(condition.expr)
+    found = analyse_expr(condition.expr)
+    shape = condition.shape
+    return replace(found, look_back=_sequence_age(shape)) if isinstance(shape, Sequence) else found
 
 
 def analyse_expr(expr: Expr) -> Analysis:
@@ -182,6 +184,33 @@ def look_back(expr: Expr) -> int | None:
     return _greatest(ages)
 
 
+def _sequence_age(sequence: Sequence) -> int | None:
+    """Return how old an event may be that matters to a sequence: steps bound one another by their distances."""
+    steps = sequence.steps
+    ages = [_age(step.where) for step in steps]
+    for place in range(1, len(steps)):
+        ages[place] = _least(ages[place], _less(ages[place - 1], steps[place].gap.least))
+    for place in range(len(steps) - 1, 0, -1):
+        most = steps[place].gap.most
+        if most is not None and steps[place - 1].count == 1:
+            ages[place - 1] = _least(ages[place - 1], _less(ages[place], -most))
+    bounds = list(ages)
+    for place, step in enumerate(steps):
+        before = ages[place - 1] if place else None
+        bounds += [_least(_age(excluded.where), before) for excluded in step.between]
+        bounds += [_least(_age(excluded.where), _less(ages[place], excluded.gap.least)) for excluded in step.around]
+    return _greatest(bounds)
+
+
+def _less(age: int | None, later: int | None) -> int | None:
+    """Return the age of an event that comes at least so much later than one of that age."""
+    return None if age is None or later is None else max(0, age - later)
+
+
+def _least(*ages: int | None) -> int | None:
+    return min((age for age in ages if age is not None), default=None)
+
+
 def _greatest(ages: Iterable[int | None]) -> int | None:
     greatest = 0
     for age in ages:
@@ -195,7 +224,7 @@ def _age(condition: Expr) -> int | None:
     """Return how old an event may be that satisfies the condition."""
     match condition:
         case Binary("and"):
-            return min((age for part in operands_of("and", condition) if (age := _age(part)) is not None), default=None)
+            return _least(*(_age(part) for part in operands_of("and", condition)))
         case Binary("or"):
             return _greatest(_age(part) for part in operands_of("or", condition))
         case Occurs(Name("timestamp"), tail):
