@@ -65,14 +65,16 @@ class World:
         self.union, self.at = union, at
         self.con = duckdb.connect()
         self.names: dict[int, str] = {}
-        self.memberships = {name: BitMap() for name in AUDIENCES}
+        self.memberships = defaultdict(BitMap, {name: BitMap() for name in AUDIENCES})
         # namespace 0 has no code: the identities that make every profile a person show up in no identity map
         self.con.execute(
             "CREATE TABLE namespace (namespace INTEGER, code VARCHAR);"
             "CREATE TABLE identity (identity INTEGER, namespace INTEGER, value VARCHAR, batch INTEGER);"
-            "CREATE TABLE person_of_default (identity INTEGER, person INTEGER)"
+            "CREATE TABLE person_of_default (identity INTEGER, person INTEGER);"
+            "CREATE TABLE membership (audience VARCHAR, person INTEGER, entered_at BIGINT, exited_at BIGINT,"
+            " version INTEGER)"
         )
-        events = self._table("live_event", {"$identity": "INTEGER"}, union.event)
+        events = self._table("live_event", {"$identity": "INTEGER", "$batch": "INTEGER", "$row": "BIGINT"}, union.event)
         people = self._table("profile_default", {"person": "INTEGER"}, union.profile)
         identities, namespaces = 0, {}
         rows: dict[str, list[list[Any]]] = defaultdict(list)
@@ -90,10 +92,13 @@ class World:
             row = {"person": person} | flat(union.profile, profile)
             rows["profile_default"].append([row.get(name) for name in people])
             for place, event in enumerate(profile.get("events", ())):
-                row = {"$identity": person + place % 2} | flat(union.event, event)
+                row = {"$identity": person + place % 2, "$batch": 0, "$row": place} | flat(union.event, event)
                 rows["live_event"].append([row.get(name) for name in events])
             for name, entry in profile.get("segmentMembership", {}).get("ups", {}).items():
                 until = entry.get("validUntil")
+                entered = parse_instant(entry.get("lastQualificationTime", "1970-01-01"))
+                left = None if entry["status"] in ("realized", "existing") else entered
+                rows["membership"].append([name, person, entered, left, 1])
                 if entry["status"] in ("realized", "existing") and (until is None or at < parse_instant(until)):
                     self.memberships[name].add(person)
         rows["namespace"] = [[number, code] for code, number in namespaces.items()]

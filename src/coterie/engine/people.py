@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyroaring import BitMap
 
@@ -14,10 +17,53 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+ROWS = 1 << 20
+"""Rows of an answer that are held at a time."""
+
+
+def bitmap(people: npt.NDArray[np.integer[Any]]) -> BitMap:
+    """Return persons in any order as a bitmap; it takes an `array` whole, anything else number by number."""
+    numbers = array("I")
+    numbers.frombytes(np.sort(people.astype(np.uint32)).tobytes())
+    return BitMap(numbers)
+
+
 def read(con: DuckDBPyConnection, statement: str, parameters: Sequence[Any] = ()) -> BitMap:
     """Return the persons in the column ``person`` of an answer."""
     columns = con.execute(statement, list(parameters)).fetchnumpy()
-    return BitMap(np.ascontiguousarray(columns["person"], dtype=np.uint32))
+    return bitmap(np.asarray(columns["person"]))
+
+
+def read_truths(con: DuckDBPyConnection, statement: str, widths: Sequence[int]) -> list[list[BitMap]]:
+    """Return for each group of an answer, and for each of its truths, the persons for whom it holds.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Where to ask.
+    statement : str
+        Gives the columns ``group`` (0, 1, …), ``person`` and the truths ``t0``, ``t1``, …, which are never null.
+    widths : sequence of int
+        How many of the truths mean something in each group.
+    """
+    found: list[list[list[npt.NDArray[np.integer[Any]]]]] = [[[] for _ in range(width)] for width in widths]
+    reader = con.sql(statement).to_arrow_reader(ROWS)
+    assert reader is not None
+    for batch in reader:
+        people = batch["person"].to_numpy()
+        truths = [batch[f"t{place}"].to_numpy(zero_copy_only=False) for place in range(max(widths))]
+        if len(widths) > 1:
+            groups = batch["group"].to_numpy()
+            order = np.argsort(groups, kind="stable")
+            people, truths = people[order], [truth[order] for truth in truths]
+            edges = np.searchsorted(groups[order], np.arange(len(widths) + 1))
+        else:
+            edges = np.array([0, len(people)])
+        for group, (low, high) in enumerate(pairwise(edges)):
+            for chosen, truth in zip(found[group], truths, strict=False):
+                chosen.append(people[low:high][truth[low:high]])
+    none = np.zeros(0, np.uint32)
+    return [[bitmap(np.concatenate([none, *chosen])) for chosen in group] for group in found]
 
 
 @contextmanager

@@ -1,15 +1,16 @@
-"""Arrays in a row: membership, sets, aggregates of items."""
+"""Arrays in a row: membership, sets, and what the methods of arrays give."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from coterie.engine.sql import numbers
+from coterie.engine.sql import equality, numbers
+from coterie.engine.sql.aggregates import MANY, aggregated
+from coterie.engine.sql.choices import chosen
 from coterie.engine.sql.constructs import (
     NULL,
     Sql,
@@ -29,53 +30,98 @@ from coterie.engine.sql.constructs import (
     variable,
     whole,
 )
-from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Many, Scalar, Value, fresh
-from coterie.pql.ast import ArrayLiteral, Binary, Expr, Filter, Literal, Name
-from coterie.pql.conditions import Function
+from coterie.engine.sql.values import (
+    NUMBERS,
+    TIMES,
+    Dictionary,
+    Kind,
+    Many,
+    Record,
+    Scalar,
+    Value,
+    bound,
+    exists,
+    fresh,
+    is_null,
+    mismatch,
+)
+from coterie.pql.ast import ArrayLiteral, Binary, Call, Expr, Filter, Literal, Method, Name
 from coterie.pql.logic import operands_of
-from coterie.pql.printer import to_text
-from coterie.pql.resolve import unsupported
 
 if TYPE_CHECKING:
     from coterie.engine.sql.terms import Scopes, Terms
 
 MOST = 18
 """Digits that every integer of 64 bits can have."""
-MANY = 10
-"""Digits that a sum may have more than its items: no array and no person has ten thousand million of them."""
+
+_SQL_TYPES = {Kind.TEXT: "VARCHAR[]", Kind.BINARY: "DOUBLE[]", Kind.TRUTH: "BOOLEAN[]"}
 
 
 def literal(items: list[Value], expr: Expr) -> Many:
-    """Return an array of literals, all texts or all numbers."""
-    scalars = [item for item in items if isinstance(item, Scalar) and item.constant is not None]
-    kinds = {item.kind for item in scalars}
+    """Return an array of the given values: those of single values as a list, others by their place."""
+    scalars = [item for item in items if isinstance(item, Scalar) and not is_null(item)]
+    if len(scalars) == len(items) and len({item.kind for item in scalars}) <= 1:
+        return _listed(scalars)
+    if all(isinstance(item, Scalar) for item in items):
+        return _mixed(scalars, expr)
+
+    def element(cursor: Sql) -> Value:
+        value = items[-1]
+        for place in range(len(items) - 1, 0, -1):
+            value = chosen(build("=", cursor, whole(place)), items[place - 1], value, expr)
+        return value
+
+    return Many(build("up_to", whole(len(items))), element)
+
+
+def _listed(scalars: list[Scalar]) -> Many:
+    kind = scalars[0].kind if scalars else Kind.TEXT
     scale, digits = (max((getattr(item, name) for item in scalars), default=0) for name in ("scale", "whole"))
-    if len(scalars) != len(items) or len(kinds) > 1 or not kinds <= {Kind.TEXT, Kind.EXACT}:
-        raise unsupported(expr, f"the array {to_text(expr)}")
-    if scale + digits > numbers.DIGITS:
-        raise numbers.too_wide(expr)
-    numeric = kinds == {Kind.EXACT}
-    plain = "BIGINT[]" if not scale and digits <= MOST else f"DECIMAL({numbers.DIGITS}, {scale})[]"
-    sql = cast(exp.Array(expressions=[item.sql for item in scalars]), plain if numeric else "VARCHAR[]")
-    sample = Scalar(sql, Kind.EXACT, scale, digits) if numeric else Scalar(sql, Kind.TEXT)
+    parts = [item.sql for item in scalars]
+    if kind is Kind.EXACT and scale + digits > numbers.DIGITS:
+        kind, parts = Kind.BINARY, [numbers.as_double(item) for item in scalars]
+    if kind is Kind.EXACT:
+        plain = "BIGINT[]" if not scale and digits <= MOST else f"DECIMAL({numbers.DIGITS}, {scale})[]"
+        sample = Scalar(NULL, kind, scale, digits)
+    else:
+        plain, sample = _SQL_TYPES.get(kind, "BIGINT[]"), Scalar(NULL, kind)
+    sql = cast(exp.Array(expressions=parts), plain)
     return Many(sql, lambda cursor: replace(sample, sql=cursor), plain=True)
+
+
+def _mixed(scalars: list[Scalar], expr: Expr) -> Many:
+    """Return an array of numbers, or of times, of more than one kind; a null is no item."""
+    kinds = {item.kind for item in scalars}
+    if len(kinds) <= 1:
+        return _listed(scalars)
+    if kinds <= set(NUMBERS):
+        return _listed([Scalar(numbers.as_double(item), Kind.BINARY) for item in scalars])
+    if kinds <= set(TIMES):
+        return _listed([Scalar(item.sql, Kind.INSTANT) for item in scalars])
+    raise mismatch(expr, "items of one type")
 
 
 def membership(terms: Terms, op: str, item: Expr, array: Expr, scopes: Scopes, expr: Expr) -> Sql:
     """Return that a value is, or is present and is not, among the items of an array."""
-    value = terms.scalar(item, scopes, expr)
+    value = terms.value(item, scopes)
     if isinstance(array, ArrayLiteral):
-        found = _among(value, [terms.scalar(part, scopes, expr) for part in array.items], array.items, expr)
-        return found if op == "in" else both([present(value.sql), no(found)])
+        found = _among(value, [terms.value(part, scopes) for part in array.items], array.items, expr)
+        return found if op == "in" else both([exists(value), no(found)])
     many = terms.many(array, scopes)
-    _, sample = many.scalars(expr)
-    same = many.kept(lambda other: numbers.compare("=", value, other, expr))
-    found = build(">", same.size(), whole(0))
-    if many.plain and sample.kind is value.kind is Kind.TEXT:
-        found = build("has_item", many.cursors, value.sql)
+    found = includes(many, value, expr)
     if op == "in":
-        return both([present(value.sql), found])
-    return both([present(value.sql), present(many.cursors), no(found)])
+        return both([exists(value), found])
+    return both([exists(value), present(many.cursors), no(found)])
+
+
+def includes(many: Many, value: Value, expr: Expr) -> Sql:
+    """Return that a value is among the items; null where the array is missing."""
+    if many.plain and isinstance(value, Scalar) and value.kind is Kind.TEXT:
+        sample = many.element(variable(fresh()))
+        if isinstance(sample, Scalar) and sample.kind is Kind.TEXT:
+            return build("has_item", many.cursors, value.sql)
+    same = many.kept(lambda other: equality.compare("=", value, other, expr))
+    return build(">", same.size(), whole(0))
 
 
 def narrowing(many: Many, expr: Expr) -> Iterator[Sql]:
@@ -92,122 +138,169 @@ def narrowing(many: Many, expr: Expr) -> Iterator[Sql]:
                 continue
 
 
-def _among(value: Scalar, parts: list[Scalar], written: tuple[Expr, ...], expr: Expr) -> Sql:
-    if value.kind is Kind.TEXT and all(part.kind is Kind.TEXT for part in parts):
-        return among(value.sql, [part.sql for part in parts])
-    if value.kind is Kind.EXACT and value.scale == 0 and all(_is_integer(part) for part in written):
-        return among(value.sql, [part.sql for part in parts])
-    return either(numbers.compare("=", value, part, expr) for part in parts)
+def _among(value: Value, parts: list[Value], written: tuple[Expr, ...], expr: Expr) -> Sql:
+    if isinstance(value, Scalar):
+        scalars = [part for part in parts if isinstance(part, Scalar)]
+        simple = len(scalars) == len(parts) and all(isinstance(part, Literal) for part in written)
+        if simple and value.kind is Kind.TEXT and all(part.kind is Kind.TEXT for part in scalars):
+            return among(value.sql, [part.sql for part in scalars])
+        if value.kind is Kind.EXACT and value.scale == 0 and all(_is_integer(part) for part in written):
+            return among(value.sql, [part.sql for part in scalars])
+    return either(equality.compare("=", value, part, expr) for part in parts)
 
 
 def _is_integer(expr: Expr) -> bool:
     return isinstance(expr, Literal) and isinstance(expr.value, int) and abs(expr.value) < 1 << 63
 
 
-def compare(op: str, left: Many, right: Many, expr: Expr) -> Sql:
-    """Return that two arrays are equal, item by item in order, or are not; null when one is missing."""
-    if not (left.ordered and right.ordered):
-        raise unsupported(expr, f"the comparison {to_text(expr)}")
-    return build(op, *_comparable(left, right, expr))
-
-
 def set_predicate(name: str, left: Many, right: Many, expr: Expr) -> Sql:
-    """Return `intersects`, `subsetOf` or `supersetOf`; null when an array is missing."""
-    a, b = _comparable(left, right, expr)
-    match name:
-        case "intersects":
-            return build("has_any", a, b)
-        case "subsetOf":
-            return build("has_all", b, a)
-        case _:
-            return build("has_all", a, b)
+    """Return `intersects`, `subsetOf` or `supersetOf`; null or false when an array is missing."""
+    simple = equality.alike(left, right)
+    if simple is not None:
+        a, b = simple
+        match name:
+            case "intersects":
+                return build("has_any", a, b)
+            case "subsetOf":
+                return build("has_all", b, a)
+            case _:
+                return build("has_all", a, b)
+    there = [present(left.cursors), present(right.cursors)]
+    if name == "intersects":
+        return both([*there, build(">", _shared(left, right, expr).size(), whole(0))])
+    if name == "supersetOf":
+        left, right = right, left
+    outside = left.kept(lambda item: both([exists(item), no(includes(right, item, expr))]))
+    return both([*there, build("=", outside.size(), whole(0))])
 
 
-def _comparable(left: Many, right: Many, expr: Expr) -> tuple[Sql, Sql]:
-    (a, of_a), (b, of_b) = left.scalars(expr), right.scalars(expr)
-    if of_a.kind is not of_b.kind:
-        raise unsupported(expr, f"arrays of two types in {to_text(expr)}")
-    if of_a.scale == of_b.scale:
-        return a, b
-    scale, digits = max(of_a.scale, of_b.scale), max(of_a.whole, of_b.whole)
-    if scale + digits > numbers.DIGITS:
-        raise numbers.too_wide(expr)
-    type_ = f"DECIMAL({numbers.DIGITS}, {scale})[]"
-    return cast(a, type_), cast(b, type_)
+def _shared(left: Many, right: Many, expr: Expr) -> Many:
+    return left.kept(lambda item: both([exists(item), includes(right, item, expr)]))
 
 
-def method(terms: Terms, expr: Expr, many: Many, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Value:
+def method(terms: Terms, expr: Method, many: Many, scopes: Scopes) -> Value:
     """Return what a method of an array gives."""
-    match name, args:
+    match expr.name, expr.args:
         case "count", ():
-            return Scalar(_count(many, expr), Kind.EXACT, whole=MANY, total=True)
+            return Scalar(_count(terms, expr, many, scopes), Kind.EXACT, whole=MANY, total=True)
         case "distinct", ():
-            values, sample = many.scalars(expr)
-            distinct = build("distinct_items", values)
-            return Many(distinct, lambda cursor: replace(sample, sql=cursor), plain=True, ordered=False)
+            return distinct(many)
+        case "groupBy", (key,):
+            return groups(many, lambda item: terms.value(key, (*scopes, item)), expr)
+        case "map", (Call("mapEntry", (key, value)),):
+            return _map(terms, many, key, value, scopes, expr)
         case "map", (operand,):
             return many.mapped(lambda item: terms.value(operand, (*scopes, item)))
         case ("sum" | "average" | "min" | "max") as aggregate, (operand,):
             mapped = many.mapped(lambda item: terms.value(operand, (*scopes, item)))
             values, sample = mapped.scalars(expr)
             return aggregated(aggregate, values, sample, expr)
-        case "head", () if many.ordered:
+        case "head", ():
             return many.element(build("element", many.cursors, whole(1)))
-        case "topN" | "bottomN", (operand, count):
-            return _best(terms, expr, many, operand, terms.scalar(count, scopes, expr), scopes, top=name == "topN")
+        case (("topN" | "bottomN"), (operand, count)):
+            return _best(terms, expr, many, operand, terms.scalar(count, scopes, expr), scopes, top=expr.name == "topN")
         case "intersection", (other,):
-            a, b = _comparable(many, terms.many(other, scopes), expr)
-            common = build("common_items", a, b)
-            _, sample = many.scalars(expr)
-            shared = choose(build(">", build("size", common), whole(0)), common, NULL)
-            return Many(shared, lambda cursor: replace(sample, sql=cursor), plain=True, ordered=False)
+            shared = distinct(_shared(many, terms.many(other, scopes), expr))
+            size = build(">", build("size", shared.cursors), whole(0))
+            return replace(shared, cursors=choose(size, shared.cursors, NULL))
+        case "get", (key,) if many.key is not None:
+            wanted, of_group = terms.value(key, scopes), many.key
+            name = fresh()
+            same = equality.compare("=", of_group(variable(name)), wanted, expr)
+            found = build("element", build("keep", many.cursors, function(name, same)), whole(1))
+            group = many.element(found)
+            assert isinstance(group, Many)
+            return replace(group, cursors=choose(present(found), group.cursors, NULL))
+        case "keys", () if many.key is not None:
+            of_group = many.key
+            return Many(many.cursors, of_group)
+        case "values", () if many.key is not None:
+            return replace(many, key=None)
         case _:
-            raise unsupported(expr, f"{name}() in {to_text(expr)}")
+            raise mismatch(expr, f"an array that has {expr.name}()")
 
 
-def _count(many: Many, expr: Expr) -> Sql:
+def _count(terms: Terms, expr: Method, many: Many, scopes: Scopes) -> Sql:
     """Return the number of items; of values, of those that are present."""
-    if many.plain or not isinstance(many.element(variable(fresh())), Scalar):
+    match expr.receiver:
+        case Method(array, "distinct", ()) if _of_values(terms.many(array, scopes)):
+            values = equality.identities(terms.many(array, scopes))
+            return or_default(build("size", build("distinct_items", values)), whole(0))
+        case _:
+            pass
+    if many.plain or not _of_values(many):
         return many.size()
     return or_default(build("count_present", many.scalars(expr)[0]), whole(0))
 
 
-def aggregated(name: Function, values: Sql, sample: Scalar, expr: Expr) -> Scalar:
-    """Return an aggregate of a list: the sum of nothing is 0, the other aggregates of nothing are null."""
-    if name in ("min", "max"):
-        if sample.kind not in (*NUMBERS, *TIMES):
-            raise unsupported(expr, f"{name} of this type in {to_text(expr)}")
-        return replace(sample, sql=build(f"{name}_items", values), constant=None)
-    total = summed(sample, build("sum_items", values, whole(sample.scale)), expr)
-    if name == "average":
-        count = Scalar(build("count_present", values), Kind.EXACT, whole=MANY)
-        return Scalar(numbers.ratio(total, count, expr), Kind.BINARY)
-    return replace(total, sql=or_default(total.sql, whole(0)))
+def _of_values(many: Many) -> bool:
+    return isinstance(many.element(variable(fresh())), Scalar)
 
 
-def summed(sample: Scalar, sql: Sql, expr: Expr) -> Scalar:
-    """Return a sum of values like `sample`; refuses binary doubles, whose sum depends on the order."""
-    if sample.kind is not Kind.EXACT:
-        raise unsupported(
-            expr,
-            f"a sum or average of binary doubles in {to_text(expr)}",
-            "Declare the number of decimals of the field; then sums are exact.",
-        )
-    digits = sample.whole if sample.total else min(sample.whole + MANY, numbers.DIGITS - sample.scale)
-    return Scalar(sql, Kind.EXACT, sample.scale, digits, total=True)
+def distinct(many: Many) -> Many:
+    """Return the first of each equal item; nulls are no items."""
+    sample = many.element(variable(fresh()))
+    if many.positions and isinstance(sample, Record):
+        return many
+    if isinstance(sample, Scalar):
+        values = build("distinct_in_order", equality.identities(many))
+        return Many(values, lambda cursor: replace(sample, sql=cursor, constant=None), plain=True)
+    return first_of_each(many, equality.identities(many))
+
+
+def first_of_each(many: Many, ids: Sql) -> Many:
+    """Return the items whose id, in the list aligned with them, no item before them has."""
+
+    def first(both_lists: Sql) -> Sql:
+        listed, place, taken = part(both_lists, "ids"), fresh(), fresh()
+        own = build("element", listed, variable(place))
+        unlike = both([present(own), build("=", build("position", listed, own), variable(place))])
+        places = build("keep", build("up_to", build("size", listed)), function(place, unlike))
+        return build("each", places, function(taken, build("element", part(both_lists, "items"), variable(taken))))
+
+    once = bound(pairs(items=many.cursors, ids=ids), first)
+    return replace(many, cursors=choose(present(many.cursors), once, NULL), positions=False)
+
+
+def groups(many: Many, key: Callable[[Value], Value], expr: Expr) -> Many:
+    """Return the groups of the items that have equal keys, in the order of their first items; no key, no group."""
+    valued = many.kept(lambda item: exists(key(item)))
+    ids = equality.identities(valued.mapped(key))
+    first = first_of_each(valued, ids)
+
+    def group(cursor: Sql) -> Value:
+        own = key(valued.element(cursor))
+        return valued.kept(lambda item: equality.compare("=", key(item), own, expr))
+
+    return Many(first.cursors, group, key=lambda cursor: key(valued.element(cursor)))
+
+
+def _map(terms: Terms, many: Many, key: Expr, value: Expr, scopes: Scopes, expr: Expr) -> Dictionary:
+    """Return the map with an entry for each group, for those that have a key."""
+
+    def key_of(item: Value) -> Scalar:
+        return numbers.as_text(terms.scalar(key, (*scopes, item), expr))
+
+    valued = many.kept(lambda item: exists(key_of(item)))
+    return Dictionary(valued, key_of, lambda item: terms.value(value, (*scopes, item)))
 
 
 def _best(terms: Terms, expr: Expr, many: Many, operand: Expr, count: Scalar, scopes: Scopes, *, top: bool) -> Many:
     """Return the items with the greatest or smallest values, ties in stored order, those without a value left out."""
-    name = fresh()
-    cursor = variable(name)
-    key = terms.scalar(operand, (*scopes, many.element(cursor)), expr)
-    if not many.positions or key.kind not in (*NUMBERS, *TIMES) or not isinstance(count.constant, Decimal):
-        raise unsupported(expr, f"the order in {to_text(expr)}")
-    sort = build("-", whole(0), key.sql) if top else key.sql
-    pair = pairs(k=sort, p=cursor)
-    valued = many.kept(lambda item: present(terms.scalar(operand, (*scopes, item), expr).sql))
-    ranked = build("sorted_items", build("each", valued.cursors, function(name, pair)))
-    chosen, taken = build("first_items", ranked, whole(int(count.constant))), fresh()
-    positions = build("each", chosen, function(taken, part(variable(taken), "p")))
-    return replace(many, cursors=positions)
+    valued = many.kept(lambda item: exists(terms.value(operand, (*scopes, item))))
+
+    def ranked(listed: Sql) -> Sql:
+        place, taken = fresh(), fresh()
+        at = variable(place)
+        key = terms.scalar(operand, (*scopes, many.element(build("element", listed, at))), expr)
+        if key.kind not in (*NUMBERS, *TIMES):
+            raise mismatch(expr, "a number or a time to order by")
+        order = pairs(k=key.sql, p=build("-", whole(0), at) if top else at)
+        order_of_all = build("each", build("up_to", build("size", listed)), function(place, order))
+        in_order = build("sorted_down" if top else "sorted_items", order_of_all)
+        own = part(variable(taken), "p")
+        best = build("first_items", in_order, build("greatest", count.sql, whole(0)))
+        return build("each", best, function(taken, build("element", listed, build("-", whole(0), own) if top else own)))
+
+    usable = both([present(valued.cursors), present(count.sql)])
+    return replace(many, cursors=choose(usable, bound(valued.cursors, ranked), NULL), positions=False)

@@ -12,7 +12,9 @@ from typing import Literal as Choice
 
 from sqlglot import exp
 
-from coterie.engine.sql.spark import forms
+from coterie.engine.sql import shapes
+from coterie.engine.sql.doubles import SUM_DOUBLES
+from coterie.engine.sql.spark import forms, sums
 from coterie.engine.sql.trees import (
     FALSE,
     NULL,
@@ -186,7 +188,15 @@ CONSTRUCTS: dict[str, dict[Dialect, Builder]] = {
         "spark": forms.first_items,
     },
     "sorted_items": {"duckdb": calls("list_sort"), "spark": calls("array_sort")},
+    "sorted_down": {"duckdb": calls("list_reverse_sort"), "spark": forms.sorted_down},
+    "distinct_in_order": {"duckdb": shapes.distinct_in_order, "spark": forms.distinct_items},
+    "sum_doubles": {"duckdb": calls(SUM_DOUBLES), "spark": sums.sum_doubles},
+    # what no data may make fail
+    "attempt": {"duckdb": calls("try"), "spark": forms.attempt},
+    "escaped_pattern": {"duckdb": shapes.escaped_pattern, "spark": forms.escaped_pattern},
+    "read_instant": {"duckdb": shapes.read_instant, "spark": forms.read_instant},
     # aggregates
+    "listed": {"duckdb": shapes.listed, "spark": forms.listed},
     "count": _same(_aggregate("count")),
     "count_distinct": _same(_aggregate("count", distinct=True)),
     "sum": {"duckdb": _aggregate("sum"), "spark": forms.total},

@@ -1,9 +1,9 @@
-"""The SQL engine: one statement a distinct condition, run on a DuckDB connection."""
+"""The SQL engine: few statements for many conditions, run on a DuckDB connection."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 
 import duckdb
 from pyroaring import BitMap
@@ -11,6 +11,8 @@ from pyroaring import BitMap
 from coterie.core.errors import NotFound
 from coterie.core.schema import Union
 from coterie.engine import people as persons
+from coterie.engine.sql import doubles
+from coterie.engine.sql.plan import plan
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements
 from coterie.pql.conditions import Condition, Membership
 
@@ -24,11 +26,14 @@ class SqlEngine:
         Connection to the history.
     union : Union
         The fields there are.
+    audiences : collection of str, optional
+        The audiences of the view, whose memberships ``segmentMembership`` holds; default all there are.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, union: Union) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, union: Union, audiences: Collection[str] | None = None) -> None:
         self.con = con
         self.union = union
+        self.audiences = audiences
 
     def evaluate(
         self,
@@ -39,34 +44,57 @@ class SqlEngine:
         people: BitMap | None = None,
     ) -> dict[str, BitMap]:
         """Return the persons for whom each condition holds; see `Engine`."""
-        statements = Statements(self.union, view, at, restricted=people is not None)
-        planned = [
-            (condition, None if isinstance(condition.shape, Membership) else statements.statement(condition))
+        statements = Statements(self.union, view, at, restricted=people is not None, audiences=self.audiences)
+        known = {
+            condition.key: members(condition, memberships)
             for condition in conditions
-        ]
+            if isinstance(condition.shape, Membership)
+        }
+        planned = plan(statements, [condition for condition in conditions if condition.key not in known])
         with nullcontext() if people is None else persons.lent(self.con, PEOPLE, people):
             universe = self.persons(statements.universe())
-            found: dict[str, BitMap] = {}
-            for condition, statement in planned:
-                if statement is None:
-                    found[condition.key] = _members(condition, memberships) & universe
-                else:
-                    holds = self.persons(statement)
-                    found[condition.key] = universe - holds if statement.complement else universe & holds
+            found = {key: members & universe for key, members in known.items()}
+            for many in planned.passes:
+                widths = [len(group) for group in many.answers]
+                read = persons.read_truths(self.con, self._ready(many.sql), widths)
+                for answers, holding in zip(many.answers, read, strict=True):
+                    for answer, holds in zip(answers, holding, strict=True):
+                        found[answer.key] = universe - holds if answer.complement else universe & holds
+            for key, statement in planned.singles.items():
+                holds = self._holds(statement, memberships)
+                found[key] = universe - holds if statement.complement else universe & holds
         return found
 
     def explain(self, condition: Condition, view: str, at: int) -> str:
         """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""
-        return Statements(self.union, view, at).statement(condition).sql
+        return Statements(self.union, view, at, audiences=self.audiences).statement(condition).sql
+
+    def _holds(self, statement: Statement, memberships: Mapping[str, BitMap]) -> BitMap:
+        """Run a statement with the members of the audiences that it reads."""
+        with ExitStack() as lent:
+            for audience, name in statement.audiences.items():
+                lent.enter_context(persons.lent(self.con, name, members_of(audience, memberships)))
+            return self.persons(statement)
 
     def persons(self, statement: Statement) -> BitMap:
         """Run a statement and return its persons."""
-        return persons.read(self.con, statement.sql)
+        return persons.read(self.con, self._ready(statement.sql))
+
+    def _ready(self, sql: str) -> str:
+        """Return a statement, the functions it calls made known."""
+        if doubles.SUM_DOUBLES in sql:
+            doubles.known_to(self.con)
+        return sql
 
 
-def _members(condition: Condition, memberships: Mapping[str, BitMap]) -> BitMap:
+def members(condition: Condition, memberships: Mapping[str, BitMap]) -> BitMap:
+    """Return the members that a condition on a membership asks for; raises `NotFound` for an unknown audience."""
     assert isinstance(condition.shape, Membership)
-    name = condition.shape.audience
+    return members_of(condition.shape.audience, memberships)
+
+
+def members_of(name: str, memberships: Mapping[str, BitMap]) -> BitMap:
+    """Return the members of an audience; raises `NotFound` for an unknown one."""
     if name not in memberships:
         raise NotFound.named("audience", name, memberships)
     return memberships[name]

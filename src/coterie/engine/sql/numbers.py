@@ -23,23 +23,23 @@ from coterie.engine.sql.constructs import (
     cast,
     choose,
     decimal,
-    no,
+    or_default,
     or_null,
     present,
     read,
     text,
     whole,
 )
-from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Record, Scalar, Value, comparable, same_place
+from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Scalar, Value, mismatch
 from coterie.pql.ast import Expr, Literal
 from coterie.pql.calendar import Interval
 from coterie.pql.predicates import MIRRORED
-from coterie.pql.printer import to_text
-from coterie.pql.resolve import unsupported
 
 DIGITS = 38
 _READ = 18
 """Digits after the point of a number read from text."""
+_MOST_SCALE = 28
+"""Digits after the point beyond which numbers become doubles, so that ten remain before it."""
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -69,11 +69,12 @@ def literal(node: Literal) -> Scalar:
 
 
 def number(value: Decimal) -> Scalar:
-    """Return a known number as a scalar; one of too many digits can still be compared."""
+    """Return a known number as a scalar; one of too many digits as the nearest double, which can still be compared."""
     scale = max(0, -int(value.as_tuple().exponent))
     digits = max(1, value.adjusted() + 1)
-    fits = scale + digits <= DIGITS
-    return Scalar(decimal(value, scale) if fits else NULL, Kind.EXACT, scale, digits, constant=value)
+    if scale + digits > DIGITS:
+        return Scalar(binary(value), Kind.BINARY, constant=value)
+    return Scalar(decimal(value, scale), Kind.EXACT, scale, digits, constant=value)
 
 
 def instant(at: int) -> Scalar:
@@ -90,37 +91,45 @@ def moment(value: str) -> Interval | None:
     return Interval(start, start + DAY) if len(value) == 10 else Interval(start)
 
 
-def compare(op: str, left: Value, right: Value, expr: Expr) -> Sql:
-    """Return the comparison of two values; null where one of them is.
+def compare(op: str, left: Scalar, right: Scalar, expr: Expr) -> Sql:
+    """Return the comparison of two single values; null where one of them is.
+
+    The right one is converted to the type of the left one; where it cannot be, the comparison is false.
 
     Parameters
     ----------
     op : str
         One of ``= != < <= > >=``.
-    left, right : Value
+    left, right : Scalar
         What is compared.
     expr : Expr
         The comparison, for the error that refuses it.
     """
-    if isinstance(left, Record) and isinstance(right, Record) and comparable(left, right) and op in ("=", "!="):
-        return same_place(left, right) if op == "=" else no(same_place(left, right))
-    if not (isinstance(left, Scalar) and isinstance(right, Scalar)):
-        raise unsupported(expr, f"the comparison {to_text(expr)}")
     if left.kind in NUMBERS and right.kind in NUMBERS:
-        return _numbers(op, left, right, expr)
+        return _numbers(op, left, right)
+    if left.kind in NUMBERS and right.kind is Kind.TEXT:
+        return _numbers(op, left, _read(right))
     if left.kind in TIMES:
-        if isinstance(right.constant, str):
-            read = moment(right.constant)
-            right = Scalar(NULL if read is None else whole(read.start), Kind.INSTANT)
+        right = instant_of(right)
         if right.kind in TIMES:
             return build(op, left.sql, right.sql)
+    if left.kind is Kind.TRUTH and right.kind is Kind.TEXT:
+        right = _read_truth(right)
     if left.kind is right.kind and op in ("=", "!=") and left.kind in (Kind.TEXT, Kind.TRUTH):
         return build(op, left.sql, right.sql)
     if left.kind is Kind.TEXT and right.kind in NUMBERS:
         return FALSE
-    if left.kind in NUMBERS and right.kind is Kind.TEXT:
-        return _numbers(op, left, _read(right), expr)
-    raise unsupported(expr, f"the comparison {to_text(expr)}", "Compare values of one type.")
+    raise mismatch(expr, "a comparison of values of one type")
+
+
+def instant_of(value: Scalar) -> Scalar:
+    """Return text as the instant it names, null where it names none; other values as they are."""
+    if value.kind is not Kind.TEXT:
+        return value
+    if isinstance(value.constant, str):
+        found = moment(value.constant)
+        return Scalar(NULL if found is None else whole(found.start), Kind.INSTANT, constant=found)
+    return Scalar(build("read_instant", value.sql), Kind.INSTANT)
 
 
 def _read(value: Scalar) -> Scalar:
@@ -129,7 +138,17 @@ def _read(value: Scalar) -> Scalar:
     return Scalar(choose(plain, read(value.sql, f"DECIMAL({DIGITS}, {_READ})"), NULL), Kind.EXACT, _READ, 20)
 
 
-def _numbers(op: str, left: Scalar, right: Scalar, expr: Expr) -> Sql:
+def _read_truth(value: Scalar) -> Scalar:
+    true, false = (build("=", value.sql, text(word)) for word in ("true", "false"))
+    return Scalar(choose(true, TRUE, choose(false, FALSE, NULL)), Kind.TRUTH)
+
+
+def as_text(value: Scalar) -> Scalar:
+    """Return a value as the text it is written as."""
+    return value if value.kind is Kind.TEXT else Scalar(cast(value.sql, "VARCHAR"), Kind.TEXT)
+
+
+def _numbers(op: str, left: Scalar, right: Scalar) -> Sql:
     if isinstance(left.constant, Decimal) and isinstance(right.constant, Decimal):
         return TRUE if holds(op, left.constant, right.constant) else FALSE
     if isinstance(left.constant, Decimal):
@@ -138,7 +157,17 @@ def _numbers(op: str, left: Scalar, right: Scalar, expr: Expr) -> Sql:
         return _with_literal(op, left, right.constant)
     if Kind.BINARY in (left.kind, right.kind):
         return build(op, as_double(left), as_double(right))
-    return build(op, *_aligned(left, right, expr))
+    if left.scale == right.scale == 0:
+        return build(op, left.sql, right.sql)
+    scale, digits = max(left.scale, right.scale), max(left.whole, right.whole)
+    exact = build(op, *(cast(side.sql, _decimal(scale)) for side in (left, right)))
+    if scale + digits <= DIGITS:
+        return exact
+    return or_default(build("attempt", exact), build(op, as_double(left), as_double(right)))
+
+
+def _decimal(scale: int) -> str:
+    return f"DECIMAL({DIGITS}, {scale})"
 
 
 def _with_literal(op: str, left: Scalar, value: Decimal) -> Sql:
@@ -157,22 +186,6 @@ def _with_literal(op: str, left: Scalar, value: Decimal) -> Sql:
     return build(op, left.sql, decimal(scaled.scaleb(-left.scale, exact), left.scale))
 
 
-def _aligned(left: Scalar, right: Scalar, expr: Expr) -> tuple[Sql, Sql]:
-    """Return two exact numbers as one decimal type."""
-    if left.scale == right.scale == 0:
-        return left.sql, right.sql
-    scale, digits = max(left.scale, right.scale), max(left.whole, right.whole)
-    if scale + digits > DIGITS:
-        raise too_wide(expr)
-    type_ = f"DECIMAL({DIGITS}, {scale})"
-    return cast(left.sql, type_), cast(right.sql, type_)
-
-
-def too_wide(expr: Expr) -> Exception:
-    """Return the error for numbers that have more digits than an exact column can hold."""
-    return unsupported(expr, f"exact arithmetic on more than {DIGITS} digits in {to_text(expr)}")
-
-
 def as_double(value: Scalar) -> Sql:
     """Return a number as the nearest double."""
     if isinstance(value.constant, Decimal):
@@ -181,41 +194,46 @@ def as_double(value: Scalar) -> Sql:
 
 
 def arithmetic(op: str, left: Value, right: Value, expr: Expr) -> Scalar:
-    """Return ``left op right``; null when an operand is null or a divisor zero."""
+    """Return ``left op right``; null when an operand is null or a divisor zero.
+
+    Exact numbers give exact ones. Where the result might have more digits than an exact number can hold, it is null
+    for those that do.
+    """
     if not (isinstance(left, Scalar) and isinstance(right, Scalar) and left.kind in NUMBERS and right.kind in NUMBERS):
-        raise unsupported(expr, f"the arithmetic {to_text(expr)}", "Calculate with numbers.")
+        raise mismatch(expr, "arithmetic on numbers")
     if op == "/":
-        return Scalar(ratio(left, right, expr), Kind.BINARY)
-    if Kind.BINARY in (left.kind, right.kind):
+        return Scalar(ratio(left, right), Kind.BINARY)
+    scale = left.scale + right.scale if op == "*" else max(left.scale, right.scale)
+    if Kind.BINARY in (left.kind, right.kind) or scale > _MOST_SCALE:
         divisor = as_double(right)
         return Scalar(build(op, as_double(left), or_null(divisor, whole(0)) if op == "%" else divisor), Kind.BINARY)
-    scale = left.scale + right.scale if op == "*" else max(left.scale, right.scale)
     digits = left.whole + right.whole if op == "*" else max(left.whole, right.whole) + (op in ("+", "-"))
+    scales = (left.scale, right.scale) if op == "*" else (scale, scale)
+    sides = [cast(side.sql, _decimal(own)) for side, own in zip((left, right), scales, strict=True)]
+    result = cast(build(op, sides[0], or_null(sides[1], whole(0)) if op == "%" else sides[1]), _decimal(scale))
     if scale + digits > DIGITS:
-        raise too_wide(expr)
-    if op == "*":
-        sides = cast(left.sql, f"DECIMAL({DIGITS}, {left.scale})"), cast(right.sql, f"DECIMAL({DIGITS}, {right.scale})")
-    else:
-        sides = cast(left.sql, f"DECIMAL({DIGITS}, {scale})"), cast(right.sql, f"DECIMAL({DIGITS}, {scale})")
-    divisor = or_null(sides[1], whole(0)) if op == "%" else sides[1]
-    return Scalar(cast(build(op, sides[0], divisor), f"DECIMAL({DIGITS}, {scale})"), Kind.EXACT, scale, digits)
+        return Scalar(build("attempt", result), Kind.EXACT, scale, DIGITS - scale)
+    return Scalar(result, Kind.EXACT, scale, digits)
 
 
-def ratio(left: Scalar, right: Scalar, expr: Expr) -> Sql:
+def ratio(left: Scalar, right: Scalar) -> Sql:
     """Return the double nearest to a quotient: both sides become integers of one scale before they become doubles."""
+    inexact = build("/", as_double(left), or_null(as_double(right), whole(0)))
     if Kind.BINARY in (left.kind, right.kind):
-        return build("/", as_double(left), or_null(as_double(right), whole(0)))
+        return inexact
     scale = max(left.scale, right.scale)
+    if scale > _MOST_SCALE:
+        return inexact
     sides = []
     for side in (left, right):
-        if side.whole + side.scale + scale > DIGITS:
-            raise too_wide(expr)
         units = side.sql
         if scale:
-            power = cast(text(str(10**scale)), f"DECIMAL({DIGITS}, 0)")
-            units = cast(build("*", cast(side.sql, f"DECIMAL({DIGITS}, {side.scale})"), power), f"DECIMAL({DIGITS}, 0)")
+            power = cast(text(str(10**scale)), _decimal(0))
+            units = cast(build("*", cast(side.sql, _decimal(side.scale)), power), _decimal(0))
         sides.append(cast(units, "DOUBLE"))
-    return build("/", sides[0], or_null(sides[1], whole(0)))
+    exact = build("/", sides[0], or_null(sides[1], whole(0)))
+    wide = any(side.whole + side.scale + scale > DIGITS for side in (left, right))
+    return or_default(build("attempt", exact), inexact) if wide else exact
 
 
 def negative(value: Value, expr: Expr) -> Scalar:

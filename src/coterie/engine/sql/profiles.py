@@ -1,15 +1,22 @@
-"""Predicates on the merged profile as a statement: its row, and the aggregates of events it is joined with."""
+"""Predicates on the merged profile as a statement: its row, and what lies outside it, joined by person.
+
+Aggregates of events, lists of events, identities and memberships are joined as they are met, with the columns that are
+read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from coterie.engine.sql.constructs import build, column, or_default, subquery, whole
+from coterie.core.schema import KEY, VALUE
+from coterie.engine.sql import gathering
+from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, or_default, subquery, table, whole
+from coterie.engine.sql.gathering import Gathered
 from coterie.engine.sql.terms import Terms
-from coterie.engine.sql.values import Record, Scalar
+from coterie.engine.sql.values import Many, Record, Row, Scalar
 from coterie.pql.ast import Expr
 from coterie.pql.conditions import Function
 from coterie.pql.printer import to_text
@@ -17,38 +24,96 @@ from coterie.pql.printer import to_text
 if TYPE_CHECKING:
     from coterie.engine.sql.statements import Statements
 
+_IDENTITIES: Final = {f"identityMap.{KEY}": "codes", f"identityMap.{VALUE}.id": "ids"}
+_NOT_KEPT: Final = {
+    f"identityMap.{VALUE}.primary": "BOOLEAN[][]",
+    f"identityMap.{VALUE}.authenticatedState": "VARCHAR[][]",
+}
+"""What the identity graph does not hold of an entry."""
+_MEMBERSHIPS: Final = {
+    f"segmentMembership.{KEY}": "namespaces",
+    f"segmentMembership.{VALUE}.{KEY}": "audiences",
+    f"segmentMembership.{VALUE}.status": "statuses",
+    f"segmentMembership.{VALUE}.lastQualificationTime": "entered",
+    f"segmentMembership.{VALUE}.version": "versions",
+}
+_NO_END: Final = f"segmentMembership.{VALUE}.validUntil"
+"""The memberships that are kept have no end of their own."""
 
+
+@dataclass
 class Profiles:
-    """The statement of a predicate on profiles, to which aggregates of events are joined as they are met."""
+    """The statement of a predicate on profiles."""
 
-    def __init__(self, statements: Statements) -> None:
-        self.statements = statements
-        self.joined: dict[str, tuple[exp.Select, Scalar]] = {}
+    statements: Statements
+    aggregates: dict[str, tuple[exp.Select, Scalar]] = field(default_factory=dict)
+    gathered: dict[str, Gathered] = field(default_factory=dict)
+    maps: dict[str, exp.Select] = field(default_factory=dict)
+    audiences: dict[str, str] = field(default_factory=dict)
 
     def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar:
         """Return an aggregate of the events of the profile's person."""
-        text_ = to_text(expr) + function
-        if text_ not in self.joined:
-            alias = f"a{len(self.joined)}"
-            self.joined[text_] = self.statements.grouped(function, where, operand, expr, alias)
-        value = self.joined[text_][1]
+        key = to_text(expr) + function
+        if key not in self.aggregates:
+            alias = f"a{len(self.aggregates)}"
+            self.aggregates[key] = self.statements.grouped(function, where, operand, expr, alias)
+        value = self.aggregates[key][1]
         if function in ("count", "distinct", "sum"):
             return replace(value, sql=or_default(value.sql, whole(0)))
         return value
 
+    def events(self, where: Expr | None) -> Many:
+        """Return the events of the profile's person that satisfy a condition on the event alone, in order of time."""
+        key = "" if where is None else to_text(where)
+        if key not in self.gathered:
+            self.gathered[key] = Gathered(f"e{len(self.gathered)}", where)
+        return self.gathered[key].events(self.statements.union.event)
+
+    def member(self, audience: str) -> Sql:
+        """Return that the person is in an audience, whose members are lent to the statement as a table."""
+        name = self.audiences.setdefault(audience, f"coterie_members_{len(self.audiences)}")
+        members = exp.select(column("m", "person")).from_(table(name, "m"))
+        return exp.In(this=column("r", "person"), query=exp.Subquery(this=members))
+
+    def row(self) -> Row:
+        """Return the row of the profile. Its identities are those of the graph, its memberships those of the ledger."""
+
+        def leaf(path: str) -> Sql:
+            if path in _IDENTITIES:
+                self.maps["i"] = gathering.identities(self.statements.persons)
+                return column("i", _IDENTITIES[path])
+            if path in _MEMBERSHIPS:
+                self.maps["s"] = gathering.memberships(self.statements.at, self.statements.audiences)
+                return column("s", _MEMBERSHIPS[path])
+            if path in _NOT_KEPT:
+                return cast(NULL, _NOT_KEPT[path])
+            return cast(NULL, "BIGINT[][]") if path == _NO_END else column("r", path)
+
+        return Row(leaf, lambda path: path not in _NOT_KEPT and path != _NO_END)
+
+    def truth(self, expr: Expr) -> Sql:
+        """Return a predicate on the row of a profile, under the alias ``r``, and on what is joined to it."""
+        statements = self.statements
+        profile = Record(self.row(), "", statements.union.profile)
+        return Terms(statements.union, statements.at, statements.zone, self).truth(expr, (profile,))
+
+    @property
+    def reads_more(self) -> bool:
+        """Whether the predicates so far read more than the rows of profiles."""
+        return bool(self.aggregates or self.gathered or self.maps or self.audiences)
+
+    def query(self) -> exp.Select:
+        """Return the query for all persons asked about, joined with what the predicates so far read."""
+        statements = self.statements
+        joined = {f"a{place}": query for place, (query, _) in enumerate(self.aggregates.values())}
+        joined |= {found.alias: found.select(statements) for found in self.gathered.values()}
+        query = statements.from_profiles()
+        for alias, below in (joined | self.maps).items():
+            same = build("=", column(alias, "person"), column("r", "person"))
+            query = query.join(subquery(below, alias), on=same, join_type="left")
+        return query
+
     def select(self, expr: Expr) -> exp.Select:
         """Return the query for the persons whose profile satisfies `expr`."""
-        used: set[str] = set()
-        statements = self.statements
-        profile = Record(statements.profile_row(expr, used), "", statements.union.profile)
-        truth = Terms(statements.union, statements.at, self).truth(expr, (profile,))
-        query = statements.from_profiles()
-        person = column("r", "person")
-        joined = [(grouped, f"a{place}") for place, (grouped, _) in enumerate(self.joined.values())]
-        if used:
-            joined.append((statements.identities(), "i"))
-        for grouped, alias in joined:
-            query = query.join(
-                subquery(grouped, alias), on=build("=", column(alias, "person"), person), join_type="left"
-            )
-        return query.where(truth)
+        truth = self.truth(expr)
+        return self.query().where(truth)

@@ -33,7 +33,6 @@ from coterie.engine.sql.constructs import (
     table,
     whole,
 )
-from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import Record
 from coterie.engine.sql.windows import Limit, over, when
 from coterie.pql.ast import Expr
@@ -82,8 +81,8 @@ class _Plan:
         query = statements.join_persons(query, identity)
         if levels_of(where) - {0}:
             query = query.join(table(statements.profiles, "r"), on=build("=", column("r", "person"), person))
-        profile = Record(statements.profile_row(where), "", statements.union.profile)
-        query = query.where(Terms(statements.union, statements.at).truth(where, (profile, statements.event)))
+        profile = Record(statements.profile_row(), "", statements.union.profile)
+        query = query.where(statements.terms().truth(where, (profile, statements.event)))
         return query.where(statements.of_people(identity)) if statements.restricted else query
 
     # -- steps ------------------------------------------------------------------------------------------------------

@@ -6,50 +6,52 @@ that a merge of persons changes no event. A predicate on profiles reads merged o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from typing import assert_never
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from coterie.core.errors import Unsupported
-from coterie.core.schema import KEY, VALUE, Union
-from coterie.engine.sql import numbers
-from coterie.engine.sql.arrays import MANY, summed
+from coterie.core.schema import Union
 from coterie.engine.sql.constructs import (
     Dialect,
     Sql,
     build,
     column,
-    or_default,
     render,
     subquery,
     table,
     text,
     whole,
 )
+from coterie.engine.sql.measures import compared, parts_of, result
 from coterie.engine.sql.profiles import Profiles
 from coterie.engine.sql.sequences import sequence
 from coterie.engine.sql.terms import Terms
-from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Record, Row, Scalar, table_row
+from coterie.engine.sql.values import Kind, Record, Row, Scalar, table_row
 from coterie.pql.ast import Expr
-from coterie.pql.conditions import Aggregate, Attribute, Computed, Condition, Function, Presence, Sequence
-from coterie.pql.predicates import INVERSE
-from coterie.pql.printer import to_text
+from coterie.pql.conditions import Aggregate, Attribute, Computed, Condition, Function, Membership, Presence, Sequence
 from coterie.pql.resolve import unsupported
 from coterie.pql.scopes import levels_of
+from coterie.pql.zones import UTC
 
 PEOPLE = "coterie_people"
 """Name under which the persons asked about are known to the connection."""
 
-_IDENTITY_LEAVES = {f"identityMap.{KEY}": "codes", f"identityMap.{VALUE}.id": "ids"}
-
 
 @dataclass(frozen=True)
 class Statement:
-    """A query for a column `person`; with `complement` it gives the persons for whom the condition does not hold."""
+    """A query for a column `person`; with `complement` it gives the persons for whom the condition does not hold.
+
+    `audiences` are those whose members must be lent to it, each with the name of its table.
+    """
 
     query: exp.Select
     complement: bool = False
+    audiences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sql(self) -> str:
@@ -59,6 +61,40 @@ class Statement:
     def text(self, dialect: Dialect) -> str:
         """Return the text in a dialect."""
         return render(self.query, dialect)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a truth tells: for whom the condition of a key holds or, with `complement`, for whom it does not."""
+
+    key: str
+    complement: bool = False
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A query for many conditions: columns ``group``, ``person``, ``t0``, ``t1``, …; each group has its own answers."""
+
+    query: exp.Select
+    answers: tuple[tuple[Answer, ...], ...]
+
+    @property
+    def sql(self) -> str:
+        """Return the text for DuckDB."""
+        return render(self.query, "duckdb")
+
+
+@contextmanager
+def refusals(condition: Condition) -> Iterator[None]:
+    """Let the error that refuses a condition say where it stands."""
+    try:
+        yield
+    except RecursionError:
+        raise unsupported(condition.expr, "a condition nested so deep") from None
+    except Unsupported as error:
+        if not error.where.get("end"):
+            error.where |= {"start": condition.expr.span.start, "end": condition.expr.span.end}
+        raise
 
 
 class Statements:
@@ -74,26 +110,44 @@ class Statements:
         The evaluation instant, ms.
     restricted : bool
         Whether only the persons of the table `PEOPLE` are asked about.
+    audiences : collection of str, optional
+        The audiences of the view, whose memberships ``segmentMembership`` holds; default all there are.
     """
 
-    def __init__(self, union: Union, view: str, at: int, *, restricted: bool = False) -> None:
+    def __init__(
+        self,
+        union: Union,
+        view: str,
+        at: int,
+        *,
+        restricted: bool = False,
+        audiences: Collection[str] | None = None,
+    ) -> None:
         self.union = union
         self.at = at
+        self.zone = UTC
         self.restricted = restricted
+        self.audiences = audiences
         self.persons = f"person_of_{view}"
         self.profiles = f"profile_{view}"
         self.event = Record(table_row("e"), "", union.event)
 
     def statement(self, condition: Condition) -> Statement:
         """Return the statement of a condition that is no membership; the error that refuses it says where it stands."""
-        try:
-            return self._statement(condition)
-        except RecursionError:
-            raise unsupported(condition.expr, "a condition nested so deep") from None
-        except Unsupported as error:
-            if not error.where.get("end"):
-                error.where |= {"start": condition.expr.span.start, "end": condition.expr.span.end}
-            raise
+        with refusals(condition):
+            return self.in_zone(condition.zone)._statement(condition)
+
+    def in_zone(self, zone: str) -> Statements:
+        """Return what writes statements that mean the calendar of a time zone."""
+        if zone == self.zone:
+            return self
+        zoned = copy(self)
+        zoned.zone = zone
+        return zoned
+
+    def terms(self) -> Terms:
+        """Return the compiler of conditions that read one row alone."""
+        return Terms(self.union, self.at, self.zone)
 
     def _statement(self, condition: Condition) -> Statement:
         match condition.shape:
@@ -104,9 +158,13 @@ class Statements:
             case Presence(namespace):
                 return Statement(self._presence(namespace))
             case Attribute() | Computed():
-                return Statement(Profiles(self).select(condition.expr))
+                profiles = Profiles(self)
+                query = profiles.select(condition.expr)
+                return Statement(query, audiences=profiles.audiences)
+            case Membership():
+                raise AssertionError("a membership is known without a statement")
             case _:
-                raise unsupported(condition.expr, condition.text)
+                assert_never(condition.shape)
 
     def universe(self) -> Statement:
         """Return the statement for all persons of the view."""
@@ -121,15 +179,8 @@ class Statements:
 
     def _aggregate(self, shape: Aggregate, expr: Expr) -> Statement:
         """Compare an aggregate with a literal; where nothing satisfies it too, ask for the others."""
-        op = shape.op
-        at_nothing = shape.function in ("count", "distinct", "sum") and isinstance(shape.value.value, int | str)
-        complement = (
-            at_nothing
-            and shape.value.kind in ("integer", "double")
-            and numbers.holds(op, Decimal(0), Decimal(str(shape.value.value)))
-        )
         grouped, value = self.grouped(shape.function, shape.where, shape.operand, expr)
-        truth = numbers.compare(INVERSE[op] if complement else op, value, numbers.literal(shape.value), expr)
+        truth, complement = compared(shape, value, expr)
         query = exp.select(column("g", "person")).from_(subquery(grouped, "g")).where(truth)
         return Statement(query, complement)
 
@@ -140,8 +191,8 @@ class Statements:
 
         Persons without such events have no row.
         """
-        terms = Terms(self.union, self.at)
-        profile = Record(self.profile_row(expr), "", self.union.profile)
+        terms = self.terms()
+        profile = Record(self.profile_row(), "", self.union.profile)
         scopes = (profile, self.event)
         correlated = any(part is not None and levels_of(part) - {0} for part in (where, operand))
         events = exp.select().from_(table("live_event", "e"))
@@ -151,7 +202,7 @@ class Statements:
         if self.restricted:
             events = events.where(self.of_people(identity))
         sample = terms.scalar(operand, scopes, expr) if operand is not None else Scalar(whole(1), Kind.EXACT)
-        parts = _parts(function, sample, expr)
+        parts = parts_of(function, sample, expr)
         if correlated or function == "distinct":
             query = self.join_persons(events, identity)
             if correlated:
@@ -169,7 +220,7 @@ class Statements:
                 ),
                 column("a", "identity"),
             )
-        return query.group_by(column("p", "person")), _result(function, sample, alias, expr)
+        return query.group_by(column("p", "person")), result(function, sample, lambda name: column(alias, name), expr)
 
     def join_persons(self, query: exp.Select, identity: Sql) -> exp.Select:
         """Return the query joined to the persons of its identities, under the alias ``p``."""
@@ -190,79 +241,10 @@ class Statements:
         )
         return query.where(among_people(column("p", "person"))) if self.restricted else query
 
-    def profile_row(self, expr: Expr, used: set[str] | None = None) -> Row:
-        """Return the row of a profile. Its identities are those of the graph; `used` learns when they are read."""
-
-        def leaf(path: str) -> Sql:
-            if path in _IDENTITY_LEAVES and used is not None:
-                used.add("identityMap")
-                return column("i", _IDENTITY_LEAVES[path])
-            if path.startswith(("identityMap.", "segmentMembership.")):
-                raise unsupported(expr, f"{path} in {to_text(expr)}", "Use inSegment or identityMap.get(…).")
-            return column("r", path)
-
-        def known(path: str) -> bool:
-            return not path.startswith("identityMap.") or path in _IDENTITY_LEAVES
-
-        return Row(leaf, known)
-
-    def identities(self) -> exp.Select:
-        """Return a query for the namespaces of each person and, aligned with them, the lists of identity values."""
-        query = parse_one(
-            "SELECT g.person AS person, list(g.code ORDER BY g.code) AS codes, list(g.ids ORDER BY g.code) AS ids "
-            "FROM (SELECT p.person AS person, n.code AS code, list(i.value ORDER BY i.identity) AS ids "
-            "FROM persons AS p JOIN identity AS i ON i.identity = p.identity "
-            "JOIN namespace AS n ON n.namespace = i.namespace GROUP BY p.person, n.code) AS g GROUP BY g.person",
-            dialect="duckdb",
-        )
-        assert isinstance(query, exp.Select)
-        for found in query.find_all(exp.Table):
-            if found.name == "persons":
-                found.set("this", exp.to_identifier(self.persons, quoted=True))
-        return query
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A column of a grouped query: aggregated from events, and again from the aggregates of identities."""
-
-    name: str
-    direct: Sql
-    again: Sql
-
-
-def _parts(function: Function, sample: Scalar, expr: Expr) -> list[_Part]:
-    again = column("a", "value")
-    match function:
-        case "count":
-            return [_Part("value", build("count", exp.Star()), build("sum", again))]
-        case "distinct":
-            return [_Part("value", build("count_distinct", sample.sql), again)]
-        case "min" | "max":
-            if sample.kind not in (*NUMBERS, *TIMES):
-                raise unsupported(expr, f"{function} of this type in {to_text(expr)}")
-            return [_Part("value", build(function, sample.sql), build(function, again))]
-        case _:
-            total = summed(sample, sample.sql, expr)
-            parts = [_Part("value", build("sum", total.sql), build("sum", again))]
-            if function == "average":
-                parts.append(_Part("number", build("count", sample.sql), build("sum", column("a", "number"))))
-            return parts
-
-
-def _result(function: Function, sample: Scalar, alias: str, expr: Expr) -> Scalar:
-    """Return the aggregate as a value of the grouped query."""
-    value = column(alias, "value")
-    match function:
-        case "count" | "distinct":
-            return Scalar(value, Kind.EXACT, whole=MANY)
-        case "min" | "max":
-            return replace(sample, sql=value, constant=None)
-        case "sum":
-            return replace(summed(sample, value, expr), sql=or_default(value, whole(0)))
-        case _:
-            number = Scalar(column(alias, "number"), Kind.EXACT, whole=MANY)
-            return Scalar(numbers.ratio(summed(sample, value, expr), number, expr), Kind.BINARY)
+    @staticmethod
+    def profile_row() -> Row:
+        """Return the row of a profile that events are joined with."""
+        return table_row("r")
 
 
 def among_people(person: Sql) -> Sql:

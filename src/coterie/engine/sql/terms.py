@@ -5,12 +5,11 @@ The scopes are the values that names mean, outermost first: the profile, the eve
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
-from coterie.core.errors import Invalid
 from coterie.core.schema import Union
-from coterie.engine.sql import arrays, numbers, texts
+from coterie.engine.sql import arrays, equality, numbers, texts
+from coterie.engine.sql.choices import chosen, named
 from coterie.engine.sql.constructs import (
     FALSE,
     NULL,
@@ -25,7 +24,19 @@ from coterie.engine.sql.constructs import (
     whole,
 )
 from coterie.engine.sql.occurrence import occurs
-from coterie.engine.sql.values import NUMBERS, TIMES, Entries, Kind, Many, Record, Scalar, Value, exists
+from coterie.engine.sql.values import (
+    TIMES,
+    Dictionary,
+    Entries,
+    Kind,
+    Made,
+    Many,
+    Scalar,
+    Value,
+    exists,
+    is_null,
+    mismatch,
+)
 from coterie.pql.ast import (
     ArrayLiteral,
     Binary,
@@ -36,6 +47,7 @@ from coterie.pql.ast import (
     Literal,
     Method,
     Name,
+    ObjectLiteral,
     Occurs,
     Positional,
     Property,
@@ -47,10 +59,11 @@ from coterie.pql.ast import (
 from coterie.pql.calendar import Interval, civil, day, interval
 from coterie.pql.chains import quantified
 from coterie.pql.conditions import COMPARISONS, Function, events_of
-from coterie.pql.logic import operands_of
+from coterie.pql.logic import all_of, operands_of
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
-from coterie.pql.scopes import PREDICATES, TEXT_METHODS, XEVENT, times_of
+from coterie.pql.scopes import PREDICATES, TEXT_METHODS, XEVENT, levels_of, reads_person, times_of
+from coterie.pql.zones import UTC
 
 Scopes = tuple[Value, ...]
 
@@ -58,11 +71,17 @@ _PARTS = {"getYear": "year", "getMonth": "month", "getDayOfMonth": "day_of_month
 _CURRENT = {"currentYear": 0, "currentMonth": 1, "currentDayOfMonth": 2}
 
 
-class Events(Protocol):
-    """Gives aggregates of the events of the person whose row is compiled."""
+class Person(Protocol):
+    """What lies outside the row that is compiled: the events and the memberships of its person."""
 
     def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar:
         """Return the aggregate of the events that satisfy `where`; `expr` is the whole, for errors."""
+
+    def events(self, where: Expr | None) -> Many:
+        """Return the events that satisfy a condition which reads nothing but the event, in order of time."""
+
+    def member(self, audience: str) -> Sql:
+        """Return that the person is in an audience."""
 
 
 class Terms:
@@ -74,14 +93,17 @@ class Terms:
         The fields there are.
     at : int
         The evaluation instant, ms.
-    events : Events, optional
-        Gives aggregates of events; without it they are refused.
+    zone : str
+        IANA name of the time zone of the calendar.
+    person : Person, optional
+        Gives events and memberships; without it, conditions read the row alone.
     """
 
-    def __init__(self, union: Union, at: int, events: Events | None = None) -> None:
+    def __init__(self, union: Union, at: int, zone: str = UTC, person: Person | None = None) -> None:
         self.union = union
         self.at = at
-        self.events = events
+        self.zone = zone
+        self.person = person
 
     # -- truths -----------------------------------------------------------------------------------------------------
 
@@ -96,10 +118,7 @@ class Terms:
             case Unary("not", operand):
                 return no(self.truth(operand, scopes))
             case Binary(op, left, right) if op in COMPARISONS:
-                a, b = self.value(left, scopes), self.value(right, scopes)
-                if isinstance(a, Many) and isinstance(b, Many) and op in ("=", "!="):
-                    return arrays.compare(op, a, b, expr)
-                return numbers.compare(op, a, b, expr)
+                return equality.compare(op, self.value(left, scopes), self.value(right, scopes), expr)
             case Binary("in" | "notIn" as op, item, array):
                 return arrays.membership(self, op, item, array, scopes, expr)
             case Binary("like", subject, pattern):
@@ -112,11 +131,14 @@ class Terms:
             case Method(receiver, "isNotNull", ()):
                 return exists(self.value(receiver, scopes))
             case Method(receiver, name, args) if name in TEXT_METHODS:
-                exact = not (len(args) > 1 and isinstance(args[-1], Literal) and args[-1].kind == "boolean")
-                values = [self.value(arg, scopes) for arg in (args if exact else args[:-1])]
-                return texts.predicate(name, self.value(receiver, scopes), values, expr, exact=exact)
+                return self._text_predicate(name, receiver, args, scopes, expr)
             case Method(receiver, "intersects" | "subsetOf" | "supersetOf" as name, (other,)):
                 return arrays.set_predicate(name, self.many(receiver, scopes), self.many(other, scopes), expr)
+            case Call("inSegment", (Literal(str(audience)),)):
+                return self._outside(expr).member(audience)
+            case Call("if", (test, yes, otherwise)):
+                when = self.truth(test, scopes)
+                return choose(when, defined(self.truth(yes, scopes)), defined(self.truth(otherwise, scopes)))
             case Chain():
                 return self.truth(quantified(expr), scopes)
             case _:
@@ -124,24 +146,38 @@ class Terms:
 
     def _by_type(self, expr: Expr, scopes: Scopes) -> Sql:
         found = events_of(expr)
-        if found is not None:
-            count = self._events(expr, scopes).aggregate("count", found[0], None, expr)
+        if found is not None and self._joins(found[0], scopes):
+            count = self._outside(expr).aggregate("count", found[0], None, expr)
             return numbers.compare(">=", count, numbers.literal(Literal(1, "integer")), expr)
         value = self.value(expr, scopes)
         if isinstance(value, Many):
             return both([*arrays.narrowing(value, expr), build(">", value.size(), whole(0))])
         if isinstance(value, Scalar) and value.kind is Kind.TRUTH:
             return value.sql
-        raise unsupported(expr, f"the condition {to_text(expr)}")
+        return exists(value)
 
-    def _events(self, expr: Expr, scopes: Scopes) -> Events:
-        if self.events is None or len(scopes) > 1:
-            raise unsupported(expr, f"events related to other events or items, {to_text(expr)}")
-        return self.events
+    def _outside(self, expr: Expr) -> Person:
+        if self.person is None:
+            raise unsupported(expr, f"{to_text(expr)} at this place")
+        return self.person
+
+    @staticmethod
+    def _joins(part: Expr | None, scopes: Scopes) -> bool:
+        """Whether a condition on events, or what is aggregated of them, needs nothing that a join does not give."""
+        if part is None:
+            return True
+        levels = levels_of(part)
+        return not reads_person(part) and levels <= ({0} if len(scopes) > 1 else {0, 1})
+
+    def _text_predicate(self, name: str, receiver: Expr, args: tuple[Expr, ...], scopes: Scopes, expr: Expr) -> Sql:
+        flag = args[-1] if len(args) > 1 else None
+        exact = not (isinstance(flag, Literal) and flag.kind == "boolean")
+        values = [self.value(arg, scopes) for arg in (args if exact else args[:-1])]
+        return texts.predicate(name, self.value(receiver, scopes), values, expr, exact=exact)
 
     def _time(self, time: TimeWord | RelativeUnit | Expr, scopes: Scopes, expr: Expr) -> Scalar:
         if isinstance(time, TimeWord | RelativeUnit):
-            found = interval(time, self.at)
+            found = interval(time, self.at, self.zone)
             return Scalar(whole(found.start), Kind.INSTANT, constant=found)
         return self.scalar(time, scopes, expr)
 
@@ -151,14 +187,16 @@ class Terms:
         """Return a single value; refuses `within` when it is none."""
         value = self.value(expr, scopes)
         if not isinstance(value, Scalar):
-            raise unsupported(within, f"an object or array as a value in {to_text(within)}")
+            raise mismatch(within, "a single value")
         return value
 
     def many(self, expr: Expr, scopes: Scopes) -> Many:
         """Return an array; refuses anything else."""
         value = self.value(expr, scopes)
         if not isinstance(value, Many):
-            raise unsupported(expr, f"{to_text(expr)} as an array")
+            if is_null(value):
+                return Many(NULL, lambda cursor: Scalar(cursor, Kind.TEXT), plain=True)
+            raise mismatch(expr, "an array")
         return value
 
     def value(self, expr: Expr, scopes: Scopes) -> Value:
@@ -169,9 +207,13 @@ class Terms:
             case Name("now"):
                 return numbers.instant(self.at)
             case Name("today"):
-                found = interval(TimeWord("today"), self.at)
+                found = interval(TimeWord("today"), self.at, self.zone)
                 return Scalar(whole(found.start), Kind.DAY, constant=found)
-            case Name(name) | Up(_, name) if expr != XEVENT:
+            case Name("xEvent"):
+                return self._outside(expr).events(None)
+            case Filter(array, condition) if array == XEVENT:
+                return self._events(condition, scopes, expr)
+            case Name(name) | Up(_, name):
                 scope = scopes[-1 - (expr.levels if isinstance(expr, Up) else 0)]
                 return scope if name == "this" else self._property(scope, name, expr)
             case Property(target, name):
@@ -182,95 +224,91 @@ class Terms:
                 return numbers.negative(self.value(operand, scopes), expr)
             case Binary("+" | "-" | "*" | "/" | "%" as op, left, right):
                 return numbers.arithmetic(op, self.value(left, scopes), self.value(right, scopes), expr)
+            case ObjectLiteral(entries):
+                return Made({name: self.value(value, scopes) for name, value in entries})
             case ArrayLiteral(items):
                 return arrays.literal([self.value(item, scopes) for item in items], expr)
+            case Call("inSegment" | "stringCompare"):
+                return Scalar(defined(self.truth(expr, scopes)), Kind.TRUTH)
             case Call(name, args):
                 return self._call(expr, name, args, scopes)
             case Method(receiver, name, args) if name not in PREDICATES:
                 return self._method(expr, receiver, name, args, scopes)
             case Binary() | Unary() | Occurs() | Method():
                 return Scalar(defined(self.truth(expr, scopes)), Kind.TRUTH)
+            case Chain():
+                return Scalar(defined(self.truth(expr, scopes)), Kind.TRUTH)
             case Positional():
                 raise unsupported(expr, "a relation to an earlier element of a sequence")
             case _:
-                raise unsupported(expr, f"the value {to_text(expr)}")
+                raise mismatch(expr, "a value")
+
+    def _events(self, condition: Expr, scopes: Scopes, expr: Expr) -> Many:
+        """Return the events that satisfy a condition; what it says of the event alone leaves out the others at once."""
+        parts = list(operands_of("and", condition))
+        own = [part for part in parts if levels_of(part) <= {0} and not reads_person(part)]
+        found = self._outside(expr).events(all_of(own) if own else None)
+        rest = [part for part in parts if part not in own]
+        if not rest:
+            return found
+        return found.kept(lambda event: both(self.truth(part, (*scopes, event)) for part in rest))
 
     def _property(self, owner: Value, name: str, expr: Expr) -> Value:
-        if isinstance(owner, Many):
-            return owner.projected(lambda item: self._property(item, name, expr))
-        found = owner.get(name) if isinstance(owner, Record) else None
-        if found is None:
-            raise Invalid(
-                "pql.unknown-field",
-                f"unknown field {name!r} in {to_text(expr)}.",
-                where={"start": expr.span.start, "end": expr.span.end},
-            )
-        return found
+        return named(owner, name, expr)
 
     def _call(self, expr: Call, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Value:
         if name == "if":
-            return self._choice(expr, scopes)
+            test, yes, otherwise = args
+            when = self.truth(test, scopes)
+            return chosen(when, self.value(yes, scopes), self.value(otherwise, scopes), expr)
         if name in _CURRENT:
-            return numbers.literal(Literal(civil(self.at)[_CURRENT[name]], "integer"))
+            return numbers.literal(Literal(civil(self.at, self.zone)[_CURRENT[name]], "integer"))
         if name == "date" and all(isinstance(arg, Literal) and isinstance(arg.value, int) for arg in args):
-            found = day(*(int(arg.value or 0) for arg in args if isinstance(arg, Literal)))
+            year, month, of_month = (int(arg.value or 0) for arg in args if isinstance(arg, Literal))
+            found = day(year, month, of_month, self.zone)
             return Scalar(NULL if found is None else whole(found.start), Kind.DAY, constant=found)
         if name == "date":
             parts = [self.scalar(arg, scopes, expr) for arg in args]
-            if all(part.kind is Kind.EXACT and part.scale == 0 for part in parts):
-                return Scalar(build("date", *(part.sql for part in parts)), Kind.DAY)
-        raise unsupported(expr, f"{to_text(expr)} at this place")
-
-    def _choice(self, expr: Call, scopes: Scopes) -> Scalar:
-        test, yes, otherwise = expr.args
-        when = self.truth(test, scopes)
-        first, second = self.scalar(yes, scopes, expr), self.scalar(otherwise, scopes, expr)
-        if first.kind is Kind.EXACT is second.kind:
-            scale, digits = max(first.scale, second.scale), max(first.whole, second.whole)
-            if scale + digits > numbers.DIGITS:
-                raise numbers.too_wide(expr)
-            sql = choose(when, first.sql, second.sql)
-            return Scalar(sql, Kind.EXACT, scale, digits)
-        if first.kind in NUMBERS and second.kind in NUMBERS:
-            return Scalar(choose(when, numbers.as_double(first), numbers.as_double(second)), Kind.BINARY)
-        if first.kind is not second.kind:
-            raise unsupported(expr, f"a choice between values of two types, {to_text(expr)}")
-        return replace(first, sql=choose(when, first.sql, second.sql), constant=None)
+            return Scalar(build("date", *(part.sql for part in parts)), Kind.DAY)
+        raise mismatch(expr, "a function that gives a value")
 
     def _method(self, expr: Method, receiver: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Value:
         if name in _PARTS and not args:
             return self._calendar_part(name, self.scalar(receiver, scopes, expr), expr)
         if name == "regexGroup":
-            group = args[1] if len(args) > 1 else Literal(1, "integer")
-            if not (isinstance(group, Literal) and isinstance(group.value, int)):
-                raise unsupported(expr, f"a group that is not a literal in {to_text(expr)}")
-            return texts.group(self.value(receiver, scopes), self.value(args[0], scopes), group.value, expr)
-        if name in ("get", "keys", "values"):
-            return self._of_map(expr, receiver, name, args, scopes)
+            group = self.value(args[1], scopes) if len(args) > 1 else numbers.literal(Literal(1, "integer"))
+            return texts.group(self.value(receiver, scopes), self.value(args[0], scopes), group, expr)
         found = self._of_events(expr)
         if found is not None:
             function, where, operand = found
-            return self._events(expr, scopes).aggregate(function, where, operand, expr)
-        return arrays.method(self, expr, self.many(receiver, scopes), name, args, scopes)
+            if self._joins(where, scopes) and self._joins(operand, scopes):
+                return self._outside(expr).aggregate(function, where, operand, expr)
+        owner = self.value(receiver, scopes)
+        if isinstance(owner, Entries | Dictionary):
+            return self._of_map(expr, owner, name, args, scopes)
+        many = owner if isinstance(owner, Many) else self.many(receiver, scopes)
+        return arrays.method(self, expr, many, scopes)
 
     def _calendar_part(self, name: str, value: Scalar, expr: Expr) -> Scalar:
         if value.kind not in TIMES:
-            raise unsupported(expr, f"a part of a date in {to_text(expr)}", "Ask it of a date or a timestamp.")
+            raise mismatch(expr, "a date or a timestamp")
         if isinstance(value.constant, Interval):
-            part = civil(value.constant.start)[list(_PARTS).index(name)]
+            part = civil(value.constant.start, self.zone)[list(_PARTS).index(name)]
             return numbers.literal(Literal(part, "integer"))
         return Scalar(build(_PARTS[name], value.sql), Kind.EXACT, whole=6)
 
-    def _of_map(self, expr: Expr, receiver: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Value:
-        entries = self.value(receiver, scopes)
-        if not isinstance(entries, Entries):
-            raise unsupported(expr, f"{to_text(expr)}, which is asked of no map")
-        if name == "get":
-            key = self.scalar(args[0], scopes, expr)
-            return entries.entry(build("position", entries.keys, key.sql))
-        if name == "keys":
-            return Many(entries.keys, lambda cursor: Scalar(cursor, Kind.TEXT), plain=True)
-        return Many(build("up_to", build("size", entries.keys)), entries.entry, positions=True)
+    def _of_map(
+        self, expr: Expr, owner: Entries | Dictionary, name: str, args: tuple[Expr, ...], scopes: Scopes
+    ) -> Value:
+        match name:
+            case "get":
+                return owner.get(numbers.as_text(self.scalar(args[0], scopes, expr)).sql)
+            case "keys":
+                return owner.listed()
+            case "values":
+                return owner.values()
+            case _:
+                raise mismatch(expr, "an array")
 
     @staticmethod
     def _of_events(expr: Method) -> tuple[Function, Expr | None, Expr | None] | None:

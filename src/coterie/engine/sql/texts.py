@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import re2
 
 from coterie.core.errors import Invalid
-from coterie.engine.sql.constructs import Sql, both, build, either, no, present, text, whole
-from coterie.engine.sql.values import Kind, Scalar, Value
+from coterie.engine.sql.constructs import NULL, Sql, both, build, cast, choose, either, no, text, whole
+from coterie.engine.sql.values import Kind, Many, Scalar, Value, exists, is_null, mismatch
 from coterie.pql.ast import Expr
-from coterie.pql.printer import to_text
-from coterie.pql.resolve import unsupported
 
 _POSITIVE = {
     "equals": "=",
@@ -31,20 +30,30 @@ _ESCAPE = re.compile(r"\\(.)|\\$", re.DOTALL)
 
 
 def _text(value: Value, expr: Expr) -> Scalar:
+    if is_null(value):
+        return Scalar(NULL, Kind.TEXT)
     if not (isinstance(value, Scalar) and value.kind is Kind.TEXT):
-        raise unsupported(expr, f"the text predicate {to_text(expr)}", "Ask it of a text.")
+        raise mismatch(expr, "text")
     return value
 
 
 def predicate(name: str, subject: Value, values: list[Value], expr: Expr, *, exact: bool) -> Sql:
-    """Return a text predicate: positive ones hold for some of the values, negative ones for all, of a present text."""
+    """Return a text predicate: positive ones hold for some of the values, negative ones for all, of a present text.
+
+    A value may be an array of texts, which stands for its items.
+    """
     if name in _NEGATIVE:
         among = predicate(_NEGATIVE[name], subject, values, expr, exact=exact)
-        compared = [subject, *values]
-        return both([*(present(_text(value, expr).sql) for value in compared if _unsure(value)), no(among)])
+        return both([*(exists(value) for value in (subject, *values) if _unsure(value)), no(among)])
     fold = (lambda sql: sql) if exact else (lambda sql: build("lower", sql))
     left = fold(_text(subject, expr).sql)
-    return either(build(_POSITIVE[name], left, fold(_text(value, expr).sql)) for value in values)
+
+    def holds(value: Value) -> Sql:
+        if isinstance(value, Many):
+            return build(">", value.kept(holds).size(), whole(0))
+        return build(_POSITIVE[name], left, fold(_text(value, expr).sql))
+
+    return either(holds(value) for value in values)
 
 
 def _unsure(value: Value) -> bool:
@@ -53,7 +62,10 @@ def _unsure(value: Value) -> bool:
 
 def like(subject: Value, pattern: Value, expr: Expr) -> Sql:
     """Return that the whole text matches a pattern of `%` and `_`."""
-    return build("like", _text(subject, expr).sql, text(_ESCAPE.sub(_escaped, _constant(pattern, expr))))
+    subject_, pattern_ = _text(subject, expr), _text(pattern, expr)
+    if isinstance(pattern_.constant, str):
+        return build("like", subject_.sql, text(_ESCAPE.sub(_escaped, pattern_.constant)))
+    return build("like", subject_.sql, build("escaped_pattern", pattern_.sql))
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -65,18 +77,37 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def matches(subject: Value, pattern: Value, expr: Expr) -> Sql:
-    """Return that some part of the text matches a regular expression."""
-    return build("matches", _text(subject, expr).sql, text(_expression(pattern, expr)))
+    """Return that some part of the text matches a regular expression; what is none matches nothing."""
+    known = _expression(pattern, expr)
+    subject_ = _text(subject, expr).sql
+    if known is not None:
+        return build("matches", subject_, text(known))
+    return build("attempt", build("matches", subject_, _text(pattern, expr).sql))
 
 
-def group(subject: Value, pattern: Value, number: int, expr: Expr) -> Scalar:
-    """Return the text of a group of the first match; null without a match, and for a group that took no part in it."""
-    regex = text(_expression(pattern, expr))
-    return Scalar(build("regex_group", _text(subject, expr).sql, regex, whole(number)), Kind.TEXT)
+def group(subject: Value, pattern: Value, number: Value, expr: Expr) -> Scalar:
+    """Return the text of a group of the first match.
+
+    Null without a match, for a group that took no part in it or is not there, and for what is no expression.
+    """
+    if not (isinstance(number, Scalar) and number.kind is Kind.EXACT and number.scale == 0):
+        raise mismatch(expr, "the number of a group")
+    known = _expression(pattern, expr)
+    if known is not None and isinstance(number.constant, Decimal):
+        place = whole(int(number.constant))
+        return Scalar(build("regex_group", _text(subject, expr).sql, text(known), place), Kind.TEXT)
+    expression = _text(pattern, expr).sql if known is None else text(known)
+    place = cast(number.sql, "INTEGER")
+    there = build(">=", number.sql, whole(0))
+    found = build("attempt", build("regex_group", _text(subject, expr).sql, expression, place))
+    return Scalar(choose(there, found, NULL), Kind.TEXT)
 
 
-def _expression(pattern: Value, expr: Expr) -> str:
-    expression = _constant(pattern, expr)
+def _expression(pattern: Value, expr: Expr) -> str | None:
+    """Return the regular expression that a literal is; None for what is no literal."""
+    expression = _text(pattern, expr).constant
+    if not isinstance(expression, str):
+        return None
     try:
         re2.compile(expression, _QUIET)
     except re2.error as error:
@@ -86,10 +117,3 @@ def _expression(pattern: Value, expr: Expr) -> str:
             where={"start": expr.span.start, "end": expr.span.end},
         ) from error
     return expression
-
-
-def _constant(value: Value, expr: Expr) -> str:
-    scalar = _text(value, expr)
-    if not isinstance(scalar.constant, str):
-        raise unsupported(expr, f"a pattern that is not a literal in {to_text(expr)}")
-    return scalar.constant

@@ -42,7 +42,7 @@ def table(name: str, alias: str) -> Sql:
     return exp.alias_(exp.Table(this=exp.to_identifier(name, quoted=True)), alias, quoted=True, table=True)
 
 
-def subquery(query: exp.Select, alias: str) -> exp.Subquery:
+def subquery(query: exp.Query, alias: str) -> exp.Subquery:
     """Return a query to be selected from under a quoted alias."""
     return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 

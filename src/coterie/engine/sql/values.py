@@ -6,18 +6,24 @@ Filters and projections only change the cursors or the element, so the columns a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum, auto
 from itertools import count
+from typing import assert_never
 
+from sqlglot import exp
+
+from coterie.core.errors import Invalid
 from coterie.core.schema import KEY, VALUE, Field, FieldType, leaves
 from coterie.engine.sql.constructs import (
+    NULL,
     Sql,
-    both,
     build,
+    choose,
     column,
+    defined,
     either,
     function,
     or_default,
@@ -29,7 +35,7 @@ from coterie.engine.sql.constructs import (
 )
 from coterie.pql.ast import Expr
 from coterie.pql.calendar import Interval
-from coterie.pql.resolve import unsupported
+from coterie.pql.printer import to_text
 
 
 class Kind(Enum):
@@ -65,10 +71,14 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Row:
-    """A table row under an alias; `leaf` gives the SQL of one of its columns."""
+    """A table row under an alias; `leaf` gives the SQL of one of its columns.
+
+    Where the row holds the events of a person, `place` names the columns that tell them apart; each event exists.
+    """
 
     leaf: Callable[[str], Sql]
     known: Callable[[str], bool] = field(default=lambda _: True)
+    place: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,10 +106,38 @@ class Record:
         child = self.field.properties.get(name)
         return None if child is None else at(self, f"{self.path}.{name}" if self.path else name, child)
 
+    def place(self) -> tuple[Sql, ...]:
+        """Return what tells the record from other items of its array."""
+        if not self.row.place or not self.positions:
+            return self.positions
+        first = self.positions[0]
+        own = (build("element", self.row.leaf(name), first) for name in self.row.place)
+        return (*own, *self.positions[1:])
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object that the query makes, of named values."""
+
+    values: Mapping[str, Value]
+
+    def get(self, name: str) -> Value | None:
+        """Return the property `name`, or None when there is none."""
+        return self.values.get(name)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One of two objects, by a truth of the row."""
+
+    test: Sql
+    yes: Value
+    otherwise: Value
+
 
 @dataclass(frozen=True)
 class Entries:
-    """A map: parallel lists of keys and of the leaves of the values."""
+    """A stored map: parallel lists of keys and of the leaves of the values."""
 
     record: Record
 
@@ -107,6 +145,18 @@ class Entries:
     def keys(self) -> Sql:
         """Return the list of keys."""
         return self.record.leaf(f"{self.record.path}.{KEY}")
+
+    def get(self, key: Sql) -> Value:
+        """Return the value of a key."""
+        return self.entry(build("position", self.keys, key))
+
+    def listed(self) -> Many:
+        """Return the keys."""
+        return Many(self.keys, lambda cursor: Scalar(cursor, Kind.TEXT), plain=True)
+
+    def values(self) -> Many:
+        """Return the values, in the order of the keys."""
+        return Many(build("up_to", build("size", self.keys)), self.entry, positions=True)
 
     def entry(self, position: Sql) -> Value:
         """Return the value at a position."""
@@ -121,33 +171,27 @@ class Entries:
 class Many:
     """An array: a list of cursors (null when the array is missing) and the element at a cursor.
 
-    `positions` tells that the cursors are positions in stored order; without `ordered` the order means nothing.
-    `stored` gives the column that holds a property of all items, if there is one.
+    `positions` tells that the cursors are positions in stored order.
+    `stored` gives the column that holds a property of all items, if there is one. Of groups, `key` gives the key of the
+    one at a cursor.
     """
 
     cursors: Sql
     element: Callable[[Sql], Value]
     plain: bool = False
     positions: bool = False
-    ordered: bool = True
     stored: Callable[[str], Sql | None] = field(default=lambda _: None)
+    key: Callable[[Sql], Value] | None = None
 
     def kept(self, holds: Callable[[Value], Sql]) -> Many:
         """Return the items for which a truth holds."""
         name = fresh()
         condition = holds(self.element(variable(name)))
-        return Many(
-            build("keep", self.cursors, function(name, condition)),
-            self.element,
-            self.plain,
-            self.positions,
-            self.ordered,
-            self.stored,
-        )
+        return replace(self, cursors=build("keep", self.cursors, function(name, condition)))
 
     def mapped(self, change: Callable[[Value], Value]) -> Many:
         """Return another value for each item."""
-        return Many(self.cursors, lambda cursor: change(self.element(cursor)), ordered=self.ordered)
+        return Many(self.cursors, lambda cursor: change(self.element(cursor)))
 
     def projected(self, get: Callable[[Value], Value]) -> Many:
         """Return a property of the items, those of arrays joined; items that lack it are left out."""
@@ -165,14 +209,14 @@ class Many:
             assert isinstance(inside, Many)
             return inside.element(part(cursor, "inner"))
 
-        return Many(build("joined_items", nested), element, ordered=self.ordered and sample.ordered)
+        return Many(build("joined_items", nested), element)
 
     def scalars(self, expr: Expr) -> tuple[Sql, Scalar]:
         """Return the list of values, nulls among them, and a sample of one; refuses an array of anything else."""
         name = fresh()
         sample = self.element(variable(name))
         if not isinstance(sample, Scalar):
-            raise unsupported(expr, "an array of objects used as values")
+            raise mismatch(expr, "an array of single values")
         if self.plain:
             return self.cursors, sample
         return build("each", self.cursors, function(name, sample.sql)), sample
@@ -182,7 +226,29 @@ class Many:
         return or_default(build("count_present" if self.plain else "size", self.cursors), whole(0))
 
 
-Value = Scalar | Record | Entries | Many
+@dataclass(frozen=True)
+class Dictionary:
+    """A map that the query makes: entries, each with a key and a value."""
+
+    entries: Many
+    key: Callable[[Value], Scalar]
+    value: Callable[[Value], Value]
+
+    def get(self, key: Sql) -> Value:
+        """Return the value of a key."""
+        found = self.entries.kept(lambda entry: build("=", self.key(entry).sql, key))
+        return self.value(self.entries.element(build("element", found.cursors, whole(1))))
+
+    def listed(self) -> Many:
+        """Return the keys."""
+        return self.entries.mapped(self.key)
+
+    def values(self) -> Many:
+        """Return the values, in the order of the keys."""
+        return self.entries.mapped(self.value)
+
+
+Value = Scalar | Record | Made | Chosen | Entries | Dictionary | Many
 
 _numbers = count()
 
@@ -190,6 +256,13 @@ _numbers = count()
 def fresh() -> str:
     """Return a variable name that no other expression of the statement has."""
     return f"v{next(_numbers)}"
+
+
+def bound(sql: Sql, body: Callable[[Sql], Sql]) -> Sql:
+    """Return `body` of a value that is computed once."""
+    name = fresh()
+    listed = exp.Array(expressions=[sql])
+    return build("element", build("each", listed, function(name, body(variable(name)))), whole(1))
 
 
 def scalar(sql: Sql, field: Field) -> Scalar:
@@ -209,6 +282,11 @@ def scalar(sql: Sql, field: Field) -> Scalar:
             return Scalar(sql, Kind.DAY)
         case _:
             return Scalar(sql, Kind.INSTANT)
+
+
+def is_null(value: Value) -> bool:
+    """Whether a value is the literal null, which has no type of its own."""
+    return isinstance(value, Scalar) and value.sql == NULL and value.constant is None
 
 
 def at(owner: Record, path: str, field: Field) -> Value:
@@ -249,19 +327,29 @@ def exists(value: Value) -> Sql:
     match value:
         case Scalar(sql):
             return present(sql)
+        case Record() if value.row.place and len(value.positions) == 1 and not value.path:
+            return present(value.place()[0])
         case Record():
             return either(present(leaf) for leaf in value.leaves())
+        case Made(values):
+            return either(exists(part) for part in values.values())
+        case Chosen(test, yes, otherwise):
+            return defined(choose(test, exists(yes), exists(otherwise)))
         case Entries():
             return present(value.keys)
+        case Dictionary(entries):
+            return present(entries.cursors)
         case Many(cursors):
             return present(cursors)
+        case _:
+            assert_never(value)
 
 
-def comparable(left: Record, right: Record) -> bool:
-    """Whether two records are items of one array."""
-    return left.path == right.path and 0 < len(left.positions) == len(right.positions)
-
-
-def same_place(left: Record, right: Record) -> Sql:
-    """Return that two records of one path are the same item."""
-    return both(build("=", a, b) for a, b in zip(left.positions, right.positions, strict=True))
+def mismatch(expr: Expr, wanted: str) -> Invalid:
+    """Return the error for a value of another kind than an operation takes; the checker finds these first."""
+    return Invalid(
+        "pql.type",
+        f"{to_text(expr)}: {wanted} is expected.",
+        hint="Check the rule: coterie pql check shows where.",
+        where={"start": expr.span.start, "end": expr.span.end},
+    )

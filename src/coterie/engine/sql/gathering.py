@@ -1,0 +1,139 @@
+"""What belongs to a person as lists in one row: events in order of time, identities, memberships."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp
+
+from coterie.core.schema import Field
+from coterie.engine.sql.constructs import (
+    FALSE,
+    Sql,
+    among,
+    build,
+    cast,
+    choose,
+    column,
+    either,
+    no,
+    or_default,
+    present,
+    subquery,
+    table,
+    text,
+    whole,
+)
+from coterie.engine.sql.values import Many, Record, Row, Value, table_row
+from coterie.pql.ast import Expr
+
+if TYPE_CHECKING:
+    from coterie.engine.sql.statements import Statements
+
+PLACE: Final = ("$batch", "$row")
+"""The columns that tell events apart."""
+_ORDER: Final = ("timestamp", "_id", *PLACE)
+_COUNT: Final = "$count"
+OWN_NAMESPACE: Final = "ups"
+"""The namespace of the system's own audiences in ``segmentMembership``."""
+
+
+@dataclass
+class Gathered:
+    """The events of each person that satisfy a condition, as lists of those of their leaves that are read."""
+
+    alias: str
+    where: Expr | None
+    leaves: dict[str, None] = field(default_factory=dict)
+
+    def events(self, event: Field) -> Many:
+        """Return the events as an array of objects; a person without events has an empty one."""
+
+        def leaf(path: str) -> Sql:
+            self.leaves[path] = None
+            return column(self.alias, path)
+
+        row = Row(leaf, place=PLACE)
+
+        def element(cursor: Sql) -> Value:
+            return Record(row, "", event, (cursor,))
+
+        def stored(name: str) -> Sql | None:
+            child = event.properties.get(name)
+            return leaf(name) if child is not None and child.scalar else None
+
+        size = or_default(column(self.alias, _COUNT), whole(0))
+        return Many(build("up_to", size), element, positions=True, stored=stored)
+
+    def select(self, statements: Statements) -> exp.Select:
+        """Return the query for the lists of each person who has such events."""
+        identity = column("e", "$identity")
+        query = statements.join_persons(exp.select(column("p", "person")).from_(table("live_event", "e")), identity)
+        if self.where is not None:
+            query = query.where(
+                statements.terms().truth(self.where, (Record(table_row("e"), "", statements.union.event),))
+            )
+        if statements.restricted:
+            query = query.where(statements.of_people(identity))
+        order = [column("e", name) for name in _ORDER]
+        lists = [build("listed", column("e", path), *order).as_(path, quoted=True) for path in self.leaves]
+        query = query.select(build("count", exp.Star()).as_(_COUNT, quoted=True), *lists)
+        return query.group_by(column("p", "person"))
+
+
+def identities(persons: str) -> exp.Select:
+    """Return a query for the namespaces of each person and, aligned with them, the lists of identity values."""
+    code, ids = column("g", "code"), column("g", "ids")
+    each = (
+        exp.select(
+            column("p", "person"),
+            column("n", "code"),
+            build("listed", column("i", "value"), column("i", "identity")).as_("ids"),
+        )
+        .from_(table(persons, "p"))
+        .join(table("identity", "i"), on=build("=", column("i", "identity"), column("p", "identity")))
+        .join(table("namespace", "n"), on=build("=", column("n", "namespace"), column("i", "namespace")))
+        .group_by(column("p", "person"), column("n", "code"))
+    )
+    lists = [build("listed", code, code).as_("codes"), build("listed", ids, code).as_("ids")]
+    return _by_person(each, lists)
+
+
+def memberships(at: int, audiences: Collection[str] | None) -> exp.Select:
+    """Return a query for the map of memberships of each person at an instant, by the ledger.
+
+    The status is that of the last interval which had begun; `audiences` are those whose memberships count, default all.
+    """
+    entered, exited, audience = (column("m", name) for name in ("entered_at", "exited_at", "audience"))
+    holds = either([no(present(exited)), build("<", whole(at), exited)])
+    each = (
+        exp.select(
+            column("m", "person"),
+            audience,
+            build("max", entered).as_("entered"),
+            build("max", choose(holds, whole(1), whole(0))).as_("holds"),
+            build("max", column("m", "version")).as_("version"),
+        )
+        .from_(table("membership", "m"))
+        .where(build("<=", entered, whole(at)))
+        .group_by(column("m", "person"), audience)
+    )
+    if audiences is not None:
+        each = each.where(among(audience, [text(name) for name in sorted(audiences)]) if audiences else FALSE)
+    key = column("g", "audience")
+    status = choose(build("=", column("g", "holds"), whole(1)), text("realized"), text("exited"))
+    lists = {
+        "audiences": key,
+        "statuses": status,
+        "entered": column("g", "entered"),
+        "versions": cast(column("g", "version"), "VARCHAR"),
+    }
+    nested = [exp.Array(expressions=[build("listed", value, key)]).as_(name) for name, value in lists.items()]
+    return _by_person(each, [exp.Array(expressions=[text(OWN_NAMESPACE)]).as_("namespaces"), *nested])
+
+
+def _by_person(each: exp.Select, lists: Sequence[Sql]) -> exp.Select:
+    person = column("g", "person")
+    return exp.select(person, *lists).from_(subquery(each, "g")).group_by(person)
