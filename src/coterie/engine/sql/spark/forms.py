@@ -29,6 +29,17 @@ from coterie.engine.sql.trees import (
 )
 
 _MOST_DIGITS = 38
+_LONGEST = (1 << 31) - 1
+_DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
+_OFFSET = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?"
+_TRIED: dict[type[exp.Expr], str] = {
+    exp.Add: "try_add",
+    exp.Sub: "try_subtract",
+    exp.Mul: "try_multiply",
+    exp.Div: "try_divide",
+    exp.Mod: "try_mod",
+}
 _numbers = count()
 
 
@@ -42,10 +53,11 @@ def _index(position: Sql) -> Sql:
     return exp.Sub(this=cast(position, "INT"), expression=whole(1))
 
 
-def _unless_null(values: list[Sql], sql: Sql) -> Sql:
-    """Return a value that is null where one of the others is."""
-    missing = either(exp.Is(this=wrapped(value.copy()), expression=NULL) for value in values)
-    return choose(missing, NULL, sql)
+def once(value: Sql, body: Callable[[Sql], Sql]) -> Sql:
+    """Return what is said of a value that is written once, however often it is read."""
+    if isinstance(value, exp.Column | exp.Literal):
+        return body(value)
+    return calls("get")(calls("transform")(calls("array")(value), _of_each(body)), whole(0))
 
 
 # -- text -------------------------------------------------------------------------------------------------------------
@@ -66,14 +78,45 @@ def matches(value: Sql, expression: Sql) -> Sql:
 def regex_group(value: Sql, expression: Sql, group: Sql) -> Sql:
     """Return a group of the first match, null when there is none or the group took no part in it."""
     pattern = text(patterns.capture(_written(expression), int(group.name)))
-    found = exp.RegexpLike(this=wrapped(value.copy()), expression=pattern)
-    return choose(found, calls("regexp_extract")(value, pattern.copy(), whole(1)), NULL)
+
+    def extracted(subject: Sql) -> Sql:
+        found = exp.RegexpLike(this=subject.copy(), expression=pattern.copy())
+        return choose(found, calls("regexp_extract")(subject, pattern, whole(1)), NULL)
+
+    return once(value, extracted)
 
 
 def _written(expression: Sql) -> str:
     if not (isinstance(expression, exp.Literal) and expression.is_string):
         raise Unsupported("engine.unsupported", "a regular expression that is no literal is not supported on Spark.")
     return expression.name
+
+
+def escaped_pattern(pattern: Sql) -> Sql:
+    """Return a pattern of ``like`` in which the escape stands before `%`, `_` and itself only."""
+    replaced = calls("regexp_replace")
+    closed = replaced(pattern, text(r"(?s)\A((?:[^\\]|\\.)*+)\\\z"), text(r"$1\\\\"))
+    return replaced(closed, text(r"(?s)(\\[%_\\])|\\(.)"), text("$1$2"))
+
+
+# -- what no data may make fail ---------------------------------------------------------------------------------------
+
+
+def attempt(tree: Sql) -> Sql:
+    """Return the value, null where calculating it fails: Spark can try single operations, not any expression."""
+    root = exp.Paren(this=tree)
+    for node in reversed(list(root.walk(bfs=False))):
+        tried = _TRIED.get(type(node))
+        if tried is not None:
+            node.replace(calls(tried)(_unwrapped(node.this), _unwrapped(node.expression)))
+        elif type(node) is exp.Cast:
+            node.replace(exp.TryCast(this=node.this, to=node.args["to"], safe=True))
+    found: Sql = root.this
+    return found
+
+
+def _unwrapped(sql: Sql) -> Sql:
+    return sql.this if isinstance(sql, exp.Paren) else sql
 
 
 # -- time -------------------------------------------------------------------------------------------------------------
@@ -95,6 +138,18 @@ def date(year: Sql, month: Sql, of_month: Sql) -> Sql:
     parts = [read(value, "INT") for value in (year.copy(), month, of_month)]
     start = calls("unix_millis")(calls("try_make_timestamp")(*parts, whole(0), whole(0), whole(0)))
     return choose(exp.Between(this=wrapped(year), low=whole(1), high=whole(9999)), start, NULL)
+
+
+def read_instant(value: Sql) -> Sql:
+    """Return the instant that ISO 8601 text names, rounded down to the millisecond; null for other text."""
+
+    def at(written: Sql) -> Sql:
+        well = exp.RegexpLike(this=written.copy(), expression=text(f"{_DATE}({_CLOCK}{_OFFSET})?\\z"))
+        full = calls("regexp_replace")(written, text(r"\A(.{16})([Z+-])"), text("$1:00$2"))
+        instant = read(calls("replace")(full, text(","), text(".")), "TIMESTAMPTZ")
+        return choose(well, calls("unix_millis")(instant), NULL)
+
+    return once(value, at)
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------
@@ -137,28 +192,42 @@ def sum_items(items: Sql, scale: Sql) -> Sql:
     type_ = f"DECIMAL({_MOST_DIGITS}, {scale.name})"
 
     def added(total: Sql, item: Sql) -> Sql:
-        more = exp.Add(this=or_default(total.copy(), whole(0)), expression=item.copy())
-        return choose(exp.Is(this=item, expression=NULL), total, cast(more, type_))
+        return cast(exp.Add(this=total, expression=item), type_)
 
-    return calls("aggregate")(items, cast(NULL.copy(), type_), _of_each(added, 2))
+    def summed(listed: Sql) -> Sql:
+        total = calls("aggregate")(listed.copy(), cast(whole(0), type_), _of_each(added, 2))
+        return choose(exp.GT(this=calls("array_size")(listed), expression=whole(0)), total, NULL)
+
+    return once(_without_nulls(items), summed)
 
 
 def has_item(items: Sql, value: Sql) -> Sql:
     """Return that a value is among the items; nulls are none."""
-    found = or_default(calls("array_contains")(items.copy(), value.copy()), FALSE)
-    return _unless_null([items, value], found)
+    return _of_both(items, value, lambda a, b: or_default(calls("array_contains")(a, b), FALSE))
 
 
 def has_any(left: Sql, right: Sql) -> Sql:
     """Return that two lists have an item in common."""
-    found = or_default(calls("arrays_overlap")(left.copy(), right.copy()), FALSE)
-    return _unless_null([left, right], found)
+    return _of_both(left, right, lambda a, b: or_default(calls("arrays_overlap")(a, b), FALSE))
 
 
 def has_all(left: Sql, right: Sql) -> Sql:
     """Return that every item of the second list is in the first."""
-    missing = calls("array_except")(_without_nulls(right.copy()), left.copy())
-    return _unless_null([left, right], exp.EQ(this=calls("array_size")(missing), expression=whole(0)))
+
+    def holds(a: Sql, b: Sql) -> Sql:
+        return exp.EQ(this=calls("array_size")(calls("array_except")(_without_nulls(b), a)), expression=whole(0))
+
+    return _of_both(left, right, holds)
+
+
+def _of_both(left: Sql, right: Sql, body: Callable[[Sql, Sql], Sql]) -> Sql:
+    """Return what is said of two values, null where one of them is; each is written once."""
+
+    def guarded(a: Sql, b: Sql) -> Sql:
+        missing = either(exp.Is(this=value.copy(), expression=NULL.copy()) for value in (a, b))
+        return choose(missing, NULL, body(a, b))
+
+    return once(left, lambda a: once(right, lambda b: guarded(a, b)))
 
 
 def common_items(left: Sql, right: Sql) -> Sql:
@@ -173,7 +242,14 @@ def position(items: Sql, value: Sql) -> Sql:
 
 def first_items(items: Sql, number: Sql) -> Sql:
     """Return the first items."""
-    return calls("slice")(items, whole(1), cast(number, "INT"))
+    longest = whole(_LONGEST)
+    some = choose(exp.GT(this=wrapped(number.copy()), expression=longest), longest.copy(), cast(number, "INT"))
+    return calls("slice")(items, whole(1), some)
+
+
+def sorted_down(items: Sql) -> Sql:
+    """Return the items from the greatest to the smallest."""
+    return calls("sort_array")(items, FALSE.copy())
 
 
 # -- aggregates -------------------------------------------------------------------------------------------------------
@@ -188,3 +264,16 @@ def smallest(value: Sql, number: Sql) -> Sql:
     """Return the smallest values in order, null when there is none."""
     values = calls("array_sort")(calls("collect_list")(value))
     return or_null(calls("slice")(values, whole(1), cast(number, "INT")), calls("array")())
+
+
+def listed(value: Sql, *order: Sql) -> Sql:
+    """Return the values, nulls among them, in an order in which nulls come last."""
+    keys = [item for key in order for item in (exp.Is(this=wrapped(key.copy()), expression=NULL.copy()), key)]
+    whole_item = calls("struct")(
+        *(exp.alias_(key, f"k{place}") for place, key in enumerate(keys)), exp.alias_(value, "v")
+    )
+    items = calls("collect_list")(whole_item)
+    return calls("transform")(
+        calls("array_sort")(items) if order else items,
+        _of_each(lambda item: exp.Dot(this=item, expression=exp.to_identifier("v"))),
+    )
