@@ -161,6 +161,7 @@ def test_a_sample_of_persons_is_bounded(loaded):
 def test_an_analysis_says_what_is_read_and_what_it_costs(loaded, clock):
     clock.at += 1000
     found = loaded.audiences.analyse(f'{SEARCHED} and {GOLD} and inSegment("lyon")')
+    assert found.sentence.startswith("People who ")
     assert found.profile_fields == ("loyalty.tier",)
     assert found.event_fields == ("eventType", "timestamp")
     assert found.audiences == ("lyon",)

@@ -17,6 +17,7 @@ from coterie.pql.complexity import Complexity, complexity
 from coterie.pql.conditions import Condition, Rule, conditions_of
 from coterie.pql.normal import normalise
 from coterie.pql.printer import to_text
+from coterie.pql.sentence import sentence
 
 LONG_CHAIN, MANY_AGGREGATES, DEEP = 6, 3, 2
 """More than these is worth a warning: elements of a chain, aggregates, arrays inside one another."""
@@ -67,7 +68,7 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 class Analysed(msgspec.Struct, frozen=True):
-    """What there is to know about a rule without evaluating it.
+    """What there is to know about a rule without evaluating it; `sentence` reads it aloud.
 
     `look_back` is the greatest age (ms) of events that matter: 0 without events, null when any age does;
     `look_back_words` says it. `methods` are Coterie's; `adobe` tells what the published rules of Adobe Experience
@@ -75,6 +76,7 @@ class Analysed(msgspec.Struct, frozen=True):
     """
 
     pql: str
+    sentence: str
     view: str
     zone: str
     profile_fields: tuple[str, ...]
@@ -102,6 +104,7 @@ def analysed(expr: Expr, union: Union, view: str, zone: str, cost: Cost) -> Anal
     reads, involved = analyse(conditions), complexity(expr, rule)
     return Analysed(
         pql=to_text(expr),
+        sentence=sentence(expr, union),
         view=view,
         zone=zone,
         profile_fields=tuple(sorted(reads.profile_fields)),

@@ -133,6 +133,7 @@ def overlap(out: Console, found: dict[str, Any]) -> None:
 
 def analysed(out: Console, found: dict[str, Any]) -> None:
     """Show what a rule reads, how it can be evaluated, and what that costs."""
+    out.print(Text(found["sentence"], style="bold"))
     facts = {
         "profile fields": found["profile_fields"],
         "event fields": found["event_fields"],
