@@ -218,10 +218,9 @@ class Search:
         key = tuple(id(bound.get(label)) for label in step.asked)
         if key not in step.known:
             alone = step.known[()]
-            begin = max(
-                bisect_right(alone.times, self._times[id(bound[name])].start) for name in step.asked if name in bound
-            )
-            step.known[key] = self._filtered(step, step.related, alone.events[begin:], bound)
+            latest = max((self._times[id(bound[name])].start for name in step.asked if name in bound), default=None)
+            later = alone.events if latest is None else alone.events[bisect_right(alone.times, latest) :]
+            step.known[key] = self._filtered(step, step.related, later, bound)
         return step.known[key]
 
     def _filtered(self, step: Step, asked: Asked, events: Sequence[Value], bound: Bound) -> Fitting:

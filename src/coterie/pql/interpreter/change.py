@@ -25,6 +25,6 @@ def next_change(truth: Callable[[Clock], bool], at: int, zone: str) -> int | Non
         if clock.until is None:
             return None
         clock = Clock(clock.until, zone, watching=True)
-        if clock.at > at + FARTHEST or truth(clock) != before:
+        if truth(clock) != before or clock.at > at + FARTHEST:
             break
     return clock.at
