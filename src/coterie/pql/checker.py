@@ -265,7 +265,7 @@ class Checker(Ranges):
         if binding is not None:
             self.bindings[id(node)] = binding
             return binding.type
-        near = env.suggestion(node.name)
+        near = env.suggestion(node.name) if self.report.few else None
         if node.name in self._declared:
             message = f"the variable {node.name} is not known here; it is declared further right, or elsewhere."
             self.report.add("pql.unknown-name", node, message)

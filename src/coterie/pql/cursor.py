@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from coterie.pql.ast import Span
-from coterie.pql.lexer import Kind, Token, tokenize
+from coterie.pql.lexer import MAX_TOKENS, MAX_WORDS, Kind, Token, tokenize
 from coterie.pql.problems import Problem, problem
 from coterie.pql.words import AGGREGATES, QUANTIFIERS, RESERVED_WORDS
 
@@ -29,6 +29,11 @@ class Cursor:
         self._tokens = tokenize(text)
         self._index = 0
         self._nesting = 0
+        last = self._tokens[-1]
+        if last.kind is Kind.EXCESS:
+            message = f"the query has more than {MAX_WORDS:,} names and symbols, or {MAX_TOKENS:,} values and commas."
+            hint = "Ask for many values by in [ … ], or divide the query into several audiences."
+            raise Stop(problem("pql.too-long", message, text, last.start, last.end, hint=hint))
 
     @property
     def token(self) -> Token:

@@ -1,14 +1,15 @@
 """Tokens of PQL: names, numbers, strings, symbols, each with its place in the text.
 
 Words are not told apart here: whether `exists` or `last` is a keyword depends on where it stands, so the
-parser decides. Text that can be no token ends the list with a `bad` token that says what is wrong with it.
+parser decides. Text that can be no token ends the list with a `bad` token that says what is wrong with it, and text of
+too many tokens with one of `excess`: a list may be long, a rule with as many operations would take too long.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 
 class Kind(Enum):
@@ -22,11 +23,11 @@ class Kind(Enum):
     POSITIONAL = auto()
     SYMBOL = auto()
     BAD = auto()
+    EXCESS = auto()
     END = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token: `text` as written, `value` with quotes and escapes resolved; of a bad one, what is wrong."""
 
     kind: Kind
@@ -52,6 +53,9 @@ class Token:
 
 
 MAX_DIGITS = 400
+MAX_TOKENS = 300_000
+MAX_WORDS = 60_000
+"""How many tokens are read, and how many of them may be names and symbols other than the commas of a list."""
 
 _TOKEN = re.compile(
     r"""
@@ -98,7 +102,7 @@ def is_plain(name: str) -> bool:
 def tokenize(text: str) -> list[Token]:
     """Split `text` into tokens; the last one is the end of the text or the first text that is no token."""
     tokens: list[Token] = []
-    at = 0
+    at = words = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         group = match.lastgroup if match else None
@@ -111,6 +115,10 @@ def tokenize(text: str) -> list[Token]:
         token = _token(_KINDS[group], match.group(), match.start(), at)
         tokens.append(token)
         if token.kind is Kind.BAD:
+            return tokens
+        words += (token.kind is Kind.SYMBOL and token.text != ",") or token.named
+        if words > MAX_WORDS or len(tokens) > MAX_TOKENS:
+            tokens.append(Token(Kind.EXCESS, "", at, at))
             return tokens
     tokens.append(Token(Kind.END, "", len(text), len(text)))
     return tokens

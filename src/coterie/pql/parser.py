@@ -82,11 +82,13 @@ def read(text: str) -> tuple[Expr | None, list[Problem]]:
     if len(text) > MAX_LENGTH:
         message = f"the query has {len(text):,} characters; at most {MAX_LENGTH:,} are read."
         return None, [problem("pql.too-long", message, text, MAX_LENGTH, MAX_LENGTH)]
-    parser = Parser(text)
+    problems: list[Problem] = []
     try:
-        return parser.query(), parser.problems
+        parser = Parser(text)
+        problems = parser.problems
+        return parser.query(), problems
     except Stop as stop:
-        return None, [*parser.problems, stop.problem]
+        return None, [*problems, stop.problem]
 
 
 class Parser(Forms):

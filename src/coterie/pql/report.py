@@ -6,9 +6,12 @@ from coterie.pql.ast import Node, Span
 from coterie.pql.printer import to_text
 from coterie.pql.problems import Problem, Severity, problem
 
+MOST = 500
+FEW = 50
+
 
 class Report:
-    """The problems of one query text."""
+    """The problems of one query text, up to `MOST`; what may have been meant is looked for while they are few."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -18,6 +21,11 @@ class Report:
     def problems(self) -> list[Problem]:
         """The problems, in the order of the text."""
         return sorted(self._problems.values(), key=lambda found: (found.start, found.end))
+
+    @property
+    def few(self) -> bool:
+        """Whether so few problems were found that it is worth looking for what was meant."""
+        return len(self._problems) < FEW
 
     def spelled(self, node: Node) -> str:
         """Return a node as it is spelled in the query, shortened if it is long."""
@@ -41,6 +49,8 @@ class Report:
         severity: Severity = "error",
     ) -> None:
         """Add a problem, unless it is there already."""
+        if len(self._problems) >= MOST:
+            return
         span = where if isinstance(where, Span) else where.span
         self._problems.setdefault(
             (code, span.start, span.end, message),
