@@ -18,6 +18,7 @@ from coterie.audience import export, ledger
 from coterie.audience.analysis import Analysed
 from coterie.audience.definition import Audience, Evaluation
 from coterie.audience.difference import Difference
+from coterie.audience.explanation import Explanation
 from coterie.audience.funnel import Counted
 from coterie.audience.overlap import Overlap
 from coterie.core.clock import Clock, parse_instant
@@ -33,7 +34,7 @@ from coterie.ingest.infer import infer
 from coterie.ingest.mapping import Mapping as FieldMapping
 from coterie.ingest.report import BatchReport
 from coterie.ingest.source import SourceFormat, resolve
-from coterie.pipeline import batch, define, evaluate, rebuild, status
+from coterie.pipeline import batch, define, evaluate, rebuild, status, why
 from coterie.pipeline.apply import recover
 from coterie.pipeline.definitions import Definitions, profile_leaves
 from coterie.pipeline.effects.evaluations import everyone
@@ -449,6 +450,39 @@ class Audiences(_Room):
             How many persons of those who enter, and of those who leave, are shown with their identities.
         """
         return self._workspace.questions.diff(old, new, view, zone, _instant(at), sample)
+
+    def explain(
+        self,
+        person: str,
+        audience: str | None = None,
+        *,
+        pql: str | None = None,
+        view: str | None = None,
+        zone: str = "UTC",
+        at: str | int | None = None,
+    ) -> Explanation:
+        """Explain why a person is in an audience, or is not.
+
+        Parameters
+        ----------
+        person : str
+            An identity as ``Namespace:value``, or the id of a person (``p-…``).
+        audience : str, optional
+            Name of a saved audience.
+        pql : str, optional
+            A rule, instead of an audience.
+        view, zone : str, optional
+            As for `count`; a saved audience has its own.
+        at : str or int, optional
+            Instant to ask at; default now. At a past one, later events are left out.
+
+        Returns
+        -------
+        Explanation
+            The verdict of the whole and of every part of the rule, with the values and events that were used, the
+            nearest step that would turn the verdict, and when time alone does.
+        """
+        return why.why(self._sandbox, person, audience, pql, view, zone, _instant(at))
 
     def members(self, name: str, limit: int = 100, after: str | None = None) -> builtins.list[export.Member]:
         """Return present members with their identities, at most `limit`, after the person id `after`."""

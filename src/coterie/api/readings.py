@@ -17,6 +17,7 @@ from annotated_types import Ge, Le, MaxLen
 from coterie.audience.analysis import Analysed
 from coterie.audience.definition import Audience
 from coterie.audience.difference import Difference
+from coterie.audience.explanation import Explanation
 from coterie.audience.export import Member
 from coterie.audience.funnel import Counted
 from coterie.audience.ledger import Change
@@ -55,6 +56,7 @@ PARAMETERS = {
     "namespace": "Code of an identity namespace, such as `Email`.",
     "new": "The new rule, in PQL.",
     "old": "A rule in PQL, or the name of a saved audience.",
+    "person": "An identity as `Namespace:value`, or the id of a person.",
     "pql": "A rule in PQL.",
     "sample": "How many persons to show of those who enter, and of those who leave.",
     "value": "Value of the identity.",
@@ -305,6 +307,20 @@ def diff(
 ) -> Difference:
     """Tell who would enter and who would leave if a rule, or a saved audience's, were replaced by another one."""
     return ws.audiences.diff(old, new, view=view, zone=zone, at=at, sample=sample)
+
+
+@_post("/api/audiences:explain")
+def explain(
+    ws: Workspace,
+    person: Name,
+    name: Name | None = None,
+    pql: Query | None = None,
+    view: Name | None = None,
+    zone: Name = "UTC",
+    at: Name | None = None,
+) -> Explanation:
+    """Tell why a person is in an audience, or satisfies a rule, or does not, and what would change that."""
+    return ws.audiences.explain(person, name, pql=pql, view=view, zone=zone, at=at)
 
 
 @_post("/api/audiences:check")

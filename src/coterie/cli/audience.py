@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from coterie.cli import answers, show
+from coterie.cli import answers, show, why
 from coterie.cli.files import read_text
 from coterie.cli.identity import View
 from coterie.cli.session import Session
@@ -118,6 +118,23 @@ def diff(
             session.text = old
         raise
     session.print(answer, answers.difference)
+
+
+@verb(app, "explain")
+def explain(
+    session: Session,
+    person: Annotated[str, typer.Argument(help="An identity, such as Email:anna@example.com, or an id, p-….")],
+    name: Annotated[str | None, typer.Argument(help="Name of the audience.")] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="A rule, in PQL, instead of an audience.")] = None,
+    file: RuleFile = None,
+    view: Annotated[str | None, typer.Option(help="Name of the view; an audience has its own.")] = None,
+    zone: Zone = "UTC",
+    at: At = None,
+) -> None:
+    """Tell why a person is in an audience, or is not, and what would change that."""
+    pql = _rule(session, rule, file) if name is None or rule or file else None
+    answer = session.read("explain", person=person, name=name, pql=pql, view=view, zone=zone, at=at)
+    session.print(answer, why.explanation)
 
 
 @verb(app, "evaluate")

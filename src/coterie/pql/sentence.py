@@ -11,6 +11,7 @@ from coterie.core.errors import CoterieError
 from coterie.core.schema import Union
 from coterie.pql.ast import Expr, Literal
 from coterie.pql.english.clauses import Around, Clause
+from coterie.pql.english.nouns import Kind
 from coterie.pql.english.outline import outline
 from coterie.pql.english.reader import Reader
 from coterie.pql.printer import to_text
@@ -51,3 +52,23 @@ def sentence(expr: Expr, union: Union) -> str:
 def clause_of(core: Expr, union: Union) -> Clause:
     """Return what a core expression says of a person."""
     return Reader().read(core, Around.person(union), yes=True)
+
+
+def refusal_of(core: Expr, union: Union) -> Clause:
+    """Return what the negation of a core expression says of a person."""
+    return Reader().read(core, Around.person(union), yes=False)
+
+
+def noun_of(core: Expr, union: Union) -> str:
+    """Return the words for a value of a person."""
+    return Reader().noun(core, Around.person(union))
+
+
+def things_of(array: Expr, union: Union) -> tuple[Kind, str]:
+    """Return the words for the items of an array of a person, and for what they satisfy."""
+    return Reader().things(array, Around.person(union))
+
+
+def narrowing_of(array: Expr, union: Union) -> list[tuple[Expr, str]]:
+    """Return the conditions of a filter one after the other, each with its words."""
+    return Reader().narrowing(array, Around.person(union))

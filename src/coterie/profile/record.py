@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from coterie.core.clock import format_instant
+from coterie.core.ids import xid_sql
 from coterie.core.schema import Field, Leaf, Union, leaves
+from coterie.identity.graph import find, members
 from coterie.profile.nest import Shape
 from coterie.store.history import quote
 from coterie.store.history.columns import columns
@@ -176,3 +178,35 @@ def _memberships(
             "version": version,
         }
     return found
+
+
+def find_person(con: DuckDBPyConnection, view: str, name: str) -> int | None:
+    """Return the number of a person.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history.
+    view : str
+        Name of the view.
+    name : str
+        The public id (``p-…``), or any identity of the person as ``Namespace:value``.
+
+    Returns
+    -------
+    int or None
+        None when nobody of the view is called so.
+    """
+    namespace, _, value = name.partition(":")
+    if value:
+        identity = find(con, namespace, value)
+        mine = members(con, view, identity) if identity is not None else ()
+        return mine[0] if mine else None
+    rows = con.execute(
+        f"""
+        SELECT p.person FROM {quote(f"profile_{view}")} p JOIN identity i ON i.identity = p.person
+        JOIN namespace n ON n.namespace = i.namespace WHERE 'p-' || {xid_sql("n.code", "i.value")} = $1
+        """,
+        [name],
+    ).fetchall()
+    return rows[0][0] if rows else None

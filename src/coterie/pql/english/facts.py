@@ -12,6 +12,7 @@ from coterie.pql.ast import (
     Binary,
     Chain,
     Expr,
+    Filter,
     Literal,
     Method,
     Name,
@@ -247,6 +248,14 @@ def split(expr: Expr, around: Around) -> tuple[Expr, Expr] | None:
             return None if found is None else (found[0], Property(found[1], name))
         case _:
             return None
+
+
+def picked(array: Expr, condition: Expr, around: Around) -> Filter:
+    """Return the items of which some satisfies a condition, as a filter of the outermost array."""
+    found = split(array, around)
+    if found is None:
+        return Filter(array, condition)
+    return picked(found[0], Method(found[1], "exists", (shift(condition, 1, 1),)), around)
 
 
 def _head(expr: Expr) -> Expr:

@@ -58,6 +58,7 @@ _KINDS = {
     "web.webinteraction.linkClicks": Kind("made", "click on a link", "clicks on links"),
     "web.webpagedetails.pageViews": Kind("had", "page view", "page views"),
 }
+_PREPOSITION = re.compile(r" (?:of|over|in|with|for|per) ")
 _CONTROLS = {code: repr(chr(code))[1:-1] for code in range(32)}
 _OWN = {"_id": "id", "timestamp": "time", "eventType": "type"}
 
@@ -125,8 +126,8 @@ def one_of(plural: str) -> str:
 
 
 def is_plural(noun: str) -> bool:
-    """Whether a noun looks like a plural; what follows *of* or *over* does not count."""
-    head = noun.split(" of ")[0].split(" over ")[0]
+    """Whether a noun looks like a plural; what follows a preposition does not count."""
+    head = _PREPOSITION.split(noun, maxsplit=1)[0]
     return head.endswith("s") and not head.endswith(("ss", "us", "is"))
 
 
@@ -198,3 +199,21 @@ def quantity(op: str, count: int, kind: Kind) -> str:
     if op == "!=" or (op, count) == (">=", 0):
         return f"any number of {kind.many}" + (f" but {count}" if op == "!=" else "")
     return f"{_QUANTITIES[op]} {count} {kind.one if count == 1 else kind.many}"
+
+
+def amount(op: str, asked: object, *, counts: bool) -> str:
+    """Return how many, or how much, is asked for, without a noun.
+
+    Examples
+    --------
+    >>> [amount(op, n, counts=True) for op, n in ((">", 0), ("<", 1), ("<", 3), ("!=", 2))]
+    ['at least 1', 'none', 'fewer than 3', 'any number but 2']
+    """
+    if counts:
+        if (op, asked) in ((">", 0), ("!=", 0)):
+            return "at least 1"
+        if (op, asked) in (("=", 0), ("<", 1), ("<=", 0)):
+            return "none"
+        return f"any number but {asked}" if op == "!=" else f"{_QUANTITIES[op]} {asked}"
+    words = {**_QUANTITIES, "<": "less than", "!=": "other than"}
+    return f"{words[op]} {asked}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from coterie.core.errors import Unsupported
 from coterie.pql.ast import Binary, Chain, Element, Expr, Positional, RelativeUnit, Tail, TimeWord, Unary
 from coterie.pql.resolve import Place, resolve
 from coterie.pql.scopes import times_of, with_times
@@ -13,12 +14,7 @@ def outline(expr: Expr) -> Expr:
     """Return the core tree of a rule with the chains that stand among its `and`, `or` and `not` kept.
 
     The labels of a kept chain are ``$1``, ``$2``, … in the order of its included elements. A chain of one element is a
-    filter, as in any core tree.
-
-    Raises
-    ------
-    Unsupported
-        ``engine.unsupported`` for what has no core form.
+    filter, as in any core tree. A part that has no core form stays as it was written.
     """
     match expr:
         case Binary("and" | "or" as op, left, right):
@@ -28,7 +24,10 @@ def outline(expr: Expr) -> Expr:
         case Chain(array, timestamp, elements) if len(elements) > 1:
             return Chain(resolve(array, truth=False), timestamp, tuple(_elements(elements)), span=expr.span)
         case _:
-            return resolve(expr)
+            try:
+                return resolve(expr)
+            except Unsupported:
+                return expr
 
 
 def _elements(elements: tuple[Element, ...]) -> list[Element]:

@@ -26,7 +26,7 @@ from coterie.pql.ast import (
     Up,
 )
 from coterie.pql.english.clauses import Around, Clause, bracketed, joined
-from coterie.pql.english.facts import TEXT_TESTS, Facts, split
+from coterie.pql.english.facts import TEXT_TESTS, Facts, picked
 from coterie.pql.english.nouns import (
     EVENT,
     SEARCH,
@@ -43,7 +43,7 @@ from coterie.pql.english.nouns import (
 from coterie.pql.english.values import DISTANCES
 from coterie.pql.logic import operands_of
 from coterie.pql.resolve import TRUE
-from coterie.pql.scopes import XEVENT, shift
+from coterie.pql.scopes import XEVENT
 
 _INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _BEING = ("be", "")
@@ -129,9 +129,8 @@ class Reader(Facts):
 
     def some(self, array: Expr, condition: Expr, around: Around, yes: bool) -> Clause:
         """Return that some item satisfies a condition."""
-        found = split(array, around)
-        if found is not None:
-            return self.some(found[0], Method(found[1], "exists", (shift(condition, 1, 1),)), around, yes)
+        chosen = picked(array, condition, around)
+        array, condition = chosen.array, chosen.condition
         ((only, positive), *others) = parts_of("and", condition, yes=True)
         if not yes and not positive and not others:
             base, (kind, qualifier) = self.things(array, around)[0], self.things(Filter(array, only), around)
@@ -170,6 +169,15 @@ class Reader(Facts):
         inside = around.item(array, kind.one)
         clauses = [self.read(condition, inside, yes=yes) for condition, yes in conditions]
         return kind, joined("and", clauses, inside).full if clauses else ""
+
+    def narrowing(self, array: Expr, around: Around) -> list[tuple[Expr, str]]:
+        """Return the conditions of a filter one after the other, each with its words."""
+        found: list[tuple[Expr, str]] = []
+        while isinstance(array, Filter):
+            found = [*((part, "") for part in operands_of("and", array.condition)), *found]
+            array = array.array
+        inside = around.item(array, self._kind(array, around).one)
+        return [(part, self.read(part, inside, yes=True).full) for part, _ in found if part != TRUE]
 
     def _kind(self, array: Expr, around: Around) -> Kind:
         match array:

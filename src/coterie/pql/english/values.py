@@ -15,6 +15,7 @@ from coterie.pql.ast import (
     DistanceTail,
     Expr,
     Filter,
+    Lambda,
     Literal,
     Method,
     Name,
@@ -162,7 +163,7 @@ class Values(ABC):
                 return f"{items} with the {which} {of_item(operand)}"
             case "filter", (_,):
                 return self.plural(expr, around)
-            case "map", (operand,):
+            case "map", (operand,) if not isinstance(operand, Lambda):
                 return f"{of_item(operand)} of each of {self.plural(receiver, around)}"
             case "distinct", ():
                 return f"different {self.noun(receiver, around)}"
