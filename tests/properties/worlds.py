@@ -155,22 +155,22 @@ def _fields(random: Random, depth: int, taken: frozenset[str] = frozenset({"id",
         names[random.randrange(8)] = random.choice(CLASHING)
     kinds = [*FieldType] if depth == 2 else random.sample([*FieldType], 4)
     kinds += [FieldType.STRING, FieldType.NUMBER]
-    return {name: _field(random, kind, depth) for name, kind in zip(names, kinds, strict=False)}
+    return {name: _field(random, kind, depth, name) for name, kind in zip(names, kinds, strict=False)}
 
 
-def _field(random: Random, kind: FieldType, depth: int) -> Field:
+def _field(random: Random, kind: FieldType, depth: int, name: str) -> Field:
     match kind:
         case FieldType.OBJECT if depth == 0:
             return Field(FieldType.STRING)
         case FieldType.OBJECT:
-            return Field(kind, properties=_fields(random, depth - 1))
+            return Field(kind, properties=_fields(random, depth - 1, frozenset({name.casefold()})))
         case FieldType.ARRAY | FieldType.MAP:
             inner = random.choice(
                 [FieldType.OBJECT, FieldType.OBJECT, FieldType.STRING, FieldType.INTEGER, FieldType.NUMBER]
             )
             if random.random() < 0.2:
                 inner = random.choice([FieldType.DATE, FieldType.DATETIME, FieldType.BOOLEAN])
-            return Field(kind, items=_field(random, inner, depth))
+            return Field(kind, items=_field(random, inner, depth, name))
         case FieldType.NUMBER:
             return Field(kind, decimals=random.choice([None, 0, 1, 2, 2, 6, 9]))
         case _:

@@ -248,8 +248,10 @@ class Canon:
         match expr:
             case ArrayLiteral(items):
                 return any_of([self.present(item, scopes) for item in items])
-            case Method(array, "distinct" | "map"):
+            case Method(array, "distinct", ()):
                 return self.truth(array, scopes)
+            case Method(array, "map", (operand,)):
+                return self.truth(Filter(array, Method(operand, "isNotNull", ())), scopes)
             case Filter(array, _) if (values := self._of_values(array, expr, scopes)) is not None:
                 return self.truth(values[0], scopes)
             case Filter(array, condition):
