@@ -53,7 +53,6 @@ class Column:
     function: Function
     kind: Kind
     scale: int
-    whole: int
     adds_up: bool
     operand: int | None
     window: int | None
@@ -98,14 +97,14 @@ def branches(statements: Statements, conditions: Sequence[Condition]) -> Iterato
 
 
 def _branch(statements: Statements, rest: Expr, measures: Sequence[tuple[Measure, list[Condition]]]) -> Branch:
-    terms = statements.in_zone(measures[0][1][0].zone).terms()
+    terms = statements.terms()
+    scopes = (Record(statements.profile_row(), "", statements.union.profile), statements.event)
     windows: dict[str, Sql] = {}
     operands: dict[str, Sql] = {}
     columns, samples, ages = [], [], []
     truth: Sql | None = None
     for measure, (condition, *_) in measures:
         with refusals(condition):
-            scopes = (Record(statements.profile_row(), "", statements.union.profile), statements.event)
             truth = truth or terms.truth(rest, scopes)
             _, operand, window = measure.key
             windows.setdefault(window, terms.truth(measure.window, scopes))
