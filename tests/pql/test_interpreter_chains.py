@@ -163,8 +163,8 @@ def many(types, count=5_000):
             "WHEN(> 400 days after B)"
         ),
         (
-            'A: WHAT(eventType = "a"), N: EXCLUDE(eventType = "d"), B: WHAT(eventType = "b"), M: EXCLUDE(eventType = "e"), '
-            'C: WHAT(eventType = "none")'
+            'A: WHAT(eventType = "a"), N: EXCLUDE(eventType = "d"), B: WHAT(eventType = "b"), '
+            'M: EXCLUDE(eventType = "e"), C: WHAT(eventType = "none")'
         ),
         (
             'A: WHAT(eventType = "a") COUNT(100), B: WHAT(eventType = "b") COUNT(100) WHEN(<= 90 days after A), '

@@ -92,7 +92,7 @@ def moments(found, at, profile, random):
     near += [at - at % DAY + days * DAY for days in (1, 2, 16, 31, 199, 200, 565)] + [last]
     near += [random.randrange(at + 1, last + 1) for _ in range(20)] if last > at else []
     all_of_them = sorted({time + extra for time in near for extra in (-1, 0, 1) if at < time + extra <= last})
-    return random.sample(all_of_them, min(40, len(all_of_them))) + [last]
+    return [*random.sample(all_of_them, min(40, len(all_of_them))), last]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "America/Santiago"])
