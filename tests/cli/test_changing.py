@@ -160,3 +160,13 @@ def test_a_fault_of_the_program_has_the_one_form_too(own: Path, monkeypatch: pyt
     assert (done.code, done.error["code"]) == (1, "internal.error")
     assert "broken inside" in done.error["message"]
     assert "Traceback" in coterie(own, "status").err
+
+
+def test_a_saved_zone_is_shown_and_counted_in(own: Path) -> None:
+    rule = "xEvent[timestamp occurs on date(2026, 6, 1)].count() > 0"
+    assert coterie(own, "audience", "put", "first", rule, "--zone", "Asia/Tokyo").code == 0
+    assert "Asia/Tokyo" in coterie(own, "audience", "show", "first").out
+    found = coterie(own, "audience", "count", "--audience", "first", "--json").data
+    assert (found["zone"], found["count"]) == ("Asia/Tokyo", 1)
+    done = coterie(own, "audience", "put", "second", rule, "--zone", "Asia/Tokio", "--json")
+    assert (done.code, done.error["code"]) == (2, "pql.zone")

@@ -46,6 +46,7 @@ RULES = [
     ["audience", "count", f"{BUYERS} or {GOLD}", "--zone", "Europe/Paris"],
     ["audience", "overlap"],
     ["audience", "overlap", "gold", "buyers", "--fresh"],
+    ["audience", "count", "--audience", "gold"],
     ["audience", "diff", "gold", BOTH],
     ["audience", "diff", GOLD, "true", "--sample", "1", "--view", "unstitched"],
 ]
@@ -58,6 +59,8 @@ WRONG = [
     ["audience", "count", "xEvent[eventTyp = 1]"],
     ["audience", "check", "loyalty.tier ="],
     ["schema", "show", "x" * 2000],
+    ["audience", "count", BOTH, "--audience", "gold"],
+    ["audience", "analyse"],
     ["audience", "overlap", "gold"],
     ["audience", "overlap", "gold", "gould"],
     ["audience", "diff", "loyalty.teir = 1", GOLD],

@@ -7,6 +7,11 @@ import pytest
 from coterie.core.errors import Invalid, NotFound
 from coterie.pql import PqlError
 
+SCHEMA = {
+    "name": "more",
+    "class": "profile",
+    "identities": [{"path": "more.id", "namespace": "CRMID", "primary": True}],
+}
 SEARCHED = 'xEvent[eventType = "search" and timestamp occurs <= 30 days before now].count() >= 1'
 LYON = 'homeAddress.city = "Lyon"'
 GOLD = 'loyalty.tier = "gold"'
@@ -219,3 +224,16 @@ def test_an_unknown_zone_is_refused(loaded):
         with pytest.raises(Invalid) as caught:
             ask()
         assert caught.value.code == "pql.zone"
+
+
+def test_what_changes_no_data_leaves_what_is_known(loaded, clock):
+    def known():
+        return loaded.audiences.analyse(LYON).cost.known
+
+    loaded.audiences.count(LYON)
+    loaded.audiences.put("more", GOLD)
+    loaded.audiences.evaluate()
+    loaded.audiences.delete("more")
+    assert known() == 1
+    loaded.schemas.put({**SCHEMA, "fields": {"more.id": "string", "homeAddress.city": "string"}})
+    assert known() == 0

@@ -380,3 +380,26 @@ def test_senseless_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid) as caught:
         History.open(tmp_path / "h.duckdb", tmp_path / "tmp", memory_limit="lots")
     assert caught.value.code == "history.setting"
+
+
+def test_data_stand_still_while_only_other_things_are_written(history: History) -> None:
+    assert (history.position, history.changed) == (0, 0)
+    for position, facts, changed in ((1, True, 1), (2, False, 1), (3, True, 3), (4, False, 3)):
+        with history.transaction(position, facts=facts):
+            pass
+        assert (history.position, history.changed) == (position, changed)
+    with pytest.raises(ZeroDivisionError), history.transaction(5):
+        raise ZeroDivisionError
+    assert history.changed == 3
+
+
+def test_after_an_opening_all_may_have_changed(tmp_path: Path) -> None:
+    history = open_history(tmp_path)
+    with history.transaction(1):
+        pass
+    with history.transaction(2, facts=False):
+        pass
+    history.close()
+    again = open_history(tmp_path)
+    assert (again.position, again.changed) == (2, 2)
+    again.close()

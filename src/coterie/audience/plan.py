@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from pyroaring import BitMap
@@ -49,7 +50,12 @@ def plan(audience: Audience, union: Union) -> Planned:
 
 def reads(audience: Audience) -> frozenset[str]:
     """Return the names of the audiences that a rule reads."""
-    return frozenset(audiences_read(parse(audience.pql)))
+    return _named(audience.pql)
+
+
+@lru_cache(maxsize=16_384)
+def _named(pql: str) -> frozenset[str]:
+    return frozenset(audiences_read(parse(pql)))
 
 
 def require_view(view: str, names: Iterable[str], known: Mapping[str, Audience]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -21,6 +22,9 @@ Name = Annotated[str, typer.Argument(help="Name of the audience.")]
 Rule = Annotated[str | None, typer.Argument(help="The rule, in PQL.")]
 At = Annotated[str | None, typer.Option(help="Instant to ask at; default now.")]
 Zone = Annotated[str, typer.Option(help="Time zone whose calendar the rule means, such as Europe/Paris.")]
+Saved = Annotated[
+    str | None, typer.Option("--audience", "-a", help="Take the rule, view and zone of a saved audience.")
+]
 RuleFile = Annotated[Path | None, typer.Option("--file", "-f", help="Read the rule from a file; - is standard input.")]
 
 
@@ -69,13 +73,14 @@ def count(
     session: Session,
     pql: Rule = None,
     file: RuleFile = None,
+    audience: Saved = None,
     view: View = "default",
     zone: Zone = "UTC",
     at: At = None,
 ) -> None:
     """Count the people that a rule holds for, exactly, and show how many each of its conditions leaves."""
-    answer = session.read("count", pql=_rule(session, pql, file), view=view, zone=zone, at=at)
-    session.print(answer, answers.counted)
+    rule = _asked(session, pql, file, audience, view, zone)
+    session.print(session.read("count", **rule, at=at), answers.counted)
 
 
 @verb(app, "overlap")
@@ -91,11 +96,15 @@ def overlap(
 
 @verb(app, "analyse")
 def analyse(
-    session: Session, pql: Rule = None, file: RuleFile = None, view: View = "default", zone: Zone = "UTC"
+    session: Session,
+    pql: Rule = None,
+    file: RuleFile = None,
+    audience: Saved = None,
+    view: View = "default",
+    zone: Zone = "UTC",
 ) -> None:
     """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
-    answer = session.read("analyse", pql=_rule(session, pql, file), view=view, zone=zone)
-    session.print(answer, answers.analysed)
+    session.print(session.read("analyse", **_asked(session, pql, file, audience, view, zone)), answers.analysed)
 
 
 @verb(app, "diff")
@@ -192,9 +201,22 @@ def delete(session: Session, name: Name) -> None:
     session.print(session.change(remove), lambda out, _: out.print(f"Deleted {name}."))
 
 
-def _rule(session: Session, pql: str | None, file: Path | None) -> str:
-    if (pql is None) == (file is None):
-        raise Invalid("audience.rule", "expected a rule, either as an argument or by --file.")
+def _asked(
+    session: Session, pql: str | None, file: Path | None, audience: str | None, view: str, zone: str
+) -> dict[str, str]:
+    """Return the rule asked about, with its view and zone: one that is given, or that of a saved audience."""
+    if audience is None or pql is not None or file is not None:
+        return {"pql": _rule(session, pql, file, audience), "view": view, "zone": zone}
+    saved = msgspec.json.decode(session.read("audience", name=audience))
+    session.text = saved["pql"]
+    return {"pql": saved["pql"], "view": saved.get("view", "default"), "zone": saved.get("zone", "UTC")}
+
+
+def _rule(session: Session, pql: str | None, file: Path | None, audience: str | None = None) -> str:
+    if [pql, file, audience].count(None) != 2:
+        raise Invalid(
+            "audience.rule", "expected one rule, as an argument, by --file or, where there is one, --audience."
+        )
     session.text = pql if file is None else read_text(file)
     assert session.text is not None
     return session.text
