@@ -130,9 +130,11 @@ class Canon:
                 return self._by_type(expr, scopes)
 
     def _by_type(self, expr: Expr, scopes: Scopes) -> Expr:
-        lifted = self.lifted(expr, scopes, lambda inner, _: inner)
-        if lifted is not None:
-            return lifted
+        split = self.split(expr, scopes)
+        if split is not None:
+            base, inner = split
+            there = inner if self._is_array(inner, self.inside(base, scopes)) else Method(inner, "isNotNull", ())
+            return self.truth(Filter(base, there), scopes)
         found = self.field(expr, scopes)
         if isinstance(expr, Filter) or (found is not None and found.type is FieldType.ARRAY):
             return self._some(expr, scopes)
