@@ -1,10 +1,11 @@
-"""Persons between DuckDB and bitmaps: a column read as a bitmap, a bitmap lent to statements as a table."""
+"""Persons between DuckDB and memory: a column read as a bitmap, a bitmap lent to statements as a table."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,35 @@ def read_truths(con: DuckDBPyConnection, statement: str, widths: Sequence[int]) 
                 chosen.append(people[low:high][truth[low:high]])
     none = np.zeros(0, np.uint32)
     return [[bitmap(np.concatenate([none, *chosen])) for chosen in group] for group in found]
+
+
+@dataclass(frozen=True)
+class Instants:
+    """Persons in ascending order, and an instant (ms) of each."""
+
+    people: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    instants: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def read_instants(con: DuckDBPyConnection, statement: str) -> Instants:
+    """Return the persons in the column ``person`` of an answer, each with what stands under ``instant``."""
+    columns = con.execute(statement).fetchnumpy()
+    people, instants = np.asarray(columns["person"], np.int32), np.asarray(columns["instant"], np.int64)
+    order = np.argsort(people)
+    return Instants(people[order], instants[order])
+
+
+def earliest(found: Iterable[Instants]) -> Instants:
+    """Return the earliest instant of each person."""
+    parts = list(found)
+    if not parts:
+        return Instants()
+    people, instants = (np.concatenate([getattr(part, name) for part in parts]) for name in ("people", "instants"))
+    order = np.lexsort((instants, people))
+    people, instants = people[order], instants[order]
+    first = np.ones(len(people), bool)
+    first[1:] = people[1:] != people[:-1]
+    return Instants(people[first], instants[first])
 
 
 @contextmanager

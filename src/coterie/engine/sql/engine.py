@@ -12,8 +12,10 @@ from coterie.core.errors import NotFound
 from coterie.core.schema import Union
 from coterie.engine import people as persons
 from coterie.engine.sql import doubles
+from coterie.engine.sql.changes import next_change
+from coterie.engine.sql.constructs import render
 from coterie.engine.sql.plan import plan
-from coterie.engine.sql.statements import PEOPLE, Statement, Statements
+from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
 from coterie.pql.conditions import Condition, Membership
 
 
@@ -63,6 +65,38 @@ class SqlEngine:
             for key, statement in planned.singles.items():
                 holds = self._holds(statement, memberships)
                 found[key] = universe - holds if statement.complement else universe & holds
+        return found
+
+    def next_changes(
+        self, conditions: Sequence[Condition], view: str, at: int, people: BitMap | None = None
+    ) -> dict[str, persons.Instants]:
+        """Return when, with no new data, the truth of each condition can next change, for the persons for whom it can.
+
+        Parameters
+        ----------
+        conditions : sequence of Condition
+            Distinct conditions. Those on memberships and identities never change by time alone.
+        view : str
+            The view.
+        at : int
+            The evaluation instant, ms.
+        people : BitMap, optional
+            The only persons asked about; default all of the view.
+
+        Returns
+        -------
+        dict of str to Instants
+            By the key of the condition. Before its instant the truth of a person is what it is at `at`; at the instant
+            it may be another. It is exact for windows of fixed length up to now and for days of UTC, else not late.
+        """
+        statements = Statements(self.union, view, at, restricted=people is not None, audiences=self.audiences)
+        found: dict[str, persons.Instants] = {}
+        with nullcontext() if people is None else persons.lent(self.con, PEOPLE, people):
+            for condition in conditions:
+                with refusals(condition):
+                    query = next_change(statements, condition)
+                sql = None if query is None else self._ready(render(query, "duckdb"))
+                found[condition.key] = persons.Instants() if sql is None else persons.read_instants(self.con, sql)
         return found
 
     def explain(self, condition: Condition, view: str, at: int) -> str:

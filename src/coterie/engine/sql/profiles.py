@@ -93,9 +93,15 @@ class Profiles:
 
     def truth(self, expr: Expr) -> Sql:
         """Return a predicate on the row of a profile, under the alias ``r``, and on what is joined to it."""
-        statements = self.statements
-        profile = Record(self.row(), "", statements.union.profile)
-        return Terms(statements.union, statements.at, statements.zone, self).truth(expr, (profile,))
+        return self.terms().truth(expr, (self.record(),))
+
+    def terms(self) -> Terms:
+        """Return the compiler of expressions on the row of a profile and what is joined to it."""
+        return Terms(self.statements.union, self.statements.at, self.statements.zone, self)
+
+    def record(self) -> Record:
+        """Return the profile as expressions see it."""
+        return Record(self.row(), "", self.statements.union.profile)
 
     @property
     def reads_more(self) -> bool:
