@@ -59,7 +59,7 @@ def intersection(left: Array, right: Array, clock: Clock) -> Array:
 
 
 def subset(left: Array, right: Array, clock: Clock) -> bool:
-    """Return whether every item of the left is an item of the right."""
+    """Return whether every item of the left is an item of the right; a null is no item."""
     return all(among(item, right.items, clock) for item in left.present())
 
 

@@ -127,9 +127,9 @@ def _of_array(run: Evaluation, value: Value, name: str, args: tuple[Expr, ...], 
     clock = run.clock
     match name, args:
         case "exists", (condition,):
-            return any(is_true(result) for result in map(run.on_item(condition, scope), run.items(value)))
+            return any(is_true(result) for result in map(run.on_item(condition, scope), run.present(value)))
         case "forall", (condition,):
-            return all(is_true(result) for result in map(run.on_item(condition, scope), run.items(value)))
+            return all(is_true(result) for result in map(run.on_item(condition, scope), run.present(value)))
         case "sum" | "average" | "min" | "max", ():
             return arrays.aggregate(name, run.items(value), clock)
         case "sum" | "average" | "min" | "max", (operand,):

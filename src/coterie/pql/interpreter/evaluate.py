@@ -20,7 +20,7 @@ from coterie.pql.interpreter.numbers import arithmetic
 from coterie.pql.interpreter.parts import conjuncts, named
 from coterie.pql.interpreter.reading import moment
 from coterie.pql.interpreter.times import Clock, Word
-from coterie.pql.interpreter.values import Array, Object, Time, Value, each, is_true, projection
+from coterie.pql.interpreter.values import Array, Object, Time, Value, each, is_null, is_true, projection
 from coterie.pql.scopes import times_of
 
 BUDGET = 5_000_000
@@ -171,11 +171,15 @@ class Evaluation:
     # -- ranges over items (7.5, 9, 12.4, 12.10) --------------------------------------------------------------------
 
     def items(self, array: Value) -> Sequence[Value]:
-        """Return the items that are ranged over; none of what is missing (5.4)."""
+        """Return the items of an array; none of what is missing (5.4)."""
         if not isinstance(array, Array):
             return ()
         self.spend(len(array.items))
         return array.items
+
+    def present(self, array: Value) -> Iterator[Value]:
+        """Yield the items that quantifiers range over: a null is no item, as for `count` (12.3)."""
+        return (item for item in self.items(array) if not is_null(item))
 
     def on_item(self, expr: Expr, scope: Scope) -> Callable[[Value], Value]:
         """Return an expression as a function of the item that it is read in (7.1); of a lambda, its parameter (19)."""
@@ -221,7 +225,7 @@ class Evaluation:
         name = ranged.declaration.variable
         found = [
             item
-            for item in self.items(self.value(ranged.declaration.array, scope))
+            for item in self.present(self.value(ranged.declaration.array, scope))
             if all(self.truth(part, around.bound(name, item)) for part in ranged.alone)
         ]
         if ranged.free:
@@ -237,7 +241,7 @@ class Evaluation:
                 return all(
                     last.condition is None or self.truth(last.condition, inner.bound(last.variable, item))
                     for inner in self._tuples(before, scope)
-                    for item in self.items(self.value(last.array, inner))
+                    for item in self.present(self.value(last.array, inner))
                 )
             case _:
                 return self._selected(declarations, scope)

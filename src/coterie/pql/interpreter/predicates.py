@@ -18,7 +18,8 @@ Test = Callable[[Value, Value], bool]
 
 def some(test: Test, left: Value, right: Value) -> bool:
     """Return whether a test holds for some value of each side."""
-    if not (isinstance(left, Array) or isinstance(right, Array)):
+    arrays = [side for side in (left, right) if isinstance(side, Array)]
+    if not arrays or (len(arrays) == 2 and not any(side.projected for side in arrays)):
         return test(left, right)
     return any(test(one, other) for one in each(left) for other in each(right))
 

@@ -236,8 +236,11 @@ def projected(array: Array, of: Callable[[Value], Value]) -> Array:
 
 
 def each(value: Value) -> Iterable[Value]:
-    """Return what a predicate looks at: of a projection its values, else the value itself (7.6)."""
-    return value.items if isinstance(value, Array) and value.projected else (value,)
+    """Return what a predicate of single values looks at: of a projection its values, else the value itself (7.6).
+
+    In a core tree the values that a projection has inside an item are an array of the item.
+    """
+    return value.items if isinstance(value, Array) else (value,)
 
 
 def key(value: Value) -> object:
