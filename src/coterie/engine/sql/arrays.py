@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,9 @@ from coterie.engine.sql.constructs import (
 from coterie.engine.sql.values import (
     NUMBERS,
     TIMES,
+    Chosen,
     Dictionary,
+    Entries,
     Kind,
     Many,
     Record,
@@ -45,12 +47,14 @@ from coterie.engine.sql.values import (
     is_null,
     mismatch,
 )
-from coterie.pql.ast import ArrayLiteral, Binary, Call, Expr, Filter, Literal, Method, Name
+from coterie.pql.ast import ArrayLiteral, Binary, Call, Expr, Filter, Literal, Method, Name, Property
 from coterie.pql.logic import operands_of
 
 if TYPE_CHECKING:
     from coterie.engine.sql.terms import Scopes, Terms
 
+_FEW = 8
+"""Texts that are looked for one by one; DuckDB compares two lists more slowly than it finds eight texts."""
 MOST = 18
 """Digits that every integer of 64 bits can have."""
 
@@ -124,18 +128,42 @@ def includes(many: Many, value: Value, expr: Expr) -> Sql:
     return build(">", same.size(), whole(0))
 
 
-def narrowing(many: Many, expr: Expr) -> Iterator[Sql]:
-    """Yield cheap conditions without which no item satisfies a filter: the texts it asks for are there at all."""
-    if not isinstance(expr, Filter):
-        return
-    for condition in operands_of("and", expr.condition):
-        match condition:
-            case Binary("=", Name(name), Literal(str(value), "string")):
-                column = many.stored(name)
-                if column is not None:
-                    yield build("has_item", column, text(value))
-            case _:
-                continue
+def some_item(many: Many, expr: Expr) -> Sql:
+    """Return that an array has an item.
+
+    Going through the items with a function is dear, so a filter is first tested for what its conditions say of a column
+    as a whole: the texts they ask for are in it, its greatest number is great enough. One such condition says it all.
+    """
+    conditions = list(operands_of("and", expr.condition)) if isinstance(expr, Filter) else []
+    tests = [test for condition in conditions if (test := _of_column(many, condition)) is not None]
+    if isinstance(expr, Filter) and isinstance(expr.array, Name | Property) and len(tests) == len(conditions) == 1:
+        return tests[0]
+    return both([*tests, build(">", many.size(), whole(0))])
+
+
+def _of_column(many: Many, condition: Expr) -> Sql | None:
+    """Return that some of all items satisfies a condition, from one column; None when that cannot be told."""
+    if not (isinstance(condition, Binary) and isinstance(condition.left, Name)):
+        return None
+    name = condition.left.name
+    stored, item = many.stored(name), many.element(variable(fresh()))
+    sample = item.get(name) if stored is not None and isinstance(item, Record) else None
+    if stored is None or not isinstance(sample, Scalar):
+        return None
+    match condition.op, condition.right:
+        case "=", Literal(str(value), "string") if sample.kind is Kind.TEXT:
+            return build("has_item", stored, text(value))
+        case "in", ArrayLiteral(items) if sample.kind is Kind.TEXT and 0 < len(items) <= _FEW:
+            texts = [item.value for item in items if isinstance(item, Literal) and item.kind == "string"]
+            found = either(build("has_item", stored, text(str(value))) for value in texts)
+            return found if len(texts) == len(items) else None
+        case ((">" | ">=" | "<" | "<=" as op), Literal(kind="integer" | "double") as limit) if (
+            sample.kind is Kind.EXACT
+        ):
+            extreme = build("max_items" if op in (">", ">=") else "min_items", stored)
+            return numbers.compare(op, replace(sample, sql=extreme), numbers.literal(limit), condition)
+        case _:
+            return None
 
 
 def _among(value: Value, parts: list[Value], written: tuple[Expr, ...], expr: Expr) -> Sql:
@@ -228,7 +256,10 @@ def _count(terms: Terms, expr: Method, many: Many, scopes: Scopes) -> Sql:
             return or_default(build("size", build("distinct_items", values)), whole(0))
         case _:
             pass
-    if many.plain or not _of_values(many):
+    sample = many.element(variable(fresh()))
+    if not many.positions and isinstance(sample, Many | Chosen | Entries | Dictionary):
+        return many.kept(exists).size()
+    if many.plain or not isinstance(sample, Scalar):
         return many.size()
     return or_default(build("count_present", many.scalars(expr)[0]), whole(0))
 

@@ -151,7 +151,7 @@ class Terms:
             return numbers.compare(">=", count, numbers.literal(Literal(1, "integer")), expr)
         value = self.value(expr, scopes)
         if isinstance(value, Many):
-            return both([*arrays.narrowing(value, expr), build(">", value.size(), whole(0))])
+            return arrays.some_item(value, expr)
         if isinstance(value, Scalar) and value.kind is Kind.TRUTH:
             return value.sql
         return exists(value)
