@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coterie.core.clock import DAY
-from coterie.core.errors import Unsupported
+from coterie.core.errors import Invalid, Unsupported
 from coterie.core.schema import lookup
 from coterie.pql import parse, to_text
 from coterie.pql.analysis import analyse, audiences_read, paths_of
@@ -37,10 +37,10 @@ def rule(text: str) -> Rule:
 
 
 def conditions(text: str) -> list[Condition]:
-    """Return the conditions of a rule, none for one without a core form."""
+    """Return the conditions of a rule, none for one that has problems."""
     try:
         return conditions_of(rule(text))
-    except Unsupported:
+    except (Invalid, Unsupported):
         return []
 
 

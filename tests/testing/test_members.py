@@ -13,22 +13,10 @@ from coterie.pql import PqlError
 CASES = Path(__file__).parents[1] / "cases" / "pql-semantics.jsonl"
 ROWS = [json.loads(line, parse_float=Decimal) for line in CASES.read_text(encoding="utf-8").splitlines()]
 
-UNSUPPORTED = {
-    "sem-326": "groups as values",
-    "sem-327": "groups as values",
-}
-"""What the engine refuses by name; a case that it answers must leave this list."""
-
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
-def test_the_members_are_those_of_the_case_or_the_rule_is_refused_by_name(row):
-    if row["id"] in UNSUPPORTED:
-        with pytest.raises(Unsupported) as caught:
-            testing.members(row["pql"], row["profiles"], row["now"])
-        assert caught.value.code == "engine.unsupported"
-        assert caught.value.message
-    else:
-        assert testing.members(row["pql"], row["profiles"], row["now"]) == set(row["expect"]), row["why"]
+def test_the_members_are_those_of_the_case(row):
+    assert testing.members(row["pql"], row["profiles"], row["now"]) == set(row["expect"]), row["why"]
 
 
 def test_the_plan_says_who_answered():

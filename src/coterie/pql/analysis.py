@@ -69,16 +69,25 @@ class Analysis:
 
 
 def audiences_read(expr: Expr) -> set[str]:
-    """Return the audiences that an expression names in `inSegment`."""
-    return {
-        node.args[0].value
-        for node in walk_tree(expr)
-        if isinstance(node, Call)
-        and node.name == "inSegment"
-        and node.args
-        and isinstance(node.args[0], Literal)
-        and isinstance(node.args[0].value, str)
-    }
+    """Return the audiences that an expression names, in `inSegment` or as keys of ``segmentMembership.get("ups")``."""
+    found: set[str] = set()
+    for node in walk_tree(expr):
+        match node:
+            case Call("inSegment", (Literal(str(name)), *_)):
+                found.add(name)
+            case Method(
+                Method(
+                    Name("segmentMembership") | Property(_, "segmentMembership") | Up(_, "segmentMembership"),
+                    "get",
+                    (Literal("ups"),),
+                ),
+                "get",
+                (Literal(str(name)),),
+            ):
+                found.add(name)
+            case _:
+                pass
+    return found
 
 
 def analyse(conditions: Iterable[Condition]) -> Analysis:
@@ -130,10 +139,10 @@ def paths_of(expr: Expr) -> Iterator[Root]:
 
 def _paths(expr: Expr, scopes: tuple[Root, ...], *, prefix: bool) -> Iterator[Root]:
     place = _place(expr, scopes)
-    if place is not None and place[1] and not prefix:
+    if place is not None and all(place) and not prefix:
         yield place
     owner = _owner(expr)
-    item = (owner and _place(owner, scopes)) or ("", "")
+    item = (owner and _place(owner, scopes)) or ("", "")  # no root: what the query itself makes
     if isinstance(expr, Chain):
         yield (item[0], ".".join(expr.timestamp))
     for child, inner in children(expr):
@@ -163,7 +172,7 @@ def _place(expr: Expr, scopes: tuple[Root, ...]) -> Root | None:
             owner = _place(target, scopes)
             return owner and (owner[0], f"{owner[1]}.{name}" if owner[1] else name)
         case Filter(owner_expr, _) | Method(
-            owner_expr, "head" | "distinct" | "topN" | "bottomN" | "get" | "values" | "intersection", _
+            owner_expr, "head" | "distinct" | "topN" | "bottomN" | "get" | "values" | "intersection" | "groupBy", _
         ):
             return _place(owner_expr, scopes)
         case _:

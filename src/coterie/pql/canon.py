@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from coterie.core.errors import Invalid
 from coterie.core.schema import Field, FieldType, Union
 from coterie.pql import predicates, times
 from coterie.pql.ast import (
@@ -28,13 +29,15 @@ from coterie.pql.ast import (
 )
 from coterie.pql.logic import all_of, any_of, negate, operands_of
 from coterie.pql.printer import to_text
-from coterie.pql.resolve import FALSE, TRUE, unsupported
+from coterie.pql.resolve import FALSE, TRUE
 from coterie.pql.scopes import (
     ITEM_METHODS,
+    RESERVED,
     TEXT_METHODS,
     THIS,
     XEVENT,
     Scopes,
+    at_level,
     attach,
     field_of,
     item_field,
@@ -46,6 +49,7 @@ from coterie.pql.scopes import (
 from coterie.pql.sequences import as_chain
 
 ONE = Literal(1, "integer")
+_RESERVED = frozenset(map(Name, RESERVED))
 CALENDAR_PARTS = frozenset({"getYear", "getMonth", "getDayOfMonth"})
 
 
@@ -82,7 +86,12 @@ class Canon:
         """Return the scopes of an item of the array."""
         item = item_field(self.field(array, scopes))
         if item is None:
-            raise unsupported(array, f"a condition on the items of {to_text(array)}")
+            raise Invalid(
+                "pql.type",
+                f"{to_text(array)} is no array whose items are known.",
+                hint="Conditions, aggregates and map take the items of an array.",
+                where={"start": array.span.start, "end": array.span.end},
+            )
         return (*scopes, item)
 
     # -- Boolean position -------------------------------------------------------------------------------------------
@@ -104,7 +113,7 @@ class Canon:
             case Call("if", (test, yes, no)):
                 when = self.truth(test, scopes)
                 if len(to_text(when)) > predicates.LONGEST_TEST:
-                    raise unsupported(expr, "a choice by so long a test")
+                    return Call("if", (when, self.truth(yes, scopes), self.truth(no, scopes)))
                 return any_of([all_of([when, self.truth(yes, scopes)]), all_of([negate(when), self.truth(no, scopes)])])
             case Call("inSegment"):
                 return expr
@@ -130,6 +139,8 @@ class Canon:
                 return self._by_type(expr, scopes)
 
     def _by_type(self, expr: Expr, scopes: Scopes) -> Expr:
+        if isinstance(expr, Method) and expr.name == "groupBy":
+            return self.present(expr, scopes)
         split = self.split(expr, scopes)
         if split is not None:
             base, inner = split
@@ -213,6 +224,10 @@ class Canon:
     def split(self, expr: Expr, scopes: Scopes) -> tuple[Expr, Expr] | None:
         """Divide a projection into the outermost array and the rest, as its item sees it; None when it is none."""
         match expr:
+            case Name(name) | Up(_, name) if name != "this" and expr not in _RESERVED:
+                level = expr.levels if isinstance(expr, Up) else 0
+                of_array = level < len(scopes) and scopes[-1 - level].type is FieldType.ARRAY
+                return (at_level(level, "this"), Name(name, span=expr.span)) if of_array else None
             case Property(target, name):
                 split = self.split(target, scopes)
                 if split is not None:
@@ -308,6 +323,10 @@ class Canon:
                 return self.value(array, scopes) if where == TRUE else Filter(self.value(array, scopes), where)
             case Method(array, "filter", (condition,)):
                 return self.value(Filter(array, condition), scopes)
+            case Method(Method(array, "groupBy", (key,)), "keys", ()):
+                return self.value(Method(Method(array, "map", (key,)), "distinct", ()), scopes)
+            case Method(Method(_, "groupBy") as groups, "values", ()):
+                return self.value(groups, scopes)
             case Method(Method(array, "distinct", ()), "head", ()):
                 return self.value(Method(Filter(array, Method(THIS, "isNotNull", ())), "head", ()), scopes)
             case Method(Method(array, "intersection", (other,)), "head", ()):

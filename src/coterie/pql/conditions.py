@@ -11,7 +11,7 @@ from typing import assert_never
 
 from coterie.pql.ast import Binary, Call, Expr, Filter, Literal, Method, Name
 from coterie.pql.printer import to_text
-from coterie.pql.scopes import XEVENT, levels_of, reads_events
+from coterie.pql.scopes import XEVENT, levels_of, reads_events, reads_person
 from coterie.pql.sequences import Exclusion as Exclusion
 from coterie.pql.sequences import Sequence as Sequence
 from coterie.pql.sequences import Step as Step
@@ -115,7 +115,7 @@ def _plain(expr: Expr) -> Shape:
 
 
 def _self_contained(expr: Expr) -> bool:
-    return levels_of(expr) <= {0} and not reads_events(expr)
+    return levels_of(expr) <= {0} and not reads_person(expr)
 
 
 def _aggregate(expr: Expr, op: Comparison, value: Literal) -> Aggregate | None:

@@ -15,7 +15,7 @@ from coterie.core.schema import Field, FieldType
 from coterie.pql.ast import ArrayLiteral, Binary, BinaryOp, Call, Expr, Filter, Literal, Method
 from coterie.pql.logic import all_of, any_of, negate
 from coterie.pql.printer import to_text
-from coterie.pql.resolve import FALSE, TRUE, unsupported
+from coterie.pql.resolve import FALSE, TRUE
 from coterie.pql.scopes import THIS, Scopes, levels_of, shift
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def compare(canon: Canon, op: BinaryOp, left: Expr, right: Expr, scopes: Scopes)
     if lifted is not None:
         return lifted
     if op in ("=", "!=") and canon.is_predicate(left, scopes) and canon.is_predicate(right, scopes):
-        return _equivalent(op, canon.truth(left, scopes), canon.truth(right, scopes))
+        return _equivalent(canon, op, left, right, scopes)
     left, right = canon.value(left, scopes), canon.value(right, scopes)
     of_left, of_right = canon.field(left, scopes), canon.field(right, scopes)
     many_left, many_right = (f is not None and f.type is FieldType.ARRAY for f in (of_left, of_right))
@@ -145,10 +145,11 @@ def compare(canon: Canon, op: BinaryOp, left: Expr, right: Expr, scopes: Scopes)
     return Binary(op, left, right)
 
 
-def _equivalent(op: BinaryOp, left: Expr, right: Expr) -> Expr:
-    """Return that two predicates are both true or both false, or the opposite."""
+def _equivalent(canon: Canon, op: BinaryOp, one: Expr, other: Expr, scopes: Scopes) -> Expr:
+    """Return that two predicates are both true or both false, or the opposite; long ones are not repeated."""
+    left, right = canon.truth(one, scopes), canon.truth(other, scopes)
     if len(to_text(left)) + len(to_text(right)) > LONGEST_TEST:
-        raise unsupported(left, "a comparison of so long predicates")
+        return Binary(op, canon.value(one, scopes), canon.value(other, scopes))
     same = any_of([all_of([left, right]), all_of([negate(left), negate(right)])])
     return same if op == "=" else negate(same)
 

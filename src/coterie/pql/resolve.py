@@ -25,6 +25,7 @@ from coterie.pql.ast import (
     Method,
     Name,
     Node,
+    ObjectLiteral,
     Occurs,
     Positional,
     PrefixAggregate,
@@ -131,7 +132,7 @@ def resolve(expr: Expr, place: Place | None = None, *, truth: bool = True) -> Ex
     Raises
     ------
     Unsupported
-        ``engine.unsupported`` for what has no core form: several inputs, functions of two parameters, counting tuples.
+        ``engine.unsupported`` for what has no core form: several inputs, and rules that are too long.
     """
     place = place or Place()
     resolved = _resolve(expr, place, truth)
@@ -157,7 +158,8 @@ def _resolve(expr: Expr, place: Place, truth: bool) -> Expr:
                     f"^ climbs {levels} scopes, but there are {len(place.implicit) - 1} around.",
                     where={"start": expr.span.start, "end": expr.span.end},
                 )
-            return place.reference(place.implicit[-1 - levels], name)
+            depth = place.implicit[-1 - levels]
+            return Name(name) if name == "xEvent" and depth == 0 else place.reference(depth, name)
         case Property(target, name):
             owner = _value(target, place)
             return Name(name) if name == "xEvent" and owner == place.reference(0, "this") else attach(owner, name)
@@ -170,6 +172,8 @@ def _resolve(expr: Expr, place: Place, truth: bool) -> Expr:
         case Call("if", (test, yes, no)):
             return Call("if", (resolve(test, place), resolve(yes, place, truth=truth), resolve(no, place, truth=truth)))
         case Method(receiver, name, args):
+            if name == "map" and isinstance(args[0], Lambda) and len(args[0].params) == 2:
+                return _grouped(_value(receiver, place), args[0], place, expr)
             if name in ITEM_METHODS and args:
                 return Method(
                     _value(receiver, place),
@@ -184,7 +188,7 @@ def _resolve(expr: Expr, place: Place, truth: bool) -> Expr:
         case Let(name, value, body):
             return resolve(body, place.bound(name, _value(value, place)), truth=truth)
         case Quantified(kind, declarations):
-            return _quantified(expr, kind, declarations, place, truth)
+            return _quantified(kind, declarations, place, truth)
         case PrefixAggregate():
             return _prefix(expr, place)
         case Occurs(value, tail):
@@ -216,13 +220,58 @@ def _item_argument(arg: Expr, method: str, place: Place) -> Expr:
     return resolve(arg.body, place.declared(arg.params[0]), truth=truth)
 
 
-def _quantified(expr: Quantified, kind: str, declarations: tuple[Declaration, ...], place: Place, truth: bool) -> Expr:
+def _grouped(groups: Expr, function: Lambda, place: Place, expr: Expr) -> Expr:
+    """Resolve a function of key and group: the group is the item, its key what the first of its items has for one."""
+    match groups:
+        case Call("if", (test, yes, no)):
+            return Call("if", (test, _grouped(yes, function, place, expr), _grouped(no, function, place, expr)))
+        case Method(_, "groupBy", (key,)):
+            name, group = function.params
+            first = Method(Method(Name("this"), "map", (shift(key, 1, 1),)), "head", ())
+            inside = place.declared(group)
+            return Method(groups, "map", (resolve(function.body, inside.bound(name, first), truth=False),))
+        case _:
+            raise Invalid(
+                "pql.type",
+                "a function of key and group is asked of what groupBy gives.",
+                hint="Write a.groupBy(k).map((K, G) => …).",
+                where={"start": expr.span.start, "end": expr.span.end},
+            )
+
+
+def _tuples(declarations: tuple[Declaration, ...], place: Place, outer: Mapping[str, int]) -> Expr:
+    """Return the array of tuples, objects with the names of the variables, in the order of their enumeration."""
     first, *rest = declarations
-    array, inner = _value(first.array, place), place.declared(first.variable)
+    array, inner = _declared(first, place)
+    variables = {**outer, first.variable: inner.depth}
+    if rest:
+        below = ObjectLiteral((("tuples", _tuples(tuple(rest), inner, variables)),))
+        return Property(Method(array, "map", (below,)), "tuples")
+    items = tuple((name, inner.reference(depth, "this")) for name, depth in variables.items())
+    return Method(array, "map", (ObjectLiteral(items),))
+
+
+def _values(declarations: tuple[Declaration, ...], value: Expr | None, place: Place) -> Expr:
+    """Return the array of the values of an expression, or of the last variable, over all tuples."""
+    first, *rest = declarations
+    array, inner = _declared(first, place)
+    if rest:
+        below = ObjectLiteral((("values", _values(tuple(rest), value, inner)),))
+        return Property(Method(array, "map", (below,)), "values")
+    return array if value is None else Method(array, "map", (_value(value, inner),))
+
+
+def _declared(declaration: Declaration, place: Place) -> tuple[Expr, Place]:
+    """Return the items that a declaration ranges over, and the place where its variable is known."""
+    array, inner = _value(declaration.array, place), place.declared(declaration.variable)
+    if declaration.condition is not None:
+        array = Filter(array, resolve(declaration.condition, inner))
+    return array, inner
+
+
+def _quantified(kind: str, declarations: tuple[Declaration, ...], place: Place, truth: bool) -> Expr:
     if kind == "select" and not truth:
-        if rest:
-            raise unsupported(expr, "a select of several variables used as a value", "Use it as a condition: exists …")
-        return array if first.condition is None else Filter(array, resolve(first.condition, inner))
+        return _declared(declarations[0], place)[0] if len(declarations) == 1 else _tuples(declarations, place, {})
     if kind == "forall":
         return Unary("not", _some(declarations, place, last_fails=True))
     return _some(declarations, place)
@@ -243,13 +292,10 @@ def _some(declarations: tuple[Declaration, ...], place: Place, *, last_fails: bo
 
 def _prefix(expr: PrefixAggregate, place: Place) -> Expr:
     first, *rest = expr.declarations
-    inner = place.declared(first.variable)
-    array = _value(first.array, place)
-    if first.condition is not None:
-        array = Filter(array, resolve(first.condition, inner))
+    if rest and expr.function == "average":
+        return Method(_values(expr.declarations, expr.value, place), "average", ())
+    array, inner = _declared(first, place)
     if rest:
-        if expr.function == "average":
-            raise unsupported(expr, "an average over several variables", "Divide a sum by a count.")
         return Method(array, expr.function, (_prefix(replace(expr, declarations=tuple(rest)), inner),))
     if expr.value is None:
         return Method(array, expr.function, ())

@@ -94,6 +94,8 @@ def attach(expr: Expr, name: str) -> Expr:
             return Name(name)
         case Up(levels, "this") if name != "this":
             return Up(levels, name)
+        case ObjectLiteral(entries) if name in dict(entries):
+            return dict(entries)[name]
         case _:
             return Property(expr, name)
 
@@ -244,6 +246,24 @@ def item_field(array: Field | None) -> Field | None:
     return array.items if array is not None and array.type is FieldType.ARRAY else None
 
 
+def _property(owner: Field, name: str) -> Field | None:
+    """Return the field of a property: of an array it is that of the items, those of arrays joined."""
+    if owner.type is not FieldType.ARRAY:
+        return owner.properties.get(name)
+    item = None if owner.items is None else _property(owner.items, name)
+    return item and (item if item.type is FieldType.ARRAY else Field(FieldType.ARRAY, items=item))
+
+
+def _either(left: Field | None, right: Field | None) -> Field | None:
+    """Return the field of one of two values."""
+    if left is None or right is None:
+        return left or right
+    types = {left.type, right.type}
+    if len(types) == 2 and types <= set(_NUMERIC):
+        return _NUMBER
+    return _DATETIME if types == {FieldType.DATE, FieldType.DATETIME} else left
+
+
 def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
     """Return the field that describes the value of a core expression, or None when it is not known.
 
@@ -277,15 +297,13 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
             if level >= len(scopes):
                 return None
             scope = scopes[-1 - level]
-            return scope if name == "this" else scope.properties.get(name)
+            return scope if name == "this" else _property(scope, name)
         case Property(target, name):
             owner = below(target)
-            if owner is None:
-                return None
-            if owner.type is FieldType.ARRAY:
-                item = owner.items and owner.items.properties.get(name)
-                return item and (item if item.type is FieldType.ARRAY else Field(FieldType.ARRAY, items=item))
-            return owner.properties.get(name)
+            return None if owner is None else _property(owner, name)
+        case ObjectLiteral(entries):
+            known = {name: found for name, value in entries if (found := below(value)) is not None}
+            return Field(FieldType.OBJECT, properties=known)
         case Filter(array, _):
             return below(array)
         case Unary(op, operand):
@@ -300,7 +318,7 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
             return _BOOLEAN
         case Call(name, args):
             if name == "if" and len(args) == 3:
-                return below(args[1])
+                return _either(below(args[1]), below(args[2]))
             return {"date": _DATE, "inSegment": _BOOLEAN, "stringCompare": _BOOLEAN}.get(name, _INTEGER)
         case Method(receiver, name, args):
             match name:
@@ -317,14 +335,18 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
                 case "sum" | "min" | "max":
                     return in_item(receiver, args[0]) if args else item_field(below(receiver))
                 case "map":
-                    return Field(FieldType.ARRAY, items=in_item(receiver, args[0])) if args else None
+                    match args:
+                        case (Call("mapEntry", (_, entry)),):
+                            return Field(FieldType.MAP, items=in_item(receiver, entry))
+                        case _:
+                            return Field(FieldType.ARRAY, items=in_item(receiver, args[0])) if args else None
                 case "groupBy":
-                    return None
+                    return Field(FieldType.ARRAY, items=below(receiver))
                 case "keys":
                     return _TEXTS
                 case "get" | "values":
                     owner = below(receiver)
-                    value = owner.items if owner is not None and owner.type is FieldType.MAP else None
+                    value = None if owner is None else owner.items
                     return value if name == "get" else Field(FieldType.ARRAY, items=value)
                 case _:
                     return _BOOLEAN if name in PREDICATES else None

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from coterie.core.schema import KEY, VALUE
 from coterie.engine.sql import gathering
-from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, or_default, subquery, table, whole
+from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, or_default, present, subquery, table, whole
 from coterie.engine.sql.gathering import Gathered
 from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import Many, Record, Row, Scalar
@@ -72,8 +72,8 @@ class Profiles:
     def member(self, audience: str) -> Sql:
         """Return that the person is in an audience, whose members are lent to the statement as a table."""
         name = self.audiences.setdefault(audience, f"coterie_members_{len(self.audiences)}")
-        members = exp.select(column("m", "person")).from_(table(name, "m"))
-        return exp.In(this=column("r", "person"), query=exp.Subquery(this=members))
+        self.maps[name] = exp.select(column("m", "person")).from_(table(name, "m"))
+        return present(column(name, "person"))
 
     def row(self) -> Row:
         """Return the row of the profile. Its identities are those of the graph, its memberships those of the ledger."""
