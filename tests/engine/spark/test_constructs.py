@@ -55,6 +55,8 @@ LISTS = [[], [None], [1], [1, None], [2, 1, 2], [1, 2, 3], [3, None, 1, 3], [(1 
 TEXT_LISTS = [[], [None], ["a"], ["a", None], ["b", "a", "b"], ["A"], ["😀", "ß"], [""]]
 PATTERNS = ["", "%", "_", "a%", "%b", "a_b", "a\\%b", "a\\_b", "a\\\\b", "\\\\", "__", "a%b%"]
 
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+"""What Spark does of itself, and large tables need: the constructs are tried as code, all else is interpreted."""
 CODES = [code for code in range(1, 0x1F000) if not 0xD800 <= code <= 0xDFFF]
 WIDEST = ["0", "1", "-3", "9" * 19, "9" * 38, "-" + "9" * 38, None]
 MOMENTS = [
@@ -344,7 +346,7 @@ def both(spark, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     con = duckdb.connect()
     session = spark.newSession()
-    for name, value in SETTINGS.items():
+    for name, value in (SETTINGS | COMPILED).items():
         session.conf.set(name, value)
     con.execute(
         "CREATE TABLE characters AS SELECT code AS row, chr(code) AS a FROM (SELECT unnest($1) AS code)", [CODES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +10,14 @@ import pyarrow as pa
 from pyroaring import BitMap
 
 from coterie.core.schema import Union
-from coterie.engine.sql.engine import members
+from coterie.engine.sql.engine import members, members_of
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
 from coterie.pql.conditions import Condition, Membership
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_AT_ONCE = 30
+_AT_ONCE = 12
 """Statements in one query: Spark takes longer to start a query than to read a small table."""
 
 
@@ -30,11 +30,14 @@ class SparkEngine:
         A session with the tables of the history, as `coterie.engine.sql.spark.tables.lend` makes it.
     union : Union
         The fields there are.
+    audiences : collection of str, optional
+        The audiences of the view, whose memberships ``segmentMembership`` holds; default all there are.
     """
 
-    def __init__(self, session: SparkSession, union: Union) -> None:
+    def __init__(self, session: SparkSession, union: Union, audiences: Collection[str] | None = None) -> None:
         self.session = session
         self.union = union
+        self.audiences = audiences
 
     def evaluate(
         self,
@@ -45,31 +48,43 @@ class SparkEngine:
         people: BitMap | None = None,
     ) -> dict[str, BitMap]:
         """Return the persons for whom each condition holds; see `Engine`."""
-        statements = Statements(self.union, view, at, restricted=people is not None)
-        asked = [condition for condition in conditions if not isinstance(condition.shape, Membership)]
-        planned = [(condition, statements.statement(condition)) for condition in asked]
-        texts = [statements.universe().text("spark"), *(_text(condition, found) for condition, found in planned)]
+        statements = Statements(self.union, view, at, restricted=people is not None, audiences=self.audiences)
+        known = [condition for condition in conditions if isinstance(condition.shape, Membership)]
+        asked = [
+            (condition, statements.statement(condition))
+            for condition in conditions
+            if not isinstance(condition.shape, Membership)
+        ]
+        texts = {condition.key: _text(condition, statement) for condition, statement in asked}
         if people is not None:
-            lent = pa.table({"person": pa.array(np.array(people, dtype=np.int32))})
-            self.session.createDataFrame(lent).createOrReplaceTempView(PEOPLE)
-        universe, *answers = self.persons(texts)
-        found = {
-            condition.key: universe - holds if statement.complement else universe & holds
-            for (condition, statement), holds in zip(planned, answers, strict=True)
-        }
-        for condition in conditions:
-            if isinstance(condition.shape, Membership):
-                found[condition.key] = members(condition, memberships) & universe
+            self._lend(PEOPLE, people)
+        [universe] = self._persons([statements.universe().text("spark")])
+        alike = [condition.key for condition, statement in asked if not statement.audiences]
+        answers = dict(zip(alike, self._persons([texts[key] for key in alike]), strict=True))
+        for condition, statement in asked:
+            if statement.audiences:
+                for audience, name in statement.audiences.items():
+                    self._lend(name, members_of(audience, memberships))
+                [answers[condition.key]] = self._persons([texts[condition.key]])
+        found = {condition.key: members(condition, memberships) & universe for condition in known}
+        for condition, statement in asked:
+            holds = answers[condition.key]
+            found[condition.key] = universe - holds if statement.complement else universe & holds
         return found
 
     def check(self, conditions: Sequence[Condition], view: str, at: int) -> None:
         """Raise `Unsupported` for a condition that this engine cannot answer; nothing is run."""
-        statements = Statements(self.union, view, at)
+        statements = Statements(self.union, view, at, audiences=self.audiences)
         for condition in conditions:
             if not isinstance(condition.shape, Membership):
                 _text(condition, statements.statement(condition))
 
-    def persons(self, texts: Sequence[str]) -> list[BitMap]:
+    def _lend(self, name: str, people: BitMap) -> None:
+        """Let a table `name` with the column ``person`` hold these persons."""
+        lent = pa.table({"person": pa.array(np.array(people, dtype=np.int32))})
+        self.session.createDataFrame(lent).createOrReplaceTempView(name)
+
+    def _persons(self, texts: Sequence[str]) -> list[BitMap]:
         """Return the persons of each statement; many are asked in one query."""
         found: list[BitMap] = []
         for start in range(0, len(texts), _AT_ONCE):
