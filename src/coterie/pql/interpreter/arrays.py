@@ -43,7 +43,10 @@ def head(array: Array) -> Value:
 
 def distinct(array: Array, clock: Clock) -> Array:
     """Return the first of each equal item, without nulls."""
-    return array.of(list({_key(item, clock): item for item in reversed(array.present())}.values())[::-1])
+    first: dict[object, Value] = {}
+    for item in array.present():
+        first.setdefault(_key(item, clock), item)
+    return array.of(list(first.values()))
 
 
 def _key(value: Value, clock: Clock) -> object:

@@ -227,10 +227,13 @@ class Search:
         """Return the events that satisfy what is asked."""
         self.run.spend(len(events))
         found = Fitting()
-        scope = Scope(self.scope.objects, {**self.scope.variables, **bound})
+        scope = self._about(bound)
         for event in events:
             inside = scope.inside(event)
-            about = (inside if self.core else scope.of_profile()).bound(step.label, event) if asked.where else inside
+            about = inside
+            if asked.where:
+                about = inside if self.core else scope.of_profile()
+                about = about.labelled({step.label: event}, {step.label: self._times[id(event)]})
             if (
                 all(self.run.truth(part, inside) for part in asked.what)
                 and all(self.run.occurs(self._times[id(event)], tail, inside) for tail in asked.tails)
@@ -240,11 +243,15 @@ class Search:
                 found.events.append(event)
         return found
 
+    def _about(self, bound: Bound) -> Scope:
+        """Return the scope in which labels are known, and stand for the times by which the chain is ordered (10.1)."""
+        return self.scope.labelled(bound, {label: self._times[id(event)] for label, event in bound.items()})
+
     def _spans(self, step: Step, bound: Bound) -> Spans:
         """Return the spans that the tails about labels admit."""
         spans = ALWAYS
         if step.gaps:
-            scope = Scope(self.scope.objects, {**self.scope.variables, **bound})
+            scope = self._about(bound)
             for tail in step.gaps:
                 choices = product(*(self.run.times(time, scope) for time in times_of(tail)))
                 admitted = (

@@ -17,13 +17,13 @@ from coterie.pql.interpreter.arrays import aggregate
 from coterie.pql.interpreter.chains import Search
 from coterie.pql.interpreter.environment import Scope
 from coterie.pql.interpreter.numbers import arithmetic
-from coterie.pql.interpreter.parts import conjuncts, named
+from coterie.pql.interpreter.parts import conjuncts, named, variable_of
 from coterie.pql.interpreter.reading import moment
 from coterie.pql.interpreter.times import Clock, Word
 from coterie.pql.interpreter.values import Array, Object, Time, Value, each, is_null, is_true, projection
 from coterie.pql.scopes import times_of
 
-BUDGET = 5_000_000
+BUDGET = 3_000_000
 """Items that one evaluation may look at."""
 _PREDICATES: dict[str, predicates.Test] = {"like": predicates.like, "matches": predicates.matches}
 
@@ -88,7 +88,9 @@ class Evaluation:
             case ast.Filter(array, condition):
                 return self.filtered(self.value(array, scope), condition, scope)
             case ast.Occurs(value, tail):
-                return any(self.occurs(one, tail, scope) for one in each(self.value(value, scope)))
+                of_label = scope.moments.get(variable_of(value) or "")
+                found = self.value(value, scope) if of_label is None else of_label
+                return any(self.occurs(one, tail, scope) for one in each(found))
             case ast.Unary("not"):
                 return self.truth(expr, scope)
             case ast.Unary(_, operand):
@@ -277,6 +279,9 @@ class Evaluation:
         """Return the time of a tail, or each one of a projection."""
         if isinstance(time, ast.TimeWord | ast.RelativeUnit):
             return [time]
+        of_label = scope.moments.get(variable_of(time) or "")
+        if of_label is not None:
+            return [of_label]
         found = (self._time(one) for one in each(self.value(time, scope)))
         return [one for one in found if one is not None]
 
