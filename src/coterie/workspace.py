@@ -380,7 +380,7 @@ class Audiences(_Room):
 
     def evaluate(self, names: Iterable[str] | None = None, at: str | int | None = None) -> Evaluation:
         """Evaluate audiences, and those they read, at one instant (default now)."""
-        return evaluate.evaluate(self._sandbox, names, _instant(at), engine=self._workspace.questions.engine())
+        return evaluate.evaluate(self._sandbox, names, _instant(at), engine=self._workspace.questions.engine)
 
     def count(self, pql: str, view: str = "default", at: str | int | None = None, zone: str = "UTC") -> Counted:
         """Count the people a rule holds for, without saving anything.
@@ -504,7 +504,7 @@ class Audiences(_Room):
 
     def _after(self, cause: str) -> None:
         if self.list():
-            engine = self._workspace.questions.engine()
+            engine = self._workspace.questions.engine
             evaluate.evaluate(self._sandbox, None, None, cause=cause, engine=engine)
 
 

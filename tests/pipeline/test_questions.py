@@ -237,3 +237,29 @@ def test_what_changes_no_data_leaves_what_is_known(loaded, clock):
     assert known() == 1
     loaded.schemas.put({**SCHEMA, "fields": {"more.id": "string", "homeAddress.city": "string"}})
     assert known() == 0
+
+
+HISTORY = 'segmentMembership.get("ups").get("lyon").status = "realized"'
+
+
+def test_the_map_of_memberships_is_read_in_order_too(loaded):
+    loaded.audiences.put("mapped", f"{HISTORY} and {GOLD}")
+    assert loaded.audiences.count(HISTORY).memberships == {"lyon": 1}
+    loaded.audiences.put("lyon", 'homeAddress.city = "Nice" or ' + LYON)
+    loaded.audiences.put("mapped", HISTORY)
+    first = {item.audience: item.members for item in loaded.audiences.evaluate().audiences}
+    again = loaded.audiences.evaluate(["mapped"]).audiences  # a second run over the same data changes nothing
+    assert first["mapped"] == first["lyon"] == 2
+    assert {(item.members, item.entered, item.exited) for item in again} == {(2, 0, 0)}
+    with pytest.raises(Invalid) as caught:
+        loaded.audiences.put("lyon", 'segmentMembership.get("ups").get("mapped").status = "realized"')
+    assert caught.value.code == "pql.cycle"
+
+
+def test_memberships_of_another_view_are_nobody_s_here(loaded):
+    loaded.audiences.put("apart", "true", view="unstitched")
+    loaded.audiences.evaluate(["apart"])
+    assert loaded.audiences.size("apart") > 0
+    keys = 'segmentMembership.get("ups").keys().includes("apart")'
+    assert loaded.audiences.count(keys).count == 0
+    assert loaded.audiences.count(keys, view="unstitched").count == loaded.profiles.count("unstitched")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -116,7 +116,19 @@ def evaluate(
     universe: BitMap,
     stored: Mapping[str, BitMap],
 ) -> dict[str, Outcome]:
-    """Evaluate audiences of one view at one instant.
+    """Evaluate audiences of one view at one instant; see `evaluated`, whose outcomes these are by name."""
+    return dict(evaluated(planned, engine, view, at, universe, stored))
+
+
+def evaluated(
+    planned: Sequence[Planned],
+    engine: Engine,
+    view: str,
+    at: int,
+    universe: BitMap,
+    stored: Mapping[str, BitMap],
+) -> Iterator[tuple[str, Outcome]]:
+    """Evaluate audiences of one view at one instant, each after those it reads.
 
     Parameters
     ----------
@@ -133,18 +145,18 @@ def evaluate(
     stored : mapping of str to BitMap
         Present members of audiences that are read but not evaluated in this run.
 
-    Returns
-    -------
-    dict of str to Outcome
-        By audience name. Each distinct condition was evaluated once. What reads no membership is one call of the
-        engine; of the rest, each level of audiences that read one another is another.
+    Yields
+    ------
+    tuple of str and Outcome
+        Name and outcome. Each distinct condition is evaluated once. What reads no membership is one call of the
+        engine; of the rest, each level of audiences that read one another is another. What is done with the outcomes
+        of a level, such as storing them, is seen by the conditions of the next one.
     """
     by_name = {item.audience.name: item for item in planned}
     order = levels({name: item.reads for name, item in by_name.items()})
     answers = Answers(engine, view, at, dict(stored))
     conditions = [condition for item in planned for condition in conditions_of(item.rule)]
     answers.ask(condition for condition in conditions if not analyse_condition(condition).reads_memberships)
-    outcomes: dict[str, Outcome] = {}
     for level in order:
         answers.ask(condition for name in level for condition in conditions_of(by_name[name].rule))
         for name in level:
@@ -152,8 +164,7 @@ def evaluate(
             members = fold(by_name[name].rule, answers.known, universe)
             answers.memberships[name] = members
             shares = sum(answers.charge(condition) for condition in conditions_of(by_name[name].rule))
-            outcomes[name] = Outcome(members, time.perf_counter() - began + shares)
-    return outcomes
+            yield name, Outcome(members, time.perf_counter() - began + shares)
 
 
 class Answers:

@@ -11,9 +11,9 @@ from typing import Any
 
 from coterie.core.errors import Damaged
 from coterie.core.progress import Progress, Quiet
-from coterie.engine.protocol import Engine
 from coterie.ingest import quarantine
 from coterie.pipeline.effects import batches, definitions, evaluations
+from coterie.pipeline.effects.evaluations import EngineOf
 from coterie.pipeline.reading import restage
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
@@ -27,7 +27,7 @@ def commit(
     kind: str,
     body: Mapping[str, Any],
     progress: Progress | None = None,
-    engine: Engine | None = None,
+    engine: EngineOf | None = None,
 ) -> Any:
     """Do what an entry says, accept it in the log, and make its effect visible.
 
@@ -43,8 +43,8 @@ def commit(
         Of the log entry. The rows of an accepted batch stand in the TEMP table ``stage``.
     progress : Progress, optional
         Receiver of progress reports.
-    engine : Engine, optional
-        Who evaluates conditions; default a new `SqlEngine`.
+    engine : callable, optional
+        Gives the engine that evaluates conditions of a view; default a new `SqlEngine`.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def _changes_facts(entry: Entry) -> bool:
     return entry.kind not in ("audience.evaluated", "batch.refused") and entry.body.get("kind") != "audience"
 
 
-def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: Engine | None = None) -> Any:
+def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf | None = None) -> Any:
     """Write the effect of an entry into the history; the catalog still stands before the entry."""
     match entry.kind:
         case "definition.put":

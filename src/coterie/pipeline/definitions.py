@@ -69,6 +69,10 @@ class Definitions:
         """Return all namespaces by code: the standard ones and the sandbox's own."""
         return {item.code: item for item in (*STANDARD, *self.list(Namespace))}
 
+    def audiences(self, view: str) -> tuple[str, ...]:
+        """Return the names of the audiences of a view."""
+        return tuple(item.name for item in self.list(Audience) if item.view == view)
+
     def view(self, name: str) -> View:
         """Return a view by name; raises ``view.not-found``."""
         views = self.views()

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from coterie.audience import plan
 from coterie.audience.definition import Audience, Evaluation
 from coterie.core.errors import Invalid
-from coterie.engine.protocol import Engine
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.effects.evaluations import EngineOf
 from coterie.store.sandbox import Sandbox
 
 
@@ -19,7 +19,7 @@ def evaluate(
     at: int | None,
     *,
     cause: str = "evaluation",
-    engine: Engine | None = None,
+    engine: EngineOf | None = None,
 ) -> Evaluation:
     """Evaluate audiences and those they read.
 
@@ -33,8 +33,8 @@ def evaluate(
         Evaluation instant, ms; default the clock's now.
     cause : str
         What the ledger names as the reason of each change.
-    engine : Engine, optional
-        Who evaluates conditions; default a new `SqlEngine`.
+    engine : callable, optional
+        Gives the engine that evaluates conditions of a view; default a new `SqlEngine`.
 
     Returns
     -------

@@ -50,11 +50,12 @@ class Questions:
     sandbox: Sandbox
     registry: Registry = field(default_factory=Registry)
 
-    def engine(self, union: Union | None = None) -> Remembering:
-        """Return the engine for an evaluation now: it evaluates only what the registry does not know."""
-        history = self.sandbox.history
-        union = self._definitions.union() if union is None else union
-        return Remembering(SqlEngine(history.con, union), self.registry, history.changed)
+    def engine(self, view: str, union: Union | None = None) -> Remembering:
+        """Return the engine for an evaluation of a view now: it evaluates only what the registry does not know."""
+        history, definitions = self.sandbox.history, self._definitions
+        union = definitions.union() if union is None else union
+        engine = SqlEngine(history.con, union, definitions.audiences(view))
+        return Remembering(engine, self.registry, history.changed)
 
     @property
     def _definitions(self) -> Definitions:
@@ -87,7 +88,7 @@ class Questions:
         rules = [normalise(part.expr, union, zone) for part in parts]
         universe = self._everyone(view)
         members = self._members(audiences_read(expr))
-        answers = plan.Answers(self.engine(union), view, instant, members)
+        answers = plan.Answers(self.engine(view, union), view, instant, members)
         answers.ask(condition for rule in rules for condition in conditions_of(rule))
         sets = [fold(rule, answers.known, universe) for rule in rules]
         texts = [part.text for part in parts]
@@ -132,7 +133,7 @@ class Questions:
         """Return the members that audiences, and those they read, would have by an evaluation."""
         union = self._definitions.union()
         planned = [plan.plan(known[name], union) for name in plan.closure(names, known)]
-        outcomes = plan.evaluate(planned, self.engine(union), view, at, self._everyone(view), {})
+        outcomes = plan.evaluate(planned, self.engine(view, union), view, at, self._everyone(view), {})
         return {name: outcome.members for name, outcome in outcomes.items()}
 
     def analyse(self, pql: str, view: str, zone: str) -> Analysed:
@@ -186,7 +187,7 @@ class Questions:
         rules = [normalise(was_expr, union, before.zone), normalise(exprs[1], union, zone)]
         universe = self._everyone(view)
         answers = plan.Answers(
-            self.engine(union), view, instant, self._members(set().union(*map(audiences_read, exprs)))
+            self.engine(view, union), view, instant, self._members(set().union(*map(audiences_read, exprs)))
         )
         of_rule = [conditions_of(rule) for rule in rules]
         answers.ask(condition for conditions in of_rule for condition in conditions)
