@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from coterie.pql import ast
 from coterie.pql.ast import Expr, Node
 from coterie.pql.calls import Calls
@@ -123,7 +125,8 @@ class Ranges(Calls):
         if element.count < 1:
             message = f"COUNT({element.count}) of {element.label}: an element stands for at least one event."
             self.report.add("pql.value", element, message)
-        labelled = env.binding(element.label, item, element)
+        event = replace(item, event=True) if isinstance(item, Object) else item
+        labelled = env.binding(element.label, event, element)
         if element.where is not None:
             self.condition(element.where, labelled.outside())
         return labelled if element.kind == "what" else env

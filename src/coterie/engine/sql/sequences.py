@@ -17,6 +17,8 @@ choice of events may succeed, so each step keeps of the places before it the one
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -72,6 +74,7 @@ class _Plan:
 
     def __init__(self, statements: Statements) -> None:
         self.statements = statements
+        self.numbers = count(1)
 
     def events(self, where: Expr) -> exp.Select:
         """Return the query for the events that satisfy a condition."""
@@ -122,10 +125,11 @@ class _Plan:
 
     def after_latest(self, before: exp.Select, step: Step) -> exp.Select:
         """Return the events for which the latest place far enough before is near enough, with nothing in between."""
+        events, places, excluded = self.candidates(before, step)
         shift = -_EVER if step.gap.least is None else step.gap.least
-        parts = [_role(before, 0, shift, 0), _role(self.events(step.where), 1, 0, 2)]
+        parts = [_role(places, 0, shift, 0), _role(events.rows, 1, 0, 2)]
         for number, exclusion in enumerate(step.between, 2):
-            parts.append(_role(self.events(exclusion.where), number, 0, 1 if exclusion.closed else 3))
+            parts.append(_role(excluded[number - 2], number, 0, 1 if exclusion.closed else 3))
         latest = [_so_far(role) for role in (0, *range(2, len(parts)))]
         named = [value.as_(f"m{number}") for number, value in enumerate(latest)]
         rows = exp.select(_PERSON, _TIME, _ROLE, *named).from_(subquery(_union(parts), "s"))
@@ -133,24 +137,20 @@ class _Plan:
         limit = present(place) if step.gap.most is None else build(">=", place, _plus(_TIME, -step.gap.most))
         conditions = [build("=", _ROLE, whole(1)), limit]
         for number, exclusion in enumerate(step.between, 1):
-            excluded = column("s", f"m{number}")
-            least = exclusion.gap.least
-            conditions.append(
-                _unless_there(excluded, None if least is None else build("<", excluded, _plus(place, least)))
-            )
-        return _places(rows).where(both(conditions))
+            found, least = column("s", f"m{number}"), exclusion.gap.least
+            conditions.append(_unless_there(found, None if least is None else build("<", found, _plus(place, least))))
+        return events.given(_places(rows).where(both(conditions)))
 
     def after_any(self, before: exp.Select, step: Step) -> exp.Select:
         """Return the events for which some place serves, each with its own limit or beginning of the count."""
-        parts = [_role(before, 0, 0, 0), _role(self.events(step.where), 1, 0, 0)]
-        parts += (_role(self.events(x.where), number, 0, 0) for number, x in enumerate(step.between, 2))
+        events, places, excluded = self.candidates(before, step)
+        parts = [_role(rows, number, 0, 0) for number, rows in enumerate((places, events.rows, *excluded))]
         gap, is_place, is_event = step.gap, build("=", _ROLE, whole(0)), build("=", _ROLE, whole(1))
         limit: Sql = whole(_EVER)
         for number, exclusion in enumerate(step.between, 2):
-            excluded = _within(exp.Min, when(build("=", _ROLE, whole(number)), _TIME), exclusion.gap)
-            excluded = _plus(excluded, -1) if exclusion.closed else excluded
-            excluded = or_default(excluded, whole(_EVER))
-            limit = exp.Least(this=limit, expressions=[excluded], ignore_nulls=True)
+            found = _within(exp.Min, when(build("=", _ROLE, whole(number)), _TIME), exclusion.gap)
+            found = or_default(_plus(found, -1) if exclusion.closed else found, whole(_EVER))
+            limit = exp.Least(this=limit, expressions=[found], ignore_nulls=True)
         begun = limit
         if step.count > 1:
             begin = _within(exp.Min, when(is_event, _TIME), Gap(gap.least, None))
@@ -160,12 +160,27 @@ class _Plan:
         opposite = Gap(None if gap.most is None else -gap.most, None if gap.least is None else -gap.least)
         of_places = when(is_place, column("s", "begun"))
         if step.count == 1:
-            found = build(">=", _within(exp.Max, of_places, opposite), _TIME)
+            serves = build(">=", _within(exp.Max, of_places, opposite), _TIME)
         else:
             so_far = _within(exp.Count, when(is_event, _TIME), Gap(None, 0))
-            found = build(">=", build("-", so_far, _within(exp.Min, of_places, opposite)), whole(step.count))
-        marked = exp.select(_PERSON, _TIME, _ROLE, found.as_("found")).from_(subquery(rows, "s"))
-        return _places(marked).where(both([is_event, column("s", "found")]))
+            serves = build(">=", build("-", so_far, _within(exp.Min, of_places, opposite)), whole(step.count))
+        marked = exp.select(_PERSON, _TIME, _ROLE, serves.as_("serves")).from_(subquery(rows, "s"))
+        return events.given(_places(marked).where(both([is_event, column("s", "serves")])))
+
+    def candidates(self, before: exp.Select, step: Step) -> tuple[_Named, exp.Select, list[exp.Select]]:
+        """Return the events of a step, the places and the excluded events: of those, only what lies before the last."""
+        events = _Named(f"events_{next(self.numbers)}", self.events(step.where))
+        last = grouped(events.rows, exp.Max)
+        places = _joined(before, last, "inner").select(_TIME.as_("t"))
+        if step.gap.least is not None:
+            places = places.where(build("<=", _plus(_TIME, step.gap.least), column("x", "t")))
+        excluded = [
+            _joined(self.events(exclusion.where), last, "inner")
+            .select(_TIME.as_("t"))
+            .where(build("<=", _TIME, column("x", "t")))
+            for exclusion in step.between
+        ]
+        return events, places, excluded
 
     def counted(self, events: exp.Select, count: int) -> exp.Select:
         """Return the time of the n-th event of each person that has so many, and that of the first as `begin`."""
@@ -212,6 +227,23 @@ class _Plan:
         found = column("x", "t")
         rows = _joined(places, extreme, "left").select(_TIME.as_("t"))
         return rows.where(_unless_there(found, None if harmless is None else harmless(found)))
+
+
+@dataclass(frozen=True)
+class _Named:
+    """Events read more than once, under a name."""
+
+    name: str
+    query: exp.Select
+
+    @property
+    def rows(self) -> exp.Select:
+        """Return all the events, where the name is given."""
+        return exp.select(_PERSON, _TIME).from_(table(self.name, "s"))
+
+    def given(self, query: exp.Select) -> exp.Select:
+        """Return a query in which the name is known."""
+        return query.with_(exp.to_identifier(self.name, quoted=True), as_=self.query)
 
 
 def grouped(events: exp.Select, aggregate: type[exp.AggFunc]) -> exp.Select:
