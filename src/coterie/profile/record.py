@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from coterie.core.clock import format_instant
+from coterie.core.clock import format_date, format_instant
 from coterie.core.ids import xid_sql
-from coterie.core.schema import Field, Leaf, Union, leaves
+from coterie.core.schema import Field, FieldType, Leaf, Union, leaves
 from coterie.identity.graph import find, members
 from coterie.profile.nest import Shape
 from coterie.store.history import quote
@@ -91,7 +91,10 @@ def records(
 
 
 class _Stored:
-    """The leaves of an object that are columns of a table."""
+    """The leaves of an object that are columns of a table.
+
+    Most leaves are scalars, and most of those are absent from a row: only the values that are there are placed.
+    """
 
     def __init__(self, con: DuckDBPyConnection, table: str, root: Field, without: Sequence[str] = ()) -> None:
         there = columns(con, table)
@@ -99,7 +102,10 @@ class _Stored:
         self.leaves: list[Leaf] = [
             leaf for leaf in leaves(Field(root.type, properties=properties)) if leaf.path in there
         ]
-        self.shape = Shape(self.leaves)
+        self._single = [
+            (_steps(leaf.path), _SHOWN.get(leaf.field.type)) if not leaf.depth else None for leaf in self.leaves
+        ]
+        self._many = Shape(leaf for leaf in self.leaves if leaf.depth)
 
     def select(self, alias: str) -> str:
         """Return the columns as the tail of a SELECT list."""
@@ -107,10 +113,39 @@ class _Stored:
 
     def nest(self, values: Sequence[Any]) -> dict[str, Any]:
         """Return the object that the columns of a row hold."""
-        row: Mapping[str, Any] = {
-            leaf.path: value for leaf, value in zip(self.leaves, values, strict=True) if value is not None
-        }
-        return self.shape.nest(row)
+        found: dict[str, Any] = {}
+        lists: dict[str, Any] = {}
+        for place, value in enumerate(values):
+            if value is None:
+                continue
+            single = self._single[place]
+            if single is None:
+                lists[self.leaves[place].path] = value
+                continue
+            (*above, name), shown = single
+            level = found
+            for step in above:
+                level = level.setdefault(step, {})
+            level[name] = value if shown is None else shown(value)
+        if lists:
+            _unite(found, self._many.nest(lists))
+        return found
+
+
+_SHOWN = {FieldType.DATE: format_date, FieldType.DATETIME: format_instant}
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
+def _unite(found: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add to an object what another one has: they meet in objects only, never in values."""
+    for name, value in more.items():
+        if name in found:
+            _unite(found[name], value)
+        else:
+            found[name] = value
 
 
 def _attributes(con: DuckDBPyConnection, view: str, stored: _Stored) -> dict[int, dict[str, Any]]:
