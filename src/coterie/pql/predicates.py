@@ -71,6 +71,8 @@ def membership(canon: Canon, op: BinaryOp, item: Expr, array: Expr, scopes: Scop
     equal: BinaryOp = "=" if op == "in" else "!="
     if not isinstance(array, ArrayLiteral):
         split = canon.split(array, scopes)
+        if split is None and op == "notIn" and canon.never_null(array, scopes):
+            return all_of([canon.present(item, scopes), negate(membership(canon, "in", item, array, scopes))])
         if split is None:
             return Binary(op, canon.value(item, scopes), canon.value(array, scopes))
         inner = canon.field(split[1], canon.inside(split[0], scopes))
@@ -223,8 +225,10 @@ def string_compare(
     if lifted is not None:
         return lifted
     listed = values.items if isinstance(values, ArrayLiteral) else (values,)
-    join = all_of if name.startswith(("doesNot", "not")) else any_of
-    return join(text(canon, subject, name, (value, *flag), scopes) for value in listed)
+    each = (text(canon, subject, name, (value, *flag), scopes) for value in listed)
+    if not name.startswith(("doesNot", "not")):
+        return any_of(each)
+    return all_of(each) if listed else canon.present(subject, scopes)
 
 
 def text(canon: Canon, subject: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Expr:
