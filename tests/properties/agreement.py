@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import assert_never
-
-from coterie.pql.interpreter import holds
 
 from coterie.core.errors import Unsupported
 from coterie.pql import parse, to_text
 from coterie.pql.ast import Expr
 from coterie.pql.conditions import And, Constant, Leaf, Not, Or, Rule
+from coterie.pql.interpreter import holds, read_profile
+from coterie.pql.interpreter.values import Object
 from coterie.pql.normal import normalise
-from coterie.testing import People
+from coterie.testing import People, people
 
-from .worlds import Profile, World
+from .worlds import World
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,51 @@ class Answer:
         return everyone - (self.surface & self.core & self.sql)
 
 
-def ask(expr: Expr, world: World, group: People) -> Answer:
-    """Return who satisfies a rule."""
+class Asked:
+    """A world taken in, of which any number of rules can be asked."""
+
+    def __init__(self, world: World, group: People) -> None:
+        self._world, self._group = world, group
+        self._people = {profile["id"]: read_profile(profile, world.union) for profile in world.profiles}
+
+    @property
+    def size(self) -> int:
+        """How many people there are."""
+        return len(self._people)
+
+    def answer(self, expr: Expr) -> Answer:
+        """Return who satisfies a rule."""
+        return _answer(expr, self._world, self._people, self._group)
+
+
+@contextmanager
+def asked(world: World) -> Iterator[Asked]:
+    """Take a world in through the real intake."""
+    with people(world.profiles, world.now, world.union) as group:
+        yield Asked(world, group)
+
+
+def _answer(expr: Expr, world: World, people: Mapping[str, Object], group: People) -> Answer:
     text = to_text(expr)
     tree, refused = parse(text), ""
     try:
         sql = group.members(text)
     except Unsupported as error:
         sql, refused = set(), str(error)
-    surface = _those(world, lambda profile: holds(tree, profile, world.at, world.union))
+    surface = _those(people, lambda profile: holds(tree, profile, world.at, world.union))
     try:
         rule = normalise(tree, world.union)
     except Unsupported as error:
         return Answer(text, frozenset(sql), surface, surface, refused or str(error))
-    core = _those(world, lambda profile: _fold(rule, profile, world))
+    core = _those(people, lambda profile: _fold(rule, profile, world))
     return Answer(text, frozenset(sql), surface, core, refused)
 
 
-def _those(world: World, test: Callable[[Profile], bool]) -> frozenset[str]:
-    return frozenset(profile["id"] for profile in world.profiles if test(profile))
+def _those(people: Mapping[str, Object], test: Callable[[Object], bool]) -> frozenset[str]:
+    return frozenset(name for name, person in people.items() if test(person))
 
 
-def _fold(rule: Rule, profile: Profile, world: World) -> bool:
+def _fold(rule: Rule, profile: Object, world: World) -> bool:
     match rule:
         case Constant(value):
             return value

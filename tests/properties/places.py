@@ -19,7 +19,7 @@ from .worlds import KEYS, TEXTS, World, iso
 
 SCALARS = ("Boolean", "Integer", "Double", "String", "Date", "Timestamp")
 SYSTEM = ("identityMap", "segmentMembership")
-"""Fields that are read in their own ways (`Rules.system`)."""
+"""Fields that are read in ways of their own: identities by namespace, memberships by `inSegment`."""
 ORIGIN = Name("origin")
 Step = str | tuple[str]
 """A name, or in a tuple the key of a map."""

@@ -28,7 +28,7 @@ from coterie.pql.functions import TEXT_TESTS
 
 from .arrays import Arrays
 from .places import ORIGIN, SCALARS, number, text
-from .worlds import AUDIENCES, STATUSES, World
+from .worlds import AUDIENCES, World
 
 ORDER: tuple[BinaryOp, ...] = ("<", "<=", ">", ">=")
 EQUALITY: tuple[BinaryOp, ...] = ("=", "!=")
@@ -94,7 +94,7 @@ class Rules(Arrays):
             (1, lambda: Literal(self.random.random() < 0.5, "boolean")),
             (2, lambda: self.path(env, "Boolean")),
             (1, lambda: Call("inSegment", (text(self.random.choice(AUDIENCES)),))),
-            (1, lambda: self._system(env, fuel)),
+            (1, lambda: self._identity(env, fuel)),
         ]
         if fuel <= 0:
             return self.one_of(simple)
@@ -348,29 +348,6 @@ class Rules(Arrays):
             kind = self.random.choice(SCALARS)
             value, type_ = self.value(kind, env, fuel - 1), self._scalar(kind)
         return Let(name, value, self.truth(env.binding(name, type_, ORIGIN), fuel - 1))
-
-    def _system(self, env: Environment, fuel: int) -> Expr:
-        """Return a test of the identities or the stored memberships of the person."""
-        random = self.random
-        if random.random() < 0.5:
-            return self._identity(env, fuel)
-        held = Method(
-            Property(Positional(1), "segmentMembership"), "get", (text(random.choice(["ups", "ups", "none"])),)
-        )
-        entry = Method(held, "get", (text(random.choice(AUDIENCES)),))
-        match random.randrange(5):
-            case 0:
-                return Binary("in", Property(entry, "status"), ArrayLiteral((text("realized"), text("existing"))))
-            case 1:
-                name = random.choice(["lastQualificationTime", "validUntil"])
-                return Occurs(Property(entry, name), self.tail(env, fuel - 1))
-            case 2:
-                return Method(entry, random.choice(["isNull", "isNotNull"]), ())
-            case 3:
-                return Method(Method(held, "keys", ()), "includes", (text(random.choice(AUDIENCES)),))
-            case _:
-                statuses = Property(Method(held, "values", ()), "status")
-                return Method(statuses, "includes", (text(random.choice(STATUSES)),))
 
     def _identity(self, env: Environment, fuel: int) -> Expr:
         random = self.random

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
+from coterie.core.errors import CoterieError
 from coterie.core.schema import Field, FieldType, Union
-from coterie.pql import ast
+from coterie.pql import ast, to_text
 from coterie.pql.ast import Expr, Literal, Node
 from coterie.pql.tree import walk
 
+from .agreement import asked
+from .roundtrips import accepted
 from .worlds import Profile, World
 
-_KINDS = {
-    name: getattr(ast, name)
-    for name in (
-        "Declaration",
-        "Element",
-        "DistanceTail",
-        "DirectionTail",
-        "BetweenTail",
-        "OnTail",
-        "TimeWord",
-        "RelativeUnit",
-    )
-}
-_PARTS = tuple(_KINDS.values())
+_PARTS = (
+    ast.Declaration,
+    ast.Element,
+    ast.DistanceTail,
+    ast.DirectionTail,
+    ast.BetweenTail,
+    ast.OnTail,
+    ast.TimeWord,
+    ast.RelativeUnit,
+)
+"""Nodes that are no expressions."""
 
 
 def smaller_rule(expr: Expr, fails: Callable[[Expr], bool]) -> Expr:
@@ -154,3 +157,50 @@ def _less(value: Any) -> Iterator[Any]:
             for changed in _less(item):
                 if changed or isinstance(item, list):
                     yield {**value, key: changed}
+
+
+def smaller_case(expr: Expr, world: World, seconds: float = 90) -> dict[str, Any]:
+    """Return a row for a case file: a small world in which the ways to ask a rule disagree.
+
+    What the row expects is what the interpreter says of the rule as written; the specification has the last word.
+    """
+    ends = time.monotonic() + seconds
+
+    def fails(candidate: World) -> bool:
+        if time.monotonic() > ends or accepted(expr, candidate):
+            return False
+        try:
+            with asked(candidate) as group:
+                return not group.answer(expr).agreed
+        except CoterieError:
+            return False
+
+    small = smaller_world(world, _names(expr), fails)
+    with asked(small) as group:
+        expected = sorted(group.answer(expr).surface)
+    return {
+        "now": small.now,
+        "pql": to_text(expr),
+        "schema": [
+            {"name": "profiles", "class": "profile", "fields": _written(small.union.profile)},
+            {"name": "events", "class": "event", "fields": _written(small.union.event)},
+        ],
+        "profiles": list(small.profiles),
+        "expect": expected,
+    }
+
+
+def _names(expr: Expr) -> set[str]:
+    found: set[str] = set()
+    for node in walk(expr):
+        match node:
+            case ast.Name(name) | ast.Up(_, name) | ast.Property(_, name):
+                found.add(name)
+            case ast.Chain(_, timestamp):
+                found.update(timestamp)
+    return found
+
+
+def _written(root: Field) -> dict[str, Any]:
+    own = ("identityMap", "segmentMembership", "_id", "timestamp", "eventType", "producedBy")
+    return {name: msgspec.to_builtins(field) for name, field in root.properties.items() if name not in own}

@@ -16,6 +16,7 @@ from coterie.pql.functions import ALL
 from coterie.pql.tree import walk
 from coterie.pql.words import UNITS
 
+from .constructs import constructs
 from .roundtrips import accepted, stable
 from .rules import Rules, rules
 from .worlds import world
@@ -54,33 +55,6 @@ def test_every_construct_is_made(made):
     wanted |= {"element COUNT", "element WHEN", "element WHERE", "element two tails", "time of a label"}
     missing = wanted - seen.keys()
     assert not missing, f"never made: {sorted(missing)}"
-
-
-def constructs(node):
-    """Yield the names of what a node is an instance of."""
-    yield type(node).__name__
-    match node:
-        case ast.Call(name) | ast.Method(_, name):
-            yield f"{name}()"
-        case ast.Unary(op):
-            yield "op neg" if op == "-" else "op not"
-        case ast.Binary(op):
-            yield f"op {op}"
-        case ast.Quantified(kind, declarations):
-            yield f"{kind} of {len(declarations)}"
-        case ast.PrefixAggregate(function, value):
-            yield f"prefix {function}"
-            if value is None:
-                yield "prefix short"
-        case ast.DistanceTail(op, _, unit, direction, time):
-            yield f"{op} {direction}"
-            yield f"unit {unit}"
-            if isinstance(time, ast.Name) and time.name.startswith("L"):
-                yield "time of a label"
-        case ast.Element(_, kind, _, when, count, where):
-            yield f"element {kind}"
-            parts = {"COUNT": count > 1, "WHEN": when, "WHERE": where, "two tails": len(when) > 1}
-            yield from (f"element {name}" for name, there in parts.items() if there)
 
 
 def test_every_type_is_in_every_schema():

@@ -53,7 +53,7 @@ TEXTS = (
         "ΑΣ",
     ),
 )
-KEYS = ("a", "b", "weekly", "a-b", "K", "k", "ς")
+KEYS = ("a", "b", "weekly", "c-d", "K", "k", "ς")
 NAMES = (
     *("tier", "points", "total", "status", "city", "items", "price", "qty", "score", "born", "since", "flag", "tags"),
     *("count", "from", "last", "sum", "min", "exists", "where", "in", "and", "timestamp"),

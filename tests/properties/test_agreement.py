@@ -1,0 +1,67 @@
+"""Random rules about random worlds mean the same to the engine and, as written and in canonical form, to the interpreter.
+
+`bench/agreement.py` asks many more; each disagreement it found is a case in ``tests/cases/disagreements.jsonl``.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from coterie import testing
+from coterie.pql import to_text
+
+from .agreement import asked
+from .rules import Rules, rules
+from .worlds import world
+
+PEOPLE, RULES = 12, 50
+CASES = Path(__file__).parents[1] / "cases" / "disagreements.jsonl"
+ROWS = [json.loads(line, parse_float=Decimal) for line in CASES.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_engine_and_the_interpreter_agree(seed):
+    random = Random(seed)
+    place = world(random, PEOPLE)
+    telling = 0
+    with asked(place) as group:
+        for rule in rules(place, random, RULES):
+            answer = group.answer(rule)
+            assert not answer.refused, answer.text
+            assert answer.sql == answer.surface == answer.core, answer.text
+            telling += 0 < len(answer.surface) < PEOPLE
+    assert telling >= RULES / 4
+
+
+@pytest.fixture(scope="module")
+def taken_in():
+    """Give a world, and what rules can be asked of."""
+    place = world(Random(2026), PEOPLE)
+    with asked(place) as group:
+        yield place, group
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(random=st.randoms(use_true_random=False))
+def test_they_agree_on_rules_that_hypothesis_steers(random, taken_in):
+    place, group = taken_in
+    rule = Rules(place, random).rule(3)
+    note(to_text(rule))
+    answer = group.answer(rule)
+    assert answer.agreed
+    assert not answer.refused
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
+def test_what_was_once_answered_in_two_ways(row):
+    schema = testing.schema(*row["schema"]) if "schema" in row else testing.SAMPLE
+    with testing.people(row["profiles"], row["now"], schema) as group:
+        found = {engine: group.members(row["pql"], engine) for engine in ("interpreter", "sql")}
+    assert found == dict.fromkeys(found, set(row["expect"])), row["why"]
