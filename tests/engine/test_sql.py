@@ -274,7 +274,8 @@ ONLY_DUCKDB = {
     "sum_doubles",
     "attempt",
     "escaped_pattern",
-    "read_instant",
+    "local_time",
+    "instant_of_local",
     "listed",
 }
 """Constructs that Spark has no form for yet."""

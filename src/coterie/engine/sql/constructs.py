@@ -150,7 +150,7 @@ CONSTRUCTS: dict[str, dict[Dialect, Builder]] = {
     "%": _same(_infix(exp.Mod)),
     # text
     "lower": {"duckdb": calls("lower"), "spark": forms.lower},
-    "contains": {"duckdb": calls("contains"), "spark": calls("contains")},
+    "contains": _same(calls("contains")),
     "starts_with": {"duckdb": calls("starts_with"), "spark": calls("startswith")},
     "ends_with": {"duckdb": calls("ends_with"), "spark": calls("endswith")},
     "like": _same(_like),
@@ -162,11 +162,13 @@ CONSTRUCTS: dict[str, dict[Dialect, Builder]] = {
     "day_of_month": {"duckdb": _calendar("day"), "spark": forms.calendar("day")},
     "add_months": {"duckdb": _add_months, "spark": forms.add_months},
     "date": {"duckdb": _date, "spark": forms.date},
+    "local_time": {"duckdb": shapes.local_time},
+    "instant_of_local": {"duckdb": shapes.instant_of_local},
     # lists
     "element": {"duckdb": calls("list_extract"), "spark": forms.element},
     "size": {"duckdb": calls("len"), "spark": calls("array_size")},
     "count_present": {"duckdb": calls("list_count"), "spark": forms.count_present},
-    "greatest": {"duckdb": calls("greatest"), "spark": calls("greatest")},
+    "greatest": _same(calls("greatest")),
     "up_to": {
         "duckdb": lambda size: calls("range")(whole(1), exp.Add(this=size, expression=whole(1))),
         "spark": forms.up_to,

@@ -26,7 +26,7 @@ from coterie.engine.sql.constructs import (
     text,
     whole,
 )
-from coterie.engine.sql.values import Many, Record, Row, Value, table_row
+from coterie.engine.sql.values import Many, Record, Row, Value
 from coterie.pql.ast import Expr
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ class Gathered:
     where: Expr | None
     leaves: dict[str, None] = field(default_factory=dict)
 
-    def events(self, event: Field) -> Many:
+    def events(self, event: Field, zone: str) -> Many:
         """Return the events as an array of objects; a person without events has an empty one."""
 
         def leaf(path: str) -> Sql:
             self.leaves[path] = None
             return column(self.alias, path)
 
-        row = Row(leaf, place=PLACE)
+        row = Row(leaf, place=PLACE, zone=zone)
 
         def element(cursor: Sql) -> Value:
             return Record(row, "", event, (cursor,))
@@ -72,9 +72,7 @@ class Gathered:
         identity = column("e", "$identity")
         query = statements.join_persons(exp.select(column("p", "person")).from_(table("live_event", "e")), identity)
         if self.where is not None:
-            query = query.where(
-                statements.terms().truth(self.where, (Record(table_row("e"), "", statements.union.event),))
-            )
+            query = query.where(statements.terms().truth(self.where, (statements.event,)))
         if statements.restricted:
             query = query.where(statements.of_people(identity))
         order = [column("e", name) for name in _ORDER]

@@ -32,7 +32,8 @@ from coterie.engine.sql.constructs import (
 )
 from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Scalar, Value, mismatch
 from coterie.pql.ast import Expr, Literal
-from coterie.pql.calendar import Interval
+from coterie.pql.calendar import Interval, local_day
+from coterie.pql.local import UTC
 from coterie.pql.predicates import MIRRORED
 
 DIGITS = 38
@@ -55,11 +56,12 @@ def holds(op: str, left: Decimal, right: Decimal) -> bool:
     return _HOLDS[op](left, right)
 
 
-def literal(node: Literal) -> Scalar:
-    """Return a literal as a scalar."""
+def literal(node: Literal, zone: str = UTC) -> Scalar:
+    """Return a literal as a scalar; a text may name a day of a time zone."""
     match node.kind:
         case "string":
-            return Scalar(text(str(node.value)), Kind.TEXT, constant=str(node.value))
+            value = str(node.value)
+            return Scalar(text(value), Kind.TEXT, constant=value, named=moment(value, zone))
         case "boolean":
             return Scalar(TRUE if node.value else FALSE, Kind.TRUTH, constant=bool(node.value))
         case "null":
@@ -82,13 +84,13 @@ def instant(at: int) -> Scalar:
     return Scalar(whole(at), Kind.INSTANT, constant=Interval(at))
 
 
-def moment(value: str) -> Interval | None:
+def moment(value: str, zone: str) -> Interval | None:
     """Read text as a time: a date is its day; None when it is no time."""
     try:
         start = parse_instant(value)
-    except Invalid:
+    except (Invalid, OverflowError):
         return None
-    return Interval(start, start + DAY) if len(value) == 10 else Interval(start)
+    return local_day(start // DAY, zone) if len(value) == 10 else Interval(start)
 
 
 def compare(op: str, left: Scalar, right: Scalar, expr: Expr) -> Sql:
@@ -126,10 +128,10 @@ def instant_of(value: Scalar) -> Scalar:
     """Return text as the instant it names, null where it names none; other values as they are."""
     if value.kind is not Kind.TEXT:
         return value
-    if isinstance(value.constant, str):
-        found = moment(value.constant)
-        return Scalar(NULL if found is None else whole(found.start), Kind.INSTANT, constant=found)
-    return Scalar(build("read_instant", value.sql), Kind.INSTANT)
+    if not isinstance(value.constant, str):
+        return Scalar(build("read_instant", value.sql), Kind.INSTANT)
+    found = value.named
+    return Scalar(NULL if found is None else whole(found.start), Kind.INSTANT, constant=found)
 
 
 def _read(value: Scalar) -> Scalar:

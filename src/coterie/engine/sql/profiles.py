@@ -67,7 +67,7 @@ class Profiles:
         key = "" if where is None else to_text(where)
         if key not in self.gathered:
             self.gathered[key] = Gathered(f"e{len(self.gathered)}", where)
-        return self.gathered[key].events(self.statements.union.event)
+        return self.gathered[key].events(self.statements.union.event, self.statements.zone)
 
     def member(self, audience: str) -> Sql:
         """Return that the person is in an audience, whose members are lent to the statement as a table."""
@@ -89,7 +89,7 @@ class Profiles:
                 return cast(NULL, _NOT_KEPT[path])
             return cast(NULL, "BIGINT[][]") if path == _NO_END else column("r", path)
 
-        return Row(leaf, lambda path: path not in _NOT_KEPT and path != _NO_END)
+        return Row(leaf, lambda path: path not in _NOT_KEPT and path != _NO_END, zone=self.statements.zone)
 
     def truth(self, expr: Expr) -> Sql:
         """Return a predicate on the row of a profile, under the alias ``r``, and on what is joined to it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from coterie.core.clock import DAY
 from coterie.engine.sql.trees import NULL, Sql, calls, choose, function, pairs, part, text, variable, whole, wrapped
 
 _OFFSET = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -45,6 +46,32 @@ def read_instant(value: Sql) -> Sql:
         return exp.IntDiv(this=exp.Paren(this=exp.Sub(this=micros, expression=over)), expression=thousand)
 
     return choose(zoned, ms("TIMESTAMPTZ"), choose(exp.Paren(this=local), ms("TIMESTAMP"), NULL))
+
+
+def local_time(at: Sql, zone: Sql) -> Sql:
+    """Return what clocks of a time zone show at an instant, as ms; null beyond the years that there are."""
+    micros = exp.Mul(this=wrapped(at), expression=whole(1000))
+    shown = calls("epoch_ms")(calls("timezone")(zone, calls("make_timestamptz")(micros)))
+    return calls("try")(shown)
+
+
+def instant_of_local(shown: Sql, zone: Sql) -> Sql:
+    """Return the first instant at which clocks show a local time; in a gap, by the clock before it."""
+    wanted = variable("wanted")
+
+    def by_clock_of(other: Sql) -> Sql:
+        ahead = exp.Sub(this=local_time(other, zone), expression=other)
+        return exp.Paren(this=exp.Sub(this=wanted, expression=exp.Paren(this=ahead)))
+
+    before = by_clock_of(exp.Paren(this=exp.Sub(this=wanted, expression=whole(DAY))))
+    after = by_clock_of(exp.Paren(this=exp.Add(this=wanted, expression=whole(DAY))))
+    found = choose(
+        exp.EQ(this=local_time(before, zone), expression=wanted),
+        before,
+        choose(exp.EQ(this=local_time(after, zone), expression=wanted), after, before),
+    )
+    once = calls("list_transform")(exp.Array(expressions=[shown]), function(wanted.name, found))
+    return calls("list_extract")(once, whole(1))
 
 
 def listed(value: Sql, *order: Sql) -> Sql:

@@ -143,6 +143,7 @@ class Statements:
             return self
         zoned = copy(self)
         zoned.zone = zone
+        zoned.event = Record(table_row("e", zone), "", self.union.event)
         return zoned
 
     def terms(self) -> Terms:
@@ -241,10 +242,9 @@ class Statements:
         )
         return query.where(among_people(column("p", "person"))) if self.restricted else query
 
-    @staticmethod
-    def profile_row() -> Row:
+    def profile_row(self) -> Row:
         """Return the row of a profile that events are joined with."""
-        return table_row("r")
+        return table_row("r", self.zone)
 
 
 def among_people(person: Sql) -> Sql:

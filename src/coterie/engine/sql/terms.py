@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from coterie.core.schema import Union
-from coterie.engine.sql import arrays, equality, numbers, texts
+from coterie.engine.sql import arrays, clocks, equality, numbers, texts
 from coterie.engine.sql.choices import chosen, named
 from coterie.engine.sql.constructs import (
     FALSE,
@@ -127,7 +127,7 @@ class Terms:
                 return texts.matches(self.value(subject, scopes), self.value(pattern, scopes), expr)
             case Occurs(value, tail):
                 found = self.scalar(value, scopes, expr)
-                return occurs(found, tail, [self._time(time, scopes, expr) for time in times_of(tail)], expr)
+                return occurs(found, tail, [self._time(time, scopes, expr) for time in times_of(tail)], self.zone, expr)
             case Method(receiver, "isNotNull", ()):
                 return exists(self.value(receiver, scopes))
             case Method(receiver, name, args) if name in TEXT_METHODS:
@@ -203,7 +203,7 @@ class Terms:
         """Return the value of an expression in the row."""
         match expr:
             case Literal():
-                return numbers.literal(expr)
+                return numbers.literal(expr, self.zone)
             case Name("now"):
                 return numbers.instant(self.at)
             case Name("today"):
@@ -269,7 +269,8 @@ class Terms:
             return Scalar(NULL if found is None else whole(found.start), Kind.DAY, constant=found)
         if name == "date":
             parts = [self.scalar(arg, scopes, expr) for arg in args]
-            return Scalar(build("date", *(part.sql for part in parts)), Kind.DAY)
+            start = build("date", *(part.sql for part in parts))
+            return Scalar(clocks.from_local(start, self.zone), Kind.DAY)
         raise mismatch(expr, "a function that gives a value")
 
     def _method(self, expr: Method, receiver: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Value:
@@ -295,7 +296,7 @@ class Terms:
         if isinstance(value.constant, Interval):
             part = civil(value.constant.start, self.zone)[list(_PARTS).index(name)]
             return numbers.literal(Literal(part, "integer"))
-        return Scalar(build(_PARTS[name], value.sql), Kind.EXACT, whole=6)
+        return Scalar(clocks.part(_PARTS[name], value.sql, self.zone), Kind.EXACT, whole=6)
 
     def _of_map(
         self, expr: Expr, owner: Entries | Dictionary, name: str, args: tuple[Expr, ...], scopes: Scopes

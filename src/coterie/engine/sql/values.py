@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from coterie.core.errors import Invalid
 from coterie.core.schema import KEY, VALUE, Field, FieldType, leaves
+from coterie.engine.sql.clocks import from_local
 from coterie.engine.sql.constructs import (
     NULL,
     Sql,
@@ -35,6 +36,7 @@ from coterie.engine.sql.constructs import (
 )
 from coterie.pql.ast import Expr
 from coterie.pql.calendar import Interval
+from coterie.pql.local import UTC
 from coterie.pql.printer import to_text
 
 
@@ -58,7 +60,8 @@ class Scalar:
     """A single value. An exact number has at most `whole` digits before and `scale` after the point.
 
     A `total` is a sum or count of items already, so that a sum of such totals has no more digits than one.
-    `constant` is the value itself where it is known: `Decimal`, `str`, `bool` or `Interval`.
+    `constant` is the value itself where it is known: `Decimal`, `str`, `bool` or `Interval`; of a text, `named` is the
+    time that it names.
     """
 
     sql: Sql
@@ -67,11 +70,12 @@ class Scalar:
     whole: int = 19
     constant: Decimal | str | bool | Interval | None = None
     total: bool = False
+    named: Interval | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A table row under an alias; `leaf` gives the SQL of one of its columns.
+    """A table row under an alias; `leaf` gives the SQL of one of its columns, whose days are those of a time zone.
 
     Where the row holds the events of a person, `place` names the columns that tell them apart; each event exists.
     """
@@ -79,6 +83,7 @@ class Row:
     leaf: Callable[[str], Sql]
     known: Callable[[str], bool] = field(default=lambda _: True)
     place: tuple[str, ...] = ()
+    zone: str = UTC
 
 
 @dataclass(frozen=True)
@@ -265,8 +270,8 @@ def bound(sql: Sql, body: Callable[[Sql], Sql]) -> Sql:
     return build("element", build("each", listed, function(name, body(variable(name)))), whole(1))
 
 
-def scalar(sql: Sql, field: Field) -> Scalar:
-    """Return the scalar that a leaf of the given field holds."""
+def scalar(sql: Sql, field: Field, zone: str) -> Scalar:
+    """Return the scalar that a leaf of the given field holds; a day begins when the local one does."""
     match field.type:
         case FieldType.STRING:
             return Scalar(sql, Kind.TEXT)
@@ -279,7 +284,7 @@ def scalar(sql: Sql, field: Field) -> Scalar:
         case FieldType.BOOLEAN:
             return Scalar(sql, Kind.TRUTH)
         case FieldType.DATE:
-            return Scalar(sql, Kind.DAY)
+            return Scalar(from_local(sql, zone), Kind.DAY)
         case _:
             return Scalar(sql, Kind.INSTANT)
 
@@ -300,8 +305,10 @@ def at(owner: Record, path: str, field: Field) -> Value:
         case FieldType.ARRAY:
             item = field.items
             assert item is not None
+            zone = owner.row.zone
             if item.scalar:
-                return Many(record.leaf(path), lambda cursor: scalar(cursor, item), plain=True)
+                plain = item.type is not FieldType.DATE or zone == UTC
+                return Many(record.leaf(path), lambda cursor: scalar(cursor, item, zone), plain=plain)
             sizes = [build("size", leaf) for leaf in record.leaves()]
             size = sizes[0] if len(sizes) == 1 else build("greatest", *sizes)
 
@@ -314,12 +321,12 @@ def at(owner: Record, path: str, field: Field) -> Value:
 
             return Many(build("up_to", size), element, positions=True, stored=stored)
         case _:
-            return scalar(record.leaf(path), field)
+            return scalar(record.leaf(path), field, owner.row.zone)
 
 
-def table_row(alias: str) -> Row:
+def table_row(alias: str, zone: str = UTC) -> Row:
     """Return the row of a table whose columns are the leaves."""
-    return Row(lambda path: column(alias, path))
+    return Row(lambda path: column(alias, path), zone=zone)
 
 
 def exists(value: Value) -> Sql:
