@@ -14,6 +14,7 @@ import typer
 
 from coterie.api.app import describe
 from coterie.cli import app
+from language import with_functions
 
 REFERENCE = Path(__file__).parent / "reference"
 SHARED = ("workspace", "sandbox", "json", "now", "help")
@@ -61,14 +62,17 @@ Results go to standard output, progress and errors to standard error. With `--js
 ## While a server runs
 
 One process holds a sandbox at a time. While `coterie serve` does, verbs marked *reads* are answered by it over HTTP,
-with the same output; the others end with `workspace.served` (exit code 6), which names its URL.
+with the same output; the others end with `workspace.served` (exit code 6), which names its URL. The
+verbs of `pql` need no workspace when `--schema` is given.
 """
 
 READS = {
     "status", "schema list", "schema show", "schema union", "dataset list", "dataset show",
     "ingest batches", "ingest show", "ingest quarantine", "identity namespaces", "identity graph", "identity stats",
     "profile show", "profile count", "profile sample",
+    "pql check", "pql explain-text",
     "audience list", "audience show", "audience check", "audience count", "audience members", "audience history",
+    "audience overlap", "audience analyse", "audience diff",
 }  # fmt: skip
 
 
@@ -129,7 +133,12 @@ def openapi() -> str:
     return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
 
 
-GENERATED = {"cli.md": cli, "openapi.json": openapi}
+def language() -> str:
+    """Return the reference of the language, its part on functions made anew."""
+    return with_functions((REFERENCE / "pql.md").read_text(encoding="utf-8"))
+
+
+GENERATED = {"cli.md": cli, "openapi.json": openapi, "pql.md": language}
 
 if __name__ == "__main__":
     for name, write in GENERATED.items():

@@ -186,13 +186,13 @@ _ROWS: tuple[_Row, ...] = (
         "false",
         "the test called op against any of the values; if it is a negated one, against all",
     ),
-    ("time", None, "date(year: integer, month: integer, day: integer)", DATE, "null", "a day, in UTC"),
+    ("time", None, "date(year: integer, month: integer, day: integer)", DATE, "null", "a day of the calendar"),
     ("time", None, "currentYear()", INTEGER, "never null", "the year of the evaluation"),
     ("time", None, "currentMonth()", INTEGER, "never null", "its month, 1 to 12"),
     ("time", None, "currentDayOfMonth()", INTEGER, "never null", "its day of the month"),
-    ("time", "time", "getYear()", INTEGER, "null", "the year, in UTC"),
-    ("time", "time", "getMonth()", INTEGER, "null", "the month, 1 to 12, in UTC"),
-    ("time", "time", "getDayOfMonth()", INTEGER, "null", "the day of the month, in UTC"),
+    ("time", "time", "getYear()", INTEGER, "null", "the year"),
+    ("time", "time", "getMonth()", INTEGER, "null", "the month, 1 to 12"),
+    ("time", "time", "getDayOfMonth()", INTEGER, "null", "the day of the month"),
     ("membership", None, "inSegment(id: name)", BOOLEAN, "never null", "the profile is a member of that audience"),
 )
 

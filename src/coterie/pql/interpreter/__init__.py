@@ -87,28 +87,21 @@ def value(
 
 
 def next_change(
-    expr: Expr,
-    profile: Profile,
-    at: int,
-    union: Union,
-    *,
-    zone: str = UTC,
-    within: Sequence[Mapping[str, Any]] = (),
-    until: int | None = None,
+    expr: Expr, profile: Profile, at: int, union: Union, *, zone: str = UTC, within: Sequence[Mapping[str, Any]] = ()
 ) -> int | None:
     """Return the first instant after `at` at which a query's truth differs from that at `at`, although no data change.
 
-    The parameters are those of `holds`; instants after `until` are not looked at.
+    The parameters are those of `holds`.
 
     Returns
     -------
     int or None
-        Up to the instant the truth is what it was at `at`; None: it stays so for good, or up to `until`. At the instant it differs, but
+        Up to the instant the truth is what it was at `at`; None: it stays so for good. At the instant it differs, but
         for one case: after 400 instants at which it might have, or 100 years ahead, the search ends and the instant at
         which to look again is returned.
     """
     person = read_profile(profile, union, zone)
-    return change.next_change(lambda clock: _truth(expr, person, within, clock), at, zone, until)
+    return change.next_change(lambda clock: _truth(expr, person, within, clock), at, zone)
 
 
 def read_profile(profile: Profile, union: Union, zone: str = UTC) -> Object:

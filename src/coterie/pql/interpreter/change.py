@@ -13,10 +13,8 @@ FARTHEST = 100 * 366 * DAY
 """How far ahead is looked."""
 
 
-def next_change(truth: Callable[[Clock], bool], at: int, zone: str, until: int | None) -> int | None:
+def next_change(truth: Callable[[Clock], bool], at: int, zone: str) -> int | None:
     """Return the first instant after `at` at which a truth differs from that at `at`; None if it never does.
-
-    Instants after `until` are not looked at, if it is given.
 
     An evaluation tells until when all its answers about time hold, so the truth cannot change before; there it is asked
     again.
@@ -24,7 +22,7 @@ def next_change(truth: Callable[[Clock], bool], at: int, zone: str, until: int |
     clock = Clock(at, zone, watching=True)
     before = truth(clock)
     for _ in range(MOST):
-        if clock.until is None or (until is not None and clock.until > until):
+        if clock.until is None:
             return None
         clock = Clock(clock.until, zone, watching=True)
         if truth(clock) != before or clock.at > at + FARTHEST:
