@@ -20,11 +20,13 @@ class Scope(NamedTuple):
 
     def inside(self, item: Value) -> Scope:
         """Return the scope in which bare names mean the item (7.1)."""
-        return self._replace(objects=(*self.objects, item))
+        return Scope((*self.objects, item), self.variables, self.moments)
 
     def bound(self, name: str, value: Value) -> Scope:
         """Return the scope with one more variable, which hides others of its name."""
-        moments = {label: time for label, time in self.moments.items() if label != name}
+        moments = self.moments
+        if name in moments:
+            moments = {label: time for label, time in moments.items() if label != name}
         return Scope(self.objects, {**self.variables, name: value}, moments)
 
     def labelled(self, labels: Mapping[str, Value], moments: Mapping[str, Time]) -> Scope:
@@ -33,4 +35,4 @@ class Scope(NamedTuple):
 
     def of_profile(self) -> Scope:
         """Return the scope in which bare names mean the profile (11.2)."""
-        return self._replace(objects=self.objects[:1])
+        return Scope(self.objects[:1], self.variables, self.moments)
