@@ -89,7 +89,7 @@ VALUES = [
     "(select O from orders where O.total > 4, L from O.items where L.qty >= 2).count() = 2",
     "(select O from orders where O.total > 4, L from O.items where L.qty >= 2).O.total.max() = 10.5",
     "(select O from orders, L from O.items).L.price.sum() = 6",
-    "(select A from xEvent where "
+    "(select A from xEvent where "  # noqa: ISC004 (a long rule)
     'A.eventType = "view", B from xEvent where B.timestamp > A.timestamp).B.commerce.order.priceTotal.max() = 30.5',
     "(average L.price over O from orders, L from O.items) = 2",
     "(sum L.price * L.qty over O from orders, L from O.items) = 20",

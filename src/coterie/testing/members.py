@@ -117,6 +117,16 @@ class People:
                 [NAMESPACE],
             ).fetchall()
         )
+        intervals = [
+            [name, self._person[profile["id"]], *_interval(entry, at)]
+            for profile in profiles
+            for name, entry in _own(profile).items()
+        ]
+        if intervals:
+            con.executemany(
+                "INSERT INTO membership (audience, person, entered_at, exited_at, version) VALUES ($1, $2, $3, $4, 1)",
+                intervals,
+            )
         self._universe = everyone(ws.sandbox, "default")
         con.execute("DELETE FROM namespace WHERE code = $1", [NAMESPACE])  # the carrier is no part of identity maps
 
@@ -272,12 +282,30 @@ def _memberships(profiles: Sequence[Mapping[str, Any]], at: int) -> dict[str, li
     """Return the profiles that are in each audience by what is stored: realized (or existing), and valid still."""
     stored: dict[str, list[str]] = {}
     for profile in profiles:
-        for name, entry in profile.get("segmentMembership", {}).get("ups", {}).items():
+        for name, entry in _own(profile).items():
             ids = stored.setdefault(name, [])
-            until = entry.get("validUntil")
-            if entry.get("status") in ("realized", "existing") and (until is None or at < parse_instant(until)):
+            if _interval(entry, at)[1] is None:
                 ids.append(profile["id"])
     return stored
+
+
+def _own(profile: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is stored of the memberships of a profile in the audiences of the system itself."""
+    found: Mapping[str, Mapping[str, Any]] = profile.get("segmentMembership", {}).get("ups", {})
+    return found
+
+
+def _interval(entry: Mapping[str, Any], at: int) -> tuple[int, int | None]:
+    """Return when a membership began and ended, as the ledger holds it; one that is past its validity has ended."""
+    entered = _instant(entry.get("lastQualificationTime")) or 0
+    until = _instant(entry.get("validUntil"))
+    if entry.get("status") not in ("realized", "existing"):
+        return entered, entered
+    return entered, until if until is not None and until <= at else None
+
+
+def _instant(value: str | int | None) -> int | None:
+    return parse_instant(value) if isinstance(value, str) else value
 
 
 def _without(mapping: Mapping[str, Any], *names: str) -> dict[str, Any]:
