@@ -161,6 +161,15 @@ def test_as_few_steps_as_there_may_be() -> None:
     assert len(ask("not (loyalty.tier.isNull() or loyalty.points.isNull())", {}).needs) == 2
 
 
+def test_what_ends_first_is_named_first() -> None:
+    week, month = (f"xEvent[{BUYS} and timestamp occurs <= {days} days before now].count() > 0" for days in (7, 30))
+    found = ask(f"loyalty.tier.isNull() and {month} and {week}", {"events": [event("2026-06-14")]})
+    assert found.holds
+    assert found.turn is not None
+    (need,) = found.needs
+    assert need.startswith("no purchase in the last 7 days (there is 1), which comes by itself on 21 June 2026 09:00")
+
+
 def test_the_parts_are_those_written() -> None:
     found = ask('loyalty.tier = "gold" and not (loyalty.points > 5 or not homeAddress.country = "FR")', {})
     assert [(part.kind, part.holds, part.text) for part in parts(found.root)] == [

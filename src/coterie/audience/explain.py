@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal as Choice
 
 from coterie.audience.asking import Asking
@@ -57,7 +58,7 @@ def explain(
     """
     try:
         tree = _tree(expr, outline(expr), asking)
-        steps = {id(leaf): need_of(leaf.fact, asking) for leaf in _steps(tree, not tree.holds) if leaf.fact}
+        steps = {id(leaf): need_of(leaf.fact, asking) for leaf in _steps(tree, not tree.holds, asking) if leaf.fact}
         return Explanation(
             person=person,
             audience=audience,
@@ -131,19 +132,32 @@ def _operands(op: Choice["and", "or"], written: Expr, core: Expr) -> Iterator[tu
         yield from ((part, part) for part in operands_of(op, core))
 
 
-def _steps(node: _Node, wanted: bool) -> list[_Node]:
-    """Return the conditions that together would give a part the verdict wanted: as few as there may be."""
+def _steps(node: _Node, wanted: bool, asking: Asking) -> list[_Node]:
+    """Return the conditions that together would give a part the verdict wanted: as few as there may be.
+
+    Of several single ones that would end a verdict, it is the one that time ends first.
+    """
     if node.holds == wanted:
         return []
     match node.kind:
         case "condition":
             return [node]
         case "not":
-            return _steps(node.below[0], not wanted)
+            return _steps(node.below[0], not wanted, asking)
         case _:
-            choices = [_steps(below, wanted) for below in node.below if below.holds != wanted]
-            every = (node.kind == "and") == wanted
-            return [leaf for choice in choices for leaf in choice] if every else min(choices, key=len)
+            choices = [_steps(below, wanted, asking) for below in node.below if below.holds != wanted]
+            if (node.kind == "and") == wanted:
+                return [leaf for choice in choices for leaf in choice]
+            fewest = min(map(len, choices))
+            choices = [choice for choice in choices if len(choice) == fewest]
+            if wanted or fewest > 1 or len(choices) == 1:
+                return choices[0]
+            return min(choices, key=lambda choice: _end(choice[0], asking))
+
+
+def _end(leaf: _Node, asking: Asking) -> float:
+    at = asking.turn(leaf.written)
+    return inf if at is None else at
 
 
 def _part(node: _Node, asking: Asking, steps: dict[int, str]) -> Part:
