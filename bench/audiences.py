@@ -41,10 +41,10 @@ MIX = {
 T = TypeVar("T")
 
 DAYS = (7, 14, 30, 60, 90, 180, 365)
-NAMES = tuple(world.EVENT_TYPES.to_pylist())
-COUNTRIES = tuple(world.COUNTRIES.to_pylist())
-TIERS = tuple(world.TIERS.to_pylist())
-DEVICES = tuple(world.DEVICES.to_pylist())
+NAMES = tuple(map(str, world.EVENT_TYPES.to_pylist()))
+COUNTRIES = tuple(map(str, world.COUNTRIES.to_pylist()))
+TIERS = tuple(map(str, world.TIERS.to_pylist()))
+DEVICES = tuple(map(str, world.DEVICES.to_pylist()))
 
 
 @dataclass(frozen=True)

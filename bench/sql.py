@@ -2,7 +2,7 @@
 
 ``python bench/sql.py [--size M] [--seed N] [--count 500] [--workspace DIR]`` loads a world with its people (unless the
 workspace is there), writes audiences (`bench/audiences.py`), evaluates them, and asks the interpreter about every
-audience and 2,000 random people, whose records are read from the history. Only when all members are equal are times
+audience and random people (2,000), whose records are read from the history. Only when all members are equal are times
 reported. A *scan* is DuckDB's bare scan of the event columns that the rules read (`bench/floor.py`), measured before
 and after each evaluation; ratios are medians over the runs. The last line is JSON:
 
@@ -47,7 +47,6 @@ from coterie.profile.record import records
 from coterie.workspace import Workspace
 
 SEQUENCES = ("a-then-b", "a-not-b-then-c")
-CHECKED = 2_000
 MOST_EVENTS = 1_000
 """People of more events are not asked about: the interpreter goes through them one by one, for every audience."""
 COUNTS = 7
@@ -146,9 +145,9 @@ class Bench:
             taken.append(time.perf_counter() - began)
         return statistics.median(taken[1:])
 
-    def differences(self, members: dict[str, BitMap], seed: int) -> list[str]:
+    def differences(self, members: dict[str, BitMap], people: int, seed: int) -> list[str]:
         """Ask the interpreter about random people; return where the engine says another thing."""
-        chosen = self._people(seed)
+        chosen = self._people(people, seed)
         rules = [(each.audience.name, parse(each.audience.pql)) for each in self.planned]
         found = []
         for person, record in records(self.con, self.union, "default", chosen):
@@ -159,14 +158,14 @@ class Bench:
                     found.append(f"{name}: person {person} is {'' if expected else 'not '}a member")
         return found
 
-    def _people(self, seed: int) -> list[int]:
+    def _people(self, count: int, seed: int) -> list[int]:
         busy = persons.read(
             self.con,
             'SELECT p.person FROM live_event AS e JOIN person_of_default AS p ON p.identity = e."$identity" '
             f"GROUP BY p.person HAVING count(*) > {MOST_EVENTS}",
         )
         quiet = np.array(self.everyone - busy)
-        return sorted(np.random.default_rng(seed).choice(quiet, min(CHECKED, len(quiet)), replace=False).tolist())
+        return sorted(np.random.default_rng(seed).choice(quiet, min(count, len(quiet)), replace=False).tolist())
 
 
 def main() -> None:
@@ -178,7 +177,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--no-sequences", action="store_true", help="leave the sequences out")
+    parser.add_argument("--kinds", default=",".join(audiences.MIX), help="kinds of audiences, divided by commas")
+    parser.add_argument("--people", type=int, default=2_000, help="how many people the interpreter is asked about")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         target = options.workspace or Path(scratch, "workspace")
@@ -189,9 +189,8 @@ def main() -> None:
             load(source, target)
         with coterie.open(target, clock=FixedClock(world.END)) as ws:
             written = audiences.Writer(options.seed).write(options.count)
-            if options.no_sequences:
-                written = [audience for audience in written if audience.kind not in SEQUENCES]
-            print(json.dumps(measure(ws, written, options)))
+            kinds = options.kinds.split(",")
+            print(json.dumps(measure(ws, [audience for audience in written if audience.kind in kinds], options)))
 
 
 def measure(ws: Workspace, written: Sequence[audiences.Written], options: argparse.Namespace) -> dict[str, object]:
@@ -199,11 +198,12 @@ def measure(ws: Workspace, written: Sequence[audiences.Written], options: argpar
     bench = Bench(ws, written)
     members, whole_s, whole = bench.over_scan(bench.planned, 1)
     print(f"{len(written)} audiences in {whole_s:.1f} s; asking the interpreter …", flush=True)
-    wrong = bench.differences(members, options.seed)
+    wrong = bench.differences(members, options.people, options.seed)
     if wrong:
         print(*wrong[:20], sep="\n")
         print(json.dumps({"members_equal": False, "differences": len(wrong)}))
         raise SystemExit(1)
+    print(f"equal for {options.people} people; measuring …", flush=True)
     shares = [len(found) / len(bench.everyone) for found in members.values()]
     _, plain_s, plain = bench.over_scan(bench.plain, options.runs)
     _, _, half = bench.over_scan(bench.plain[::2], options.runs)
