@@ -229,19 +229,24 @@ class Search:
         found = Fitting()
         scope = self._about(bound)
         for event in events:
-            inside = scope.inside(event)
-            about = inside
-            if asked.where:
-                about = inside if self.core else scope.of_profile()
-                about = about.labelled({step.label: event}, {step.label: self._times[id(event)]})
-            if (
-                all(self.run.truth(part, inside) for part in asked.what)
-                and all(self.run.occurs(self._times[id(event)], tail, inside) for tail in asked.tails)
-                and all(self.run.truth(part, about) for part in asked.where)
-            ):
-                found.times.append(self._times[id(event)].start)
+            time = self._times[id(event)]
+            if self._fits(step, asked, event, time, scope):
+                found.times.append(time.start)
                 found.events.append(event)
         return found
+
+    def _fits(self, step: Step, asked: Asked, event: Value, time: Time, scope: Scope) -> bool:
+        inside = scope.inside(event)
+        for part in asked.what:
+            if not self.run.truth(part, inside):
+                return False
+        for tail in asked.tails:
+            if not self.run.occurs(time, tail, inside):
+                return False
+        if not asked.where:
+            return True
+        about = (inside if self.core else scope.of_profile()).labelled({step.label: event}, {step.label: time})
+        return all(self.run.truth(part, about) for part in asked.where)
 
     def _about(self, bound: Bound) -> Scope:
         """Return the scope in which labels are known, and stand for the times by which the chain is ordered (10.1)."""

@@ -63,10 +63,10 @@ class Evaluation:
     def truth(self, expr: Expr, scope: Scope) -> bool:
         """Return an expression in Boolean position (5.3). What has decided ends `and` and `or` (6)."""
         match expr:
-            case ast.Binary("and", left, right):
-                return self.truth(left, scope) and self.truth(right, scope)
-            case ast.Binary("or", left, right):
-                return self.truth(left, scope) or self.truth(right, scope)
+            case ast.Binary(op="and"):
+                return self.truth(expr.left, scope) and self.truth(expr.right, scope)
+            case ast.Binary(op="or"):
+                return self.truth(expr.left, scope) or self.truth(expr.right, scope)
             case ast.Unary("not", operand):
                 return not self.truth(operand, scope)
             case _:

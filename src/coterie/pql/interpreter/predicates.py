@@ -18,18 +18,22 @@ Test = Callable[[Value, Value], bool]
 
 def some(test: Test, left: Value, right: Value) -> bool:
     """Return whether a test holds for some value of each side."""
-    arrays = [side for side in (left, right) if isinstance(side, Array)]
-    if not arrays or (len(arrays) == 2 and not any(side.projected for side in arrays)):
+    if not (isinstance(left, Array) or isinstance(right, Array)) or _whole(left, right):
         return test(left, right)
     return any(test(one, other) for one in each(left) for other in each(right))
 
 
+def _whole(left: Value, right: Value) -> bool:
+    """Whether two arrays are compared as such, none of them being a projection."""
+    return isinstance(left, Array) and isinstance(right, Array) and not (left.projected or right.projected)
+
+
 def compared(op: str, left: Value, right: Value, clock: Clock) -> bool:
     """Return ``left op right`` of single values: the right one is converted to the kind of the left (4, 12.2)."""
+    if type(left) is str and type(right) is str:
+        return op in ("=", "!=") and COMPARISONS[op](left, right)
     if left is None or right is None or is_null(left) or is_null(right):
         return False
-    if type(left) is type(right) is str:
-        return op in ("=", "!=") and COMPARISONS[op](left, right)
     match left:
         case bool():
             if isinstance(right, str):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from coterie.core.clock import DAY
 from coterie.pql.ast import RelativeUnit, Tail, TimeWord, Unit
-from coterie.pql.calendar import LENGTHS, Edge, Interval, edges, interval, place, ranges, unit_of
+from coterie.pql.calendar import LENGTHS, Edge, Interval, Range, edges, interval, place, ranges, unit_of
 from coterie.pql.interpreter.values import Time
 from coterie.pql.local import UTC, change, instants, offset, to_local
 
@@ -38,6 +38,7 @@ class Clock:
         self.at, self.zone, self.watching = at, zone, watching
         self.until: int | None = None
         """The first instant at which some answer given may change; None: never."""
+        self._known: dict[int, tuple[Range, ...]] = {}
 
     def edge(self, at: int) -> None:
         """Note an instant at which an answer may change."""
@@ -85,14 +86,18 @@ class Clock:
 
     def occurs(self, value: Time, tail: Tail, times: Sequence[Word | Time]) -> bool:
         """Return whether an instant satisfies a tail; of a day, its start counts."""
-        placed = [self._placed(time) for time in times]
         if self.watching:
-            self._watch(value, tail, times, placed)
+            self._watch(value, tail, times, [self._placed(time) for time in times])
         at = value.start
-        return any(
-            (low is None or low <= at) and (high is None or at < high)
-            for low, high in ranges(tail, *placed, zone=self.zone)
-        )
+        return any((low is None or low <= at) and (high is None or at < high) for low, high in self._spans(tail, times))
+
+    def _spans(self, tail: Tail, times: Sequence[Word | Time]) -> tuple[Range, ...]:
+        """Return the ranges of a tail; those of words alone are worked out once."""
+        if any(isinstance(time, Time) for time in times):
+            return ranges(tail, *map(self._placed, times), zone=self.zone)
+        if id(tail) not in self._known:
+            self._known[id(tail)] = ranges(tail, *map(self._placed, times), zone=self.zone)
+        return self._known[id(tail)]
 
     def _placed(self, time: Word | Time) -> Interval:
         return time if isinstance(time, Time) else interval(time, self.at, self.zone)
