@@ -25,6 +25,10 @@ _ADVICE = (
 )
 
 
+LONGEST = 20_000
+"""How many characters a regular expression has at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why an expression is refused, and the RE2 form of what was meant, if there is one."""
@@ -35,6 +39,8 @@ class Fault:
 
 def groups(pattern: str) -> int | Fault:
     """Return the number of groups of a regular expression, or why RE2 does not read it."""
+    if len(pattern) > LONGEST:
+        return Fault(f"it has more than {LONGEST:,} characters", "Ask for many values by in [ … ].")
     options = re2.Options()
     options.log_errors = False
     try:

@@ -10,6 +10,8 @@ import msgspec
 from coterie.core.errors import Invalid
 
 Severity = Literal["error", "warning"]
+LONGEST = 500
+"""How many characters a message has at most; what it repeats of the query may be longer."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -63,6 +65,8 @@ def problem(
 ) -> Problem:
     """Build a problem of `text` at the given offsets, with line, column and token worked out."""
     before = text[:start]
+    if len(message) > LONGEST:
+        message = f"{message[: LONGEST - 1]}…"
     if suggestion is not None and hint is None:
         hint = f"Did you mean {suggestion}?"
     return Problem(
