@@ -230,7 +230,7 @@ def test_sums_of_binary_doubles_are_the_nearest_to_the_exact_sum():
     assert world.members("xEvent.sum(b) = 0") == ["p1"]
     assert world.members("xEvent.average(b).isNull()") == ["p1"]
     assert world.members(f"xEvent[b != $1.n or $1.n.isNull()].sum(b) = {exact!r}") == ["p0"]
-    assert world.members("xEvent.max(b) = 1E16 and b = 0.5 and b + 0.25 > 0.7") == ["p0"]
+    assert world.members("xEvent.max(b) = 1.0E16 and b = 0.5 and b + 0.25 > 0.7") == ["p0"]
 
 
 # -- the engine -----------------------------------------------------------------------------------------------------

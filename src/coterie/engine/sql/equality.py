@@ -69,9 +69,9 @@ def same(left: Value, right: Value, expr: Expr) -> Sql:
 
 
 def _same_item(left: Record, right: Record) -> Sql:
-    if (left.path, left.row.place, len(left.positions)) != (right.path, right.row.place, len(right.positions)):
+    if (left.path, len(left.place())) != (right.path, len(right.place())):
         return FALSE
-    if not left.positions:
+    if not left.place():
         return both([exists(left), exists(right)])
     return both(build("=", a, b) for a, b in zip(left.place(), right.place(), strict=True))
 
@@ -118,7 +118,7 @@ def identity(value: Value) -> Sql:
     match value:
         case Scalar(sql):
             return sql
-        case Record() if value.positions:
+        case Record() if value.place():
             return pairs(**{f"p{place}": sql for place, sql in enumerate(value.place())})
         case Record() | Entries() | Dictionary():
             return present_or_null(exists(value))

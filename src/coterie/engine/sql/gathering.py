@@ -20,6 +20,8 @@ from coterie.engine.sql.constructs import (
     either,
     no,
     or_default,
+    pairs,
+    part,
     present,
     subquery,
     table,
@@ -35,50 +37,47 @@ if TYPE_CHECKING:
 PLACE: Final = ("$batch", "$row")
 """The columns that tell events apart."""
 _ORDER: Final = ("timestamp", "_id", *PLACE)
-_COUNT: Final = "$count"
+_EVENTS: Final = "$events"
 OWN_NAMESPACE: Final = "ups"
 """The namespace of the system's own audiences in ``segmentMembership``."""
 
 
 @dataclass
 class Gathered:
-    """The events of each person that satisfy a condition, as lists of those of their leaves that are read."""
+    """The events of each person that satisfy a condition, as a list of structs of those of their leaves that are read.
+
+    A function over the list then needs no other column: DuckDB copies those that it takes from outside for every item.
+    """
 
     alias: str
     where: Expr | None
-    leaves: dict[str, None] = field(default_factory=dict)
+    leaves: dict[str, str] = field(default_factory=dict)
 
     def events(self, event: Field, zone: str) -> Many:
         """Return the events as an array of objects; a person without events has an empty one."""
 
-        def leaf(path: str) -> Sql:
-            self.leaves[path] = None
-            return column(self.alias, path)
-
-        row = Row(leaf, place=PLACE, zone=zone)
-
         def element(cursor: Sql) -> Value:
-            return Record(row, "", event, (cursor,))
+            def leaf(path: str) -> Sql:
+                return part(cursor, self.leaves.setdefault(path, f"x{len(self.leaves)}"))
 
-        def stored(name: str) -> Sql | None:
-            child = event.properties.get(name)
-            return leaf(name) if child is not None and child.scalar else None
+            place = tuple(part(cursor, f"p{number}") for number in range(len(PLACE)))
+            return Record(Row(leaf, place=place, zone=zone), "", event)
 
-        size = or_default(column(self.alias, _COUNT), whole(0))
-        return Many(build("up_to", size), element, positions=True, stored=stored)
+        empty = exp.Array(expressions=[])
+        return Many(or_default(column(self.alias, _EVENTS), empty), element)
 
     def select(self, statements: Statements) -> exp.Select:
-        """Return the query for the lists of each person who has such events."""
+        """Return the query for the list of each person who has such events."""
         identity = column("e", "$identity")
         query = statements.join_persons(exp.select(column("p", "person")).from_(table("live_event", "e")), identity)
         if self.where is not None:
             query = query.where(statements.terms().truth(self.where, (statements.event,)))
         if statements.restricted:
             query = query.where(statements.of_people(identity))
-        order = [column("e", name) for name in _ORDER]
-        lists = [build("listed", column("e", path), *order).as_(path, quoted=True) for path in self.leaves]
-        query = query.select(build("count", exp.Star()).as_(_COUNT, quoted=True), *lists)
-        return query.group_by(column("p", "person"))
+        places = {f"p{number}": column("e", name) for number, name in enumerate(PLACE)}
+        read = pairs(**places, **{name: column("e", path) for path, name in self.leaves.items()})
+        listed = build("listed", read, *(column("e", name) for name in _ORDER))
+        return query.select(listed.as_(_EVENTS, quoted=True)).group_by(column("p", "person"))
 
 
 def identities(persons: str) -> exp.Select:

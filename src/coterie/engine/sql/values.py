@@ -77,12 +77,12 @@ class Scalar:
 class Row:
     """A table row under an alias; `leaf` gives the SQL of one of its columns, whose days are those of a time zone.
 
-    Where the row holds the events of a person, `place` names the columns that tell them apart; each event exists.
+    Of an event, `place` tells it from others; where it is not null, the event exists.
     """
 
     leaf: Callable[[str], Sql]
     known: Callable[[str], bool] = field(default=lambda _: True)
-    place: tuple[str, ...] = ()
+    place: tuple[Sql, ...] = ()
     zone: str = UTC
 
 
@@ -113,11 +113,7 @@ class Record:
 
     def place(self) -> tuple[Sql, ...]:
         """Return what tells the record from other items of its array."""
-        if not self.row.place or not self.positions:
-            return self.positions
-        first = self.positions[0]
-        own = (build("element", self.row.leaf(name), first) for name in self.row.place)
-        return (*own, *self.positions[1:])
+        return (*self.row.place, *self.positions)
 
 
 @dataclass(frozen=True)
@@ -334,8 +330,8 @@ def exists(value: Value) -> Sql:
     match value:
         case Scalar(sql):
             return present(sql)
-        case Record() if value.row.place and len(value.positions) == 1 and not value.path:
-            return present(value.place()[0])
+        case Record() if value.row.place and not value.path:
+            return present(value.row.place[0])
         case Record():
             return either(present(leaf) for leaf in value.leaves())
         case Made(values):
