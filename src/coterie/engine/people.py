@@ -47,10 +47,15 @@ def read_truths(con: DuckDBPyConnection, statement: str, widths: Sequence[int]) 
     widths : sequence of int
         How many of the truths mean something in each group.
     """
-    found: list[list[list[npt.NDArray[np.integer[Any]]]]] = [[[] for _ in range(width)] for width in widths]
     reader = con.sql(statement).to_arrow_reader(ROWS)
     assert reader is not None
-    for batch in reader:
+    return truths_of(reader, widths)
+
+
+def truths_of(batches: Iterable[pa.RecordBatch], widths: Sequence[int]) -> list[list[BitMap]]:
+    """Return for each group of an answer, and for each of its truths, the persons for whom it holds."""
+    found: list[list[list[npt.NDArray[np.integer[Any]]]]] = [[[] for _ in range(width)] for width in widths]
+    for batch in batches:
         people = batch["person"].to_numpy()
         truths = [batch[f"t{place}"].to_numpy(zero_copy_only=False) for place in range(max(widths))]
         if len(widths) > 1:

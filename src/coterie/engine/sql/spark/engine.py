@@ -9,9 +9,13 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
+from coterie.core.errors import Unsupported
 from coterie.core.schema import Union
+from coterie.engine.people import truths_of
+from coterie.engine.sql.constructs import render
 from coterie.engine.sql.engine import members, members_of
-from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
+from coterie.engine.sql.plan import plan
+from coterie.engine.sql.statements import PEOPLE, Pass, Statement, Statements, refusals
 from coterie.pql.conditions import Condition, Membership
 
 if TYPE_CHECKING:
@@ -50,27 +54,38 @@ class SparkEngine:
         """Return the persons for whom each condition holds; see `Engine`."""
         statements = Statements(self.union, view, at, restricted=people is not None, audiences=self.audiences)
         known = [condition for condition in conditions if isinstance(condition.shape, Membership)]
-        asked = [
-            (condition, statements.statement(condition))
-            for condition in conditions
-            if not isinstance(condition.shape, Membership)
-        ]
-        texts = {condition.key: _text(condition, statement) for condition, statement in asked}
+        asked = {condition.key: condition for condition in conditions if not isinstance(condition.shape, Membership)}
+        planned = plan(statements, asked.values())
+        passes = [self._pass(many, asked, view, at) for many in planned.passes]
+        texts = {key: _text(asked[key], statement) for key, statement in planned.singles.items()}
         if people is not None:
             self._lend(PEOPLE, people)
         [universe] = self._persons([statements.universe().text("spark")])
-        alike = [condition.key for condition, statement in asked if not statement.audiences]
-        answers = dict(zip(alike, self._persons([texts[key] for key in alike]), strict=True))
-        for condition, statement in asked:
-            if statement.audiences:
-                for audience, name in statement.audiences.items():
-                    self._lend(name, members_of(audience, memberships))
-                [answers[condition.key]] = self._persons([texts[condition.key]])
         found = {condition.key: members(condition, memberships) & universe for condition in known}
-        for condition, statement in asked:
-            holds = answers[condition.key]
-            found[condition.key] = universe - holds if statement.complement else universe & holds
+        for many, text in zip(planned.passes, passes, strict=True):
+            batches = self.session.sql(text).toArrow().to_batches()
+            read = truths_of(batches, [len(group) for group in many.answers])
+            for answers, holding in zip(many.answers, read, strict=True):
+                for answer, holds in zip(answers, holding, strict=True):
+                    found[answer.key] = universe - holds if answer.complement else universe & holds
+        alone = {key: statement for key, statement in planned.singles.items() if statement.audiences}
+        alike = [key for key in planned.singles if key not in alone]
+        singles = dict(zip(alike, self._persons([texts[key] for key in alike]), strict=True))
+        for key, statement in alone.items():
+            for audience, name in statement.audiences.items():
+                self._lend(name, members_of(audience, memberships))
+            [singles[key]] = self._persons([texts[key]])
+        for key, holds in singles.items():
+            found[key] = universe - holds if planned.singles[key].complement else universe & holds
         return found
+
+    def _pass(self, many: Pass, asked: Mapping[str, Condition], view: str, at: int) -> str:
+        """Return the text of a query for many conditions; the error that refuses one of them says which."""
+        try:
+            return render(many.query, "spark")
+        except Unsupported:
+            self.check([asked[answer.key] for group in many.answers for answer in group], view, at)
+            raise
 
     def check(self, conditions: Sequence[Condition], view: str, at: int) -> None:
         """Raise `Unsupported` for a condition that this engine cannot answer; nothing is run."""
