@@ -66,6 +66,11 @@ def is_path(expr: Expr) -> bool:
     return isinstance(expr, Name | Up) or (isinstance(expr, Property) and is_path(expr.object))
 
 
+def _own(name: str, expr: Expr) -> Expr:
+    """Return the property of the innermost object that stood at `expr`, whatever else its name means."""
+    return replace(attach(THIS, name), span=expr.span)
+
+
 class Canon:
     """Brings core trees into canonical form.
 
@@ -227,17 +232,13 @@ class Canon:
             case Name(name) | Up(_, name) if name != "this" and expr not in _RESERVED:
                 level = expr.levels if isinstance(expr, Up) else 0
                 of_array = level < len(scopes) and scopes[-1 - level].type is FieldType.ARRAY
-                return (at_level(level, "this"), Name(name, span=expr.span)) if of_array else None
+                return (at_level(level, "this"), _own(name, expr)) if of_array else None
             case Property(target, name):
                 split = self.split(target, scopes)
                 if split is not None:
                     return split[0], attach(split[1], name)
                 owner = self.field(target, scopes)
-                return (
-                    (target, Name(name, span=expr.span))
-                    if owner is not None and owner.type is FieldType.ARRAY
-                    else None
-                )
+                return (target, _own(name, expr)) if owner is not None and owner.type is FieldType.ARRAY else None
             case Filter(array, condition):
                 split = self.split(array, scopes)
                 if split is None:

@@ -241,6 +241,8 @@ def text(canon: Canon, subject: Expr, name: str, args: tuple[Expr, ...], scopes:
         exact, args = bool(args[-1].value), args[:-1]
     if len(args) == 1 and isinstance(args[0], ArrayLiteral):
         args = args[0].items
+    if not args:
+        return canon.present(subject, scopes) if name.startswith(("doesNot", "not")) else FALSE
     flag = () if exact else (FALSE,)
     if len(args) == 1:
         lifted = canon.lifted(args[0], scopes, lambda inner, by: Method(shift(subject, by), name, (inner, *flag)))

@@ -123,8 +123,10 @@ def method(run: Evaluation, expr: ast.Method, scope: Scope) -> Value:
 
 
 def _of_array(run: Evaluation, value: Value, name: str, args: tuple[Expr, ...], scope: Scope) -> Value:
-    """Return a method of an array; what is missing is treated as 5.4 says."""
+    """Return a method of an array, or in a core tree of an array of groups; what is missing counts as 5.4 says."""
     clock = run.clock
+    if isinstance(value, Groups):
+        value = arrays.values(value)
     match name, args:
         case "exists", (condition,):
             return any(is_true(result) for result in map(run.on_item(condition, scope), run.present(value)))
