@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from coterie.core.errors import Unsupported
 from coterie.core.schema import Schema, SchemaClass, read_fields, union_of
+from coterie.engine.sql.sequences import MOST
 from coterie.pql import check as problems
 from coterie.pql import parse
 from coterie.pql.ast import Chain
@@ -336,3 +339,17 @@ def test_variables_related_by_their_times(people, rules):
     for text, _ in rules:
         shapes = [condition.shape for condition in conditions_of(normalise(parse(text), UNION))]
         assert all(isinstance(shape, Sequence | Aggregate) for shape in shapes), text
+
+
+def test_a_sequence_too_long_is_refused_by_name():
+    def chain(steps: int) -> str:
+        listed = (f"E{n}: WHAT(price = 1)" + (f" WHEN(<= 1 hour after E{n - 1})" if n else "") for n in range(steps))
+        return f"chain(xEvent, timestamp, [{', '.join(listed)}])"
+
+    events = [{"_id": str(n), "timestamp": NOW - n * HOUR, "price": 1} for n in range(MOST)]
+    world = World(UNION, [{"id": "p0", "events": events}, {"id": "p1", "events": events[1:]}], NOW)
+    assert world.members(chain(MOST)) == ["p0"]
+    with pytest.raises(Unsupported) as refused:
+        world.members(chain(MOST + 1))
+    assert refused.value.code == "engine.unsupported"
+    assert str(MOST) in (refused.value.hint or "")

@@ -40,10 +40,14 @@ from coterie.engine.sql.windows import Limit, over, when
 from coterie.pql.ast import Expr
 from coterie.pql.chains import Gap
 from coterie.pql.conditions import Exclusion, Sequence, Step
+from coterie.pql.resolve import unsupported
 from coterie.pql.scopes import levels_of
 
 if TYPE_CHECKING:
     from coterie.engine.sql.statements import Statements
+
+MOST = 16
+"""Steps of a sequence: each lies a few levels deeper in the statement, whose depth is bounded."""
 
 _EVER = 1 << 55
 """Longer than any distance between events, and small enough to be added and quadrupled."""
@@ -53,6 +57,9 @@ _PERSON, _TIME, _ROLE, _KEY = column("s", "person"), column("s", "t"), column("s
 
 def sequence(statements: Statements, shape: Sequence) -> exp.Select:
     """Return the query for the persons who have the events of a sequence."""
+    if len(shape.steps) > MOST:
+        hint = f"Divide it into sequences of at most {MOST} steps."
+        raise unsupported(shape.steps[0].where, f"a sequence of {len(shape.steps)} steps", hint)
     plan = _Plan(statements)
     rows: exp.Select | None = None
     for place, step in enumerate(shape.steps):
