@@ -143,6 +143,8 @@ class Rules(Arrays):
                 right = Literal(None, "null")
             case 4:
                 left, right = right, left
+            case 5:
+                left, right = self.part(env, fuel), number(random.choice([1, 2, 3, 6, 12, 15, 29, 31, 2024, 2026]))
         return Binary(op, left, right)
 
     def _texts_compared(self, env: Environment, fuel: int) -> Expr:

@@ -139,7 +139,7 @@ class Values(Places, ABC):
                 1 if kind == "Integer" else 0,
                 lambda: Call(self.random.choice(["currentYear", "currentMonth", "currentDayOfMonth"]), ()),
             ),
-            (2 if kind == "Integer" else 0, lambda: self._part(env, fuel)),
+            (4 if kind == "Integer" else 0, lambda: self.part(env, fuel)),
         ]
 
     # -- of every kind ----------------------------------------------------------------------------------------------
@@ -232,7 +232,8 @@ class Values(Places, ABC):
             value = Binary("*", value, self.literal("Integer"))
         return PrefixAggregate(function, value, declarations)
 
-    def _part(self, env: Environment, fuel: int) -> Expr:
+    def part(self, env: Environment, fuel: int) -> Expr:
+        """Return a part of the calendar of a time."""
         return Method(self.time(env, fuel - 1), self.random.choice(["getYear", "getMonth", "getDayOfMonth"]), ())
 
     # -- texts and times --------------------------------------------------------------------------------------------

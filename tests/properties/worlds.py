@@ -60,8 +60,6 @@ NAMES = (
     *("xdm:foo", "a-b", "é", "_repo", "null", "true", "select", "chain", "if", "day", "over", "between", "X", "let"),
     *("it's", "a;b", "tomorrow", "date", "inSegment", "WHAT", "before", "on", "head", "value", "key"),
 )
-CLASHING = ("now", "today")
-"""Names that mean something else where they stand alone; in few worlds, since they are reached in one way only."""
 SMALL = (0, 1, 2, 3, 5, 10, 12, 31, -1, -2, 100)
 UNITS = (1, 1000, 60_000, 3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000, 365 * 86_400_000)
 
@@ -151,8 +149,6 @@ def _union(random: Random) -> Union:
 def _fields(random: Random, depth: int, taken: frozenset[str] = frozenset({"id", "events"})) -> dict[str, Field]:
     """Return fields in which each type is found at the top, and all of them again, at random, below."""
     names = [name for name in random.sample(NAMES, 15) if name.casefold() not in taken]
-    if random.random() < 0.05:
-        names[random.randrange(8)] = random.choice(CLASHING)
     kinds = [*FieldType] if depth == 2 else random.sample([*FieldType], 4)
     kinds += [FieldType.STRING, FieldType.NUMBER]
     return {name: _field(random, kind, depth, name) for name, kind in zip(names, kinds, strict=False)}
