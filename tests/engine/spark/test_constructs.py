@@ -71,6 +71,15 @@ MOMENTS = [
 ]  # fmt: skip
 NEW_LETTERS = {0x1C89, 0x1C8A, *range(0xA7CB, 0xA7DD), *range(0x10D50, 0x10D86), *range(0x16EA0, 0x16ED4)}
 """Letters of Unicode 16 and 17 that have both cases."""
+CHANGES = [
+    1_711_846_800_000,
+    1_730_012_400_000,
+    1_710_054_000_000,
+    1_730_613_600_000,
+    1_712_415_600_000,
+    1_325_239_200_000,
+]
+"""Instants at which clocks of some of the time zones are set, and the day that Apia left out."""
 TABLES = {
     "whole": ("a BIGINT, b BIGINT", [(a, b) for a in [*EDGES, None] for b in [*EDGES, None]]),
     "exact": ("a DECIMAL(18, 2), b DECIMAL(18, 2)", [(a, b) for a in [*NUMBERS, None] for b in [*NUMBERS, None]]),
@@ -78,6 +87,10 @@ TABLES = {
     "texts": ("a VARCHAR, b VARCHAR", [(a, b) for a in [*TEXTS, None] for b in [*TEXTS, None]]),
     "truths": ("a BOOLEAN, b BOOLEAN", [(a, b) for a in (True, False, None) for b in (True, False, None)]),
     "times": ("t BIGINT, n BIGINT", [(t, n) for t in [*INSTANTS, None] for n in (0, 1, -1, 12, -12, 13, 25, None)]),
+    "clocks": (
+        "t BIGINT",
+        [(at + step * 1_800_000 + more,) for at in CHANGES for step in range(-60, 61) for more in (0, -1)],
+    ),
     "dates": (
         "y BIGINT, m BIGINT, d BIGINT",
         [
@@ -194,15 +207,23 @@ OF_TEXT = {
     ("ends_with",): build("ends_with", *of("texts", "a", "b")),
 } | {("like", pattern): build("like", column("texts", "a"), text(pattern)) for pattern in PATTERNS}
 
-OF_TIME = {
-    ("year",): build("year", column("times", "t")),
-    ("month",): build("month", column("times", "t")),
-    ("day_of_month",): build("day_of_month", column("times", "t")),
-    ("date",): build("date", *of("dates", "y", "m", "d")),
-} | {
-    ("add_months", months): build("add_months", column("times", "t"), whole(months))
-    for months in (0, 1, -1, 12, -12, 13, -25)
-}
+OF_TIME = (
+    {
+        ("year",): build("year", column("times", "t")),
+        ("month",): build("month", column("times", "t")),
+        ("day_of_month",): build("day_of_month", column("times", "t")),
+        ("date",): build("date", *of("dates", "y", "m", "d")),
+    }
+    | {
+        ("add_months", months): build("add_months", column("times", "t"), whole(months))
+        for months in (0, 1, -1, 12, -12, 13, -25)
+    }
+    | {
+        (name, zone): build(name, column("clocks", "t"), text(zone))
+        for name in ("local_time", "instant_of_local")
+        for zone in ("Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kolkata")
+    }
+)
 
 OF_LISTS = {
     ("element",): build("element", *of("lists", "a", "n")),

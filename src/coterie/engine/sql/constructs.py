@@ -162,8 +162,8 @@ CONSTRUCTS: dict[str, dict[Dialect, Builder]] = {
     "day_of_month": {"duckdb": _calendar("day"), "spark": forms.calendar("day")},
     "add_months": {"duckdb": _add_months, "spark": forms.add_months},
     "date": {"duckdb": _date, "spark": forms.date},
-    "local_time": {"duckdb": shapes.local_time},
-    "instant_of_local": {"duckdb": shapes.instant_of_local},
+    "local_time": {"duckdb": shapes.local_time, "spark": forms.local_time},
+    "instant_of_local": {"duckdb": shapes.instant_of_local, "spark": forms.instant_of_local},
     # lists
     "element": {"duckdb": calls("list_extract"), "spark": forms.element},
     "size": {"duckdb": calls("len"), "spark": calls("array_size")},

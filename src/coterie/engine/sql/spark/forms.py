@@ -7,6 +7,7 @@ from itertools import count
 
 from sqlglot import exp
 
+from coterie.core.clock import DAY
 from coterie.core.errors import Unsupported
 from coterie.engine.sql.spark import patterns
 from coterie.engine.sql.trees import (
@@ -138,6 +139,30 @@ def date(year: Sql, month: Sql, of_month: Sql) -> Sql:
     parts = [read(value, "INT") for value in (year.copy(), month, of_month)]
     start = calls("unix_millis")(calls("try_make_timestamp")(*parts, whole(0), whole(0), whole(0)))
     return choose(exp.Between(this=wrapped(year), low=whole(1), high=whole(9999)), start, NULL)
+
+
+def local_time(at: Sql, zone: Sql) -> Sql:
+    """Return what clocks of a time zone show at an instant, as ms."""
+    return calls("unix_millis")(calls("from_utc_timestamp")(calls("timestamp_millis")(at), zone))
+
+
+def instant_of_local(shown: Sql, zone: Sql) -> Sql:
+    """Return the first instant at which clocks show a local time; in a gap, by the clock before it."""
+
+    def found(wanted: Sql) -> Sql:
+        def by_clock_of(other: Sql) -> Sql:
+            ahead = exp.Paren(this=exp.Sub(this=local_time(other.copy(), zone.copy()), expression=other))
+            return exp.Paren(this=exp.Sub(this=wanted.copy(), expression=ahead))
+
+        before = by_clock_of(exp.Paren(this=exp.Sub(this=wanted.copy(), expression=whole(DAY))))
+        after = by_clock_of(exp.Paren(this=exp.Add(this=wanted.copy(), expression=whole(DAY))))
+
+        def shows(at: Sql) -> Sql:
+            return exp.EQ(this=local_time(at.copy(), zone.copy()), expression=wanted.copy())
+
+        return choose(shows(before), before.copy(), choose(shows(after), after, before))
+
+    return once(shown, found)
 
 
 def read_instant(value: Sql) -> Sql:
