@@ -19,7 +19,8 @@ def con():
         connection.execute(
             """
             CREATE TABLE membership (audience VARCHAR, person INTEGER, entered_at BIGINT, exited_at BIGINT,
-                                     version INTEGER, cause VARCHAR);
+                                     version INTEGER, cause VARCHAR, namespace VARCHAR DEFAULT 'ups',
+                                     valid_until BIGINT);
             CREATE TABLE namespace (namespace INTEGER, code VARCHAR);
             CREATE TABLE identity (identity INTEGER, namespace INTEGER, value VARCHAR, batch INTEGER);
             CREATE TABLE person_of_default (identity INTEGER, person INTEGER);

@@ -72,7 +72,7 @@ class World:
             "CREATE TABLE identity (identity INTEGER, namespace INTEGER, value VARCHAR, batch INTEGER);"
             "CREATE TABLE person_of_default (identity INTEGER, person INTEGER);"
             "CREATE TABLE membership (audience VARCHAR, person INTEGER, entered_at BIGINT, exited_at BIGINT,"
-            " version INTEGER)"
+            " version INTEGER, namespace VARCHAR DEFAULT 'ups', valid_until BIGINT)"
         )
         events = self._table("live_event", {"$identity": "INTEGER", "$batch": "INTEGER", "$row": "BIGINT"}, union.event)
         people = self._table("profile_default", {"person": "INTEGER"}, union.profile)
@@ -98,7 +98,7 @@ class World:
                 until = entry.get("validUntil")
                 entered = parse_instant(entry.get("lastQualificationTime", "1970-01-01"))
                 left = None if entry["status"] in ("realized", "existing") else entered
-                rows["membership"].append([name, person, entered, left, 1])
+                rows["membership"].append([name, person, entered, left, 1, "ups", until and parse_instant(until)])
                 if entry["status"] in ("realized", "existing") and (until is None or at < parse_instant(until)):
                     self.memberships[name].add(person)
         rows["namespace"] = [[number, code] for code, number in namespaces.items()]

@@ -154,7 +154,8 @@ def test_a_wrong_cursor_is_refused(world: World, cursor: str) -> None:
 def test_memberships_of_the_audiences_asked_for(world: World) -> None:
     person = world.numbers[CRM]
     world.con.execute(
-        "INSERT INTO membership VALUES ('a', $1, 10, 20, 1, 'x'), ('a', $1, 30, NULL, 2, 'y'), "
+        "INSERT INTO membership (audience, person, entered_at, exited_at, version, cause) VALUES "
+        "('a', $1, 10, 20, 1, 'x'), ('a', $1, 30, NULL, 2, 'y'), "
         "('b', $1, 10, 20, 1, NULL), ('c', $1, 10, NULL, 1, 'x'), ('a', $2, 1, NULL, 1, 'x')",
         [person, person + 1],
     )

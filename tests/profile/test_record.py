@@ -28,7 +28,8 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.load("web", [([WEB], view("b", 70)), ([WEB, CRM], view("a", 70)), ([ALONE], view("c", 60))], 4000, "event")
     world.load("web", [([EMAIL], view("d", 10))], 5000, "event")
     world.con.execute(
-        "INSERT INTO membership VALUES ('buyers', 0, 20, 40, 1, ''), ('buyers', 0, 60, NULL, 2, ''), "
+        "INSERT INTO membership (audience, person, entered_at, exited_at, version, cause) VALUES "
+        "('buyers', 0, 20, 40, 1, ''), ('buyers', 0, 60, NULL, 2, ''), "
         "('visitors', 0, 30, NULL, 1, ''), ('lost', 0, 10, 50, 1, '')"
     )
     yield world

@@ -313,13 +313,14 @@ def test_a_cursor_reads_what_is_committed(history: History) -> None:
 
 def test_format_0_is_upgraded(tmp_path: Path) -> None:
     history = open_history(tmp_path)
-    history.con.execute("INSERT INTO membership VALUES ('a', 1, 10, NULL, 1, 'batch')")
-    history.con.execute("ALTER TABLE membership DROP COLUMN cause")  # format 0 had none
+    history.con.execute("INSERT INTO membership VALUES ('a', 1, 10, NULL, 1, 'batch', 'ups', NULL)")
+    for name in ("cause", "namespace", "valid_until"):  # format 0 had none of them
+        history.con.execute(f"ALTER TABLE membership DROP COLUMN {name}")
     history.con.execute("UPDATE meta SET value = 0 WHERE key = 'format'")
     history.close()
     for _ in range(2):
         history = open_history(tmp_path)
-        assert rows(history, "SELECT * FROM membership") == [("a", 1, 10, None, 1, None)]
+        assert rows(history, "SELECT * FROM membership") == [("a", 1, 10, None, 1, None, "ups", None)]
         assert rows(history, "SELECT value FROM meta WHERE key = 'format'") == [(FORMAT,)]
         history.close()
 
@@ -336,7 +337,7 @@ def test_an_unknown_format_is_refused_by_name(tmp_path: Path, statement: str, fo
     history = open_history(tmp_path)
     history.con.execute(statement)
     history.close()
-    with pytest.raises(Unsupported, match=f"history at .* has format {found}.*up to 1") as caught:
+    with pytest.raises(Unsupported, match=f"history at .* has format {found}.*up to 2") as caught:
         open_history(tmp_path)
     assert caught.value.code == "store.format"
     assert caught.value.where["store"] == "history"

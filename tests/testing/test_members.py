@@ -52,3 +52,39 @@ def test_what_is_wrong_is_said():
         testing.members("loyalty.points = 3", [{"id": "a", "loyalty": {"points": "many"}}], "2026-01-01")
     assert caught.value.code == "testing.profiles"
     assert caught.value.where["field"] == "loyalty.points"
+
+
+def test_memberships_are_read_through_the_map_on_every_engine():
+    def profile(name, namespace, status, until=None):
+        entry = {"status": status, "lastQualificationTime": "2026-01-01T00:00:00Z"}
+        entry |= {"validUntil": until} if until else {}
+        return {"id": name, "segmentMembership": {namespace: {"x": entry}, "Other": {"y": {"status": "exited"}}}}
+
+    profiles = [
+        profile("in", "ups", "realized"),
+        profile("stays", "ups", "existing", "2026-03-01T00:00:00Z"),
+        profile("lapsed", "ups", "realized", "2026-02-01T00:00:00Z"),
+        profile("out", "ups", "exited"),
+        profile("imported", "AAMSegments", "realized"),
+        {"id": "none"},
+    ]
+    expected = {
+        'inSegment("x")': {"in", "stays"},
+        'not inSegment("x")': {"lapsed", "out", "imported", "none"},
+        'segmentMembership.get("ups").get("x").status in ["realized", "existing"]': {"in", "stays", "lapsed"},
+        'segmentMembership.get("AAMSegments").get("x").status = "realized"': {"imported"},
+        'segmentMembership.get("ups").get("x").validUntil occurs after now': {"stays"},
+        'segmentMembership.get("ups").get("x").lastQualificationTime occurs <= 60 days before now': {
+            "in",
+            "stays",
+            "lapsed",
+            "out",
+        },
+        'segmentMembership.keys().includes("AAMSegments")': {"imported"},
+        "segmentMembership.values().count() = 2": {"in", "stays", "lapsed", "out", "imported"},
+        'segmentMembership.get("Other").keys().includes("y")': {"in", "stays", "lapsed", "out", "imported"},
+    }
+    with testing.people(profiles, "2026-02-01T00:00:00Z") as group:
+        for rule, members in expected.items():
+            for engine in ("interpreter", "sql"):
+                assert group.members(rule, engine) == members, (rule, engine)

@@ -55,7 +55,22 @@ def expected(profile: dict[str, Any]) -> dict[str, Any]:
             code: [{"id": id_} for id_ in sorted(item["id"] for item in items)]
             for code, items in profile["identityMap"].items()
         }
+    if profile.get("segmentMembership"):
+        found["segmentMembership"] = {
+            namespace: {name: membership(entry) for name, entry in entries.items()}
+            for namespace, entries in profile["segmentMembership"].items()
+        }
     return found
+
+
+def membership(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a membership as the ledger holds it: in or out, since when, and until when it is valid."""
+    kept = {
+        "status": "realized" if entry["status"] in ("realized", "existing") else "exited",
+        "lastQualificationTime": entry.get("lastQualificationTime", "1970-01-01T00:00:00Z"),
+        "version": "1",
+    }
+    return kept | {name: entry[name] for name in ("validUntil",) if name in entry}
 
 
 @pytest.mark.parametrize("start", range(0, len(ROWS), 40))

@@ -70,7 +70,7 @@ def member_rows(view: str, namespaces: list[str], *, joined: bool) -> str:
         JOIN namespace n ON n.namespace = i.namespace
         JOIN identity founder ON founder.identity = m.person
         JOIN namespace founder_ns ON founder_ns.namespace = founder.namespace
-        WHERE m.audience = $audience AND m.exited_at IS NULL
+        WHERE m.audience = $audience AND m.namespace = 'ups' AND m.exited_at IS NULL
         GROUP BY m.person, m.entered_at
         ORDER BY m.person"""
 
@@ -145,6 +145,6 @@ def export(con: DuckDBPyConnection, audience: str, view: str, path: Path, format
     finally:
         partial.unlink(missing_ok=True)
     counted = con.execute(
-        "SELECT count(*) FROM membership WHERE audience = $1 AND exited_at IS NULL", [audience]
+        "SELECT count(*) FROM membership WHERE audience = $1 AND namespace = 'ups' AND exited_at IS NULL", [audience]
     ).fetchall()
     return Export(audience, str(path), name, counted[0][0], path.stat().st_size)

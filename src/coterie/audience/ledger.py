@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+_OWN = "audience = $1 AND namespace = 'ups'"
+"""The system's own audience; the ledger holds memberships of other systems too, under their namespaces."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """Entries and exits of one instant; `cause` is told for entries."""
 
@@ -27,14 +31,14 @@ class Change(msgspec.Struct, frozen=True):
 
 def members(con: DuckDBPyConnection, audience: str) -> BitMap:
     """Return the persons whose membership is open."""
-    return people.read(con, "SELECT person FROM membership WHERE audience = $1 AND exited_at IS NULL", [audience])
+    return people.read(con, f"SELECT person FROM membership WHERE {_OWN} AND exited_at IS NULL", [audience])
 
 
 def members_at(con: DuckDBPyConnection, audience: str, at: int) -> BitMap:
     """Return the persons who were members at an instant, by what the ledger holds now."""
     return people.read(
         con,
-        "SELECT DISTINCT person FROM membership WHERE audience = $1 AND entered_at <= $2 "
+        f"SELECT DISTINCT person FROM membership WHERE {_OWN} AND entered_at <= $2 "
         "AND (exited_at IS NULL OR exited_at > $2)",
         [audience, at],
     )
@@ -70,9 +74,9 @@ def settle(
     if left:
         with people.lent(con, "leaving", left) as leaving:
             con.execute(
-                f"UPDATE membership SET exited_at = $1 WHERE audience = $2 AND exited_at IS NULL "
+                f"UPDATE membership SET exited_at = $2 WHERE {_OWN} AND exited_at IS NULL "
                 f"AND person IN (SELECT person FROM {leaving})",
-                [at, audience],
+                [audience, at],
             )
     if entered:
         with people.lent(con, "entering", entered) as entering:
@@ -87,11 +91,11 @@ def settle(
 def history(con: DuckDBPyConnection, audience: str, limit: int) -> list[Change]:
     """Return the changes of an audience, newest first, at most `limit` instants."""
     rows = con.execute(
-        """
+        f"""
         SELECT instant, sum(entered)::BIGINT, sum(exited)::BIGINT, max(cause) FROM (
-            SELECT entered_at AS instant, 1 AS entered, 0 AS exited, cause FROM membership WHERE audience = $1
+            SELECT entered_at AS instant, 1 AS entered, 0 AS exited, cause FROM membership WHERE {_OWN}
             UNION ALL
-            SELECT exited_at, 0, 1, NULL FROM membership WHERE audience = $1 AND exited_at IS NOT NULL
+            SELECT exited_at, 0, 1, NULL FROM membership WHERE {_OWN} AND exited_at IS NOT NULL
         ) GROUP BY instant ORDER BY instant DESC LIMIT $2
         """,
         [audience, limit],

@@ -315,7 +315,7 @@ def _memberships(con: DuckDBPyConnection, person: int, audiences: Sequence[str])
         """
         SELECT audience, CASE WHEN exited_at IS NULL THEN 'realized' ELSE 'exited' END, entered_at, exited_at, version,
                coalesce(cause, '')
-        FROM membership WHERE person = $1 AND list_contains($2::VARCHAR[], audience)
+        FROM membership WHERE person = $1 AND namespace = 'ups' AND list_contains($2::VARCHAR[], audience)
         QUALIFY row_number() OVER (PARTITION BY audience ORDER BY entered_at DESC, exited_at DESC NULLS FIRST) = 1
         ORDER BY audience
         """,

@@ -86,7 +86,7 @@ def records(
             if person in identities:
                 record["identityMap"] = identities[person]
             if person in memberships:
-                record["segmentMembership"] = {OWN_NAMESPACE: memberships[person]}
+                record["segmentMembership"] = memberships[person]
             yield person, record
 
 
@@ -190,28 +190,33 @@ def _identities(con: DuckDBPyConnection, view: str) -> dict[int, dict[str, list[
 
 def _memberships(
     con: DuckDBPyConnection, until: int | None, audiences: Sequence[str] | None
-) -> dict[int, dict[str, dict[str, Any]]]:
-    """Return the last membership of each audience that had begun at `until`."""
+) -> dict[int, dict[str, dict[str, dict[str, Any]]]]:
+    """Return the last membership of each audience, by namespace, that had begun at `until`."""
     rows = con.execute(
         f"""
-        SELECT m.person, m.audience, m.entered_at, m.exited_at, m.version::VARCHAR FROM membership m
+        SELECT m.person, m.namespace, m.audience, m.entered_at, m.exited_at, m.valid_until, m.version::VARCHAR
+        FROM membership m
         SEMI JOIN {_WANTED} w ON w.person = m.person
-        WHERE ($1::BIGINT IS NULL OR m.entered_at <= $1) AND ($2::VARCHAR[] IS NULL OR list_contains($2, m.audience))
+        WHERE ($1::BIGINT IS NULL OR m.entered_at <= $1)
+          AND (m.namespace != '{OWN_NAMESPACE}' OR $2::VARCHAR[] IS NULL OR list_contains($2, m.audience))
         QUALIFY row_number() OVER (
-            PARTITION BY m.person, m.audience ORDER BY m.entered_at DESC, m.exited_at DESC NULLS FIRST
+            PARTITION BY m.person, m.namespace, m.audience ORDER BY m.entered_at DESC, m.exited_at DESC NULLS FIRST
         ) = 1
-        ORDER BY m.person, m.audience
+        ORDER BY m.person, m.namespace, m.audience
         """,
         [until, audiences],
     ).fetchall()
-    found: dict[int, dict[str, dict[str, Any]]] = {}
-    for person, audience, entered, exited, version in rows:
+    found: dict[int, dict[str, dict[str, dict[str, Any]]]] = {}
+    for person, namespace, audience, entered, exited, valid_until, version in rows:
         inside = exited is None or (until is not None and until < exited)
-        found.setdefault(person, {})[audience] = {
+        entry = {
             "status": "realized" if inside else "exited",
             "lastQualificationTime": format_instant(entered),
             "version": version,
         }
+        if valid_until is not None:
+            entry["validUntil"] = format_instant(valid_until)
+        found.setdefault(person, {}).setdefault(namespace, {})[audience] = entry
     return found
 
 

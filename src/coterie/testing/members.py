@@ -72,7 +72,7 @@ def members(
         The rule.
     profiles : sequence of mapping
         Each with an `id`, attributes, and its events under ``events`` (with ``_id`` and ``timestamp``). Entries of
-        ``segmentMembership.ups`` are the stored memberships that ``inSegment`` reads.
+        ``segmentMembership`` are the stored memberships, those under ``ups`` what ``inSegment`` reads.
     now : str or int
         Evaluation instant: ISO 8601 text or milliseconds.
     engine : {"interpreter", "sql", "kernel", "spark"}
@@ -105,7 +105,7 @@ class People:
     """Profiles in a throw-away workspace, of whom any number of rules can be asked."""
 
     def __init__(self, ws: Workspace, union: Union, at: int, profiles: Sequence[Mapping[str, Any]]) -> None:
-        self._union, self._at, self._profiles = union, at, profiles
+        self._union, self._at = union, at
         self._stored = _memberships(profiles, at)
         self._folder = ws.sandbox.tmp
         self._spark: Evaluates | None = None
@@ -118,13 +118,15 @@ class People:
             ).fetchall()
         )
         intervals = [
-            [name, self._person[profile["id"]], *_interval(entry, at)]
+            [namespace, name, self._person[profile["id"]], *_interval(entry)]
             for profile in profiles
-            for name, entry in _own(profile).items()
+            for namespace, entries in (profile.get("segmentMembership") or {}).items()
+            for name, entry in entries.items()
         ]
         if intervals:
             con.executemany(
-                "INSERT INTO membership (audience, person, entered_at, exited_at, version) VALUES ($1, $2, $3, $4, 1)",
+                "INSERT INTO membership (namespace, audience, person, entered_at, exited_at, valid_until, version) "
+                "VALUES ($1, $2, $3, $4, $5, $6, 1)",
                 intervals,
             )
         self._universe = everyone(ws.sandbox, "default")
@@ -145,12 +147,8 @@ class People:
 
     def _read(self, expr: Expr) -> BitMap:
         if self._records is None:
-            given = {self._person[profile["id"]]: profile.get("segmentMembership") for profile in self._profiles}
             read = records(self._con, self._union, "default", self._universe)
-            self._records = {
-                person: read_profile({**record, "segmentMembership": given[person]}, self._union)
-                for person, record in read
-            }
+            self._records = {person: read_profile(record, self._union) for person, record in read}
         found = self._records.items()
         return BitMap(person for person, record in found if holds(expr, record, self._at, self._union))
 
@@ -282,26 +280,19 @@ def _memberships(profiles: Sequence[Mapping[str, Any]], at: int) -> dict[str, li
     """Return the profiles that are in each audience by what is stored: realized (or existing), and valid still."""
     stored: dict[str, list[str]] = {}
     for profile in profiles:
-        for name, entry in _own(profile).items():
+        for name, entry in (profile.get("segmentMembership") or {}).get("ups", {}).items():
             ids = stored.setdefault(name, [])
-            if _interval(entry, at)[1] is None:
+            _, exited, valid_until = _interval(entry)
+            if exited is None and (valid_until is None or at < valid_until):
                 ids.append(profile["id"])
     return stored
 
 
-def _own(profile: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return what is stored of the memberships of a profile in the audiences of the system itself."""
-    found: Mapping[str, Mapping[str, Any]] = profile.get("segmentMembership", {}).get("ups", {})
-    return found
-
-
-def _interval(entry: Mapping[str, Any], at: int) -> tuple[int, int | None]:
-    """Return when a membership began and ended, as the ledger holds it; one that is past its validity has ended."""
+def _interval(entry: Mapping[str, Any]) -> tuple[int, int | None, int | None]:
+    """Return when a membership began, when it ended, and until when it is valid, as the ledger holds it."""
     entered = _instant(entry.get("lastQualificationTime")) or 0
-    until = _instant(entry.get("validUntil"))
-    if entry.get("status") not in ("realized", "existing"):
-        return entered, entered
-    return entered, until if until is not None and until <= at else None
+    exited = None if entry.get("status") in ("realized", "existing") else entered
+    return entered, exited, _instant(entry.get("validUntil"))
 
 
 def _instant(value: str | int | None) -> int | None:

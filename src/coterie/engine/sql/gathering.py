@@ -101,34 +101,43 @@ def identities(persons: str) -> exp.Select:
 def memberships(at: int, audiences: Collection[str] | None) -> exp.Select:
     """Return a query for the map of memberships of each person at an instant, by the ledger.
 
-    The status is that of the last interval which had begun; `audiences` are those whose memberships count, default all.
+    The status is that of the last interval which had begun. `audiences` are those of the system's own whose memberships
+    count, default all.
     """
     entered, exited, audience = (column("m", name) for name in ("entered_at", "exited_at", "audience"))
+    namespace = column("m", "namespace")
     holds = either([no(present(exited)), build("<", whole(at), exited)])
     each = (
         exp.select(
             column("m", "person"),
+            namespace,
             audience,
             build("max", entered).as_("entered"),
             build("max", choose(holds, whole(1), whole(0))).as_("holds"),
             build("max", column("m", "version")).as_("version"),
+            build("max", column("m", "valid_until")).as_("valid_until"),
         )
         .from_(table("membership", "m"))
         .where(build("<=", entered, whole(at)))
-        .group_by(column("m", "person"), audience)
+        .group_by(column("m", "person"), namespace, audience)
     )
     if audiences is not None:
-        each = each.where(among(audience, [text(name) for name in sorted(audiences)]) if audiences else FALSE)
-    key = column("g", "audience")
+        listed = among(audience, [text(name) for name in sorted(audiences)]) if audiences else FALSE
+        each = each.where(either([build("!=", namespace, text(OWN_NAMESPACE)), listed]))
     status = choose(build("=", column("g", "holds"), whole(1)), text("realized"), text("exited"))
-    lists = {
-        "audiences": key,
+    of_audience = {
+        "audiences": column("g", "audience"),
         "statuses": status,
         "entered": column("g", "entered"),
+        "ends": column("g", "valid_until"),
         "versions": cast(column("g", "version"), "VARCHAR"),
     }
-    nested = [exp.Array(expressions=[build("listed", value, key)]).as_(name) for name, value in lists.items()]
-    return _by_person(each, [exp.Array(expressions=[text(OWN_NAMESPACE)]).as_("namespaces"), *nested])
+    lists = [build("listed", value, column("g", "audience")).as_(name) for name, value in of_audience.items()]
+    of_namespace = exp.select(column("g", "person"), column("g", "namespace"), *lists).from_(subquery(each, "g"))
+    of_namespace = of_namespace.group_by(column("g", "person"), column("g", "namespace"))
+    key = column("g", "namespace")
+    nested = [build("listed", column("g", name), key).as_(name) for name in of_audience]
+    return _by_person(of_namespace, [build("listed", key, key).as_("namespaces"), *nested])
 
 
 def _by_person(each: exp.Select, lists: Sequence[Sql]) -> exp.Select:

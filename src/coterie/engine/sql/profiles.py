@@ -35,10 +35,9 @@ _MEMBERSHIPS: Final = {
     f"segmentMembership.{VALUE}.{KEY}": "audiences",
     f"segmentMembership.{VALUE}.status": "statuses",
     f"segmentMembership.{VALUE}.lastQualificationTime": "entered",
+    f"segmentMembership.{VALUE}.validUntil": "ends",
     f"segmentMembership.{VALUE}.version": "versions",
 }
-_NO_END: Final = f"segmentMembership.{VALUE}.validUntil"
-"""The memberships that are kept have no end of their own."""
 
 
 @dataclass
@@ -85,11 +84,9 @@ class Profiles:
             if path in _MEMBERSHIPS:
                 self.maps["s"] = gathering.memberships(self.statements.at, self.statements.audiences)
                 return column("s", _MEMBERSHIPS[path])
-            if path in _NOT_KEPT:
-                return cast(NULL, _NOT_KEPT[path])
-            return cast(NULL, "BIGINT[][]") if path == _NO_END else column("r", path)
+            return cast(NULL, _NOT_KEPT[path]) if path in _NOT_KEPT else column("r", path)
 
-        return Row(leaf, lambda path: path not in _NOT_KEPT and path != _NO_END, zone=self.statements.zone)
+        return Row(leaf, lambda path: path not in _NOT_KEPT, zone=self.statements.zone)
 
     def truth(self, expr: Expr) -> Sql:
         """Return a predicate on the row of a profile, under the alias ``r``, and on what is joined to it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-FORMAT = 1
+FORMAT = 2
 
 SYSTEM_COLUMNS = (
     '"$dataset" INTEGER NOT NULL, "$batch" INTEGER NOT NULL, "$row" BIGINT NOT NULL,'
@@ -39,13 +39,18 @@ TABLES = (
     )""",
     """CREATE TABLE membership (
         audience VARCHAR NOT NULL, person INTEGER NOT NULL, entered_at BIGINT NOT NULL, exited_at BIGINT,
-        version INTEGER NOT NULL, cause VARCHAR
+        version INTEGER NOT NULL, cause VARCHAR, namespace VARCHAR DEFAULT 'ups', valid_until BIGINT
     )""",
 )
 
 UPGRADES: Sequence[Sequence[str]] = (
     # 0 to 1: memberships say what caused them
     ("ALTER TABLE membership ADD COLUMN cause VARCHAR",),
+    # 1 to 2: memberships of other systems, and memberships that end by themselves
+    (
+        "ALTER TABLE membership ADD COLUMN namespace VARCHAR DEFAULT 'ups'",
+        "ALTER TABLE membership ADD COLUMN valid_until BIGINT",
+    ),
 )
 """Statements that lead from format *n* (the position in the sequence) to *n* + 1."""
 
