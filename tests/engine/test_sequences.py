@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from coterie.core.errors import Unsupported
 from coterie.core.schema import Schema, SchemaClass, read_fields, union_of
 from coterie.engine.sql.sequences import MOST
+from coterie.engine.sql.statements import Statements
 from coterie.pql import check as problems
 from coterie.pql import parse
 from coterie.pql.ast import Chain
@@ -341,15 +342,36 @@ def test_variables_related_by_their_times(people, rules):
         assert all(isinstance(shape, Sequence | Aggregate) for shape in shapes), text
 
 
-def test_a_sequence_too_long_is_refused_by_name():
-    def chain(steps: int) -> str:
-        listed = (f"E{n}: WHAT(price = 1)" + (f" WHEN(<= 1 hour after E{n - 1})" if n else "") for n in range(steps))
-        return f"chain(xEvent, timestamp, [{', '.join(listed)}])"
+def hourly(steps: int, excluded: str = "") -> str:
+    """Return a chain of steps an hour apart at most, with something excluded after each but the last."""
+    parts = []
+    for n in range(steps):
+        parts.append(f"E{n}: WHAT(price = 1)" + (f" WHEN(<= 1 hour after E{n - 1})" if n else ""))
+        if excluded and n < steps - 1:
+            parts.append(f"X{n}: {excluded}".replace("{before}", f"E{n}"))
+    return f"chain(xEvent, timestamp, [{', '.join(parts)}])"
 
-    events = [{"_id": str(n), "timestamp": NOW - n * HOUR, "price": 1} for n in range(MOST)]
-    world = World(UNION, [{"id": "p0", "events": events}, {"id": "p1", "events": events[1:]}], NOW)
-    assert world.members(chain(MOST)) == ["p0"]
+
+@pytest.mark.parametrize("excluded", ["", "EXCLUDE(price = 2) WHEN(<= 3 hours after {before})"])
+def test_a_statement_grows_longer_with_the_steps_not_deeper(excluded):
+    steps = 60
+    events = [{"_id": str(n), "timestamp": NOW - n * HOUR, "price": 1} for n in range(steps)]
+    other = [*events, {"_id": "x", "timestamp": NOW - HOUR // 2, "price": 2}]
+    profiles = [{"id": "p0", "events": events}, {"id": "p1", "events": events[1:]}, {"id": "p2", "events": other}]
+    world = World(UNION, profiles, NOW)
+    assert world.members(hourly(steps, excluded)) == (["p0"] if excluded else ["p0", "p2"])
+
+    def depth(steps: int) -> int:
+        [condition] = conditions_of(normalise(parse(hourly(steps, excluded)), UNION))
+        sql = Statements(UNION, "default", NOW).statement(condition).sql
+        return max(itertools.accumulate((char == "(") - (char == ")") for char in sql))
+
+    assert depth(60) == depth(6)
+
+
+def test_a_sequence_too_long_is_refused_by_name():
+    world = World(UNION, [{"id": "p0", "events": []}], NOW)
     with pytest.raises(Unsupported) as refused:
-        world.members(chain(MOST + 1))
+        world.members(hourly(MOST + 1))
     assert refused.value.code == "engine.unsupported"
     assert str(MOST) in (refused.value.hint or "")

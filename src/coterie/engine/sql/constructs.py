@@ -218,14 +218,16 @@ def build(name: str, *args: Sql) -> Sql:
 def render(tree: Sql, dialect: Dialect) -> str:
     """Return the text of a tree in a dialect, the variables of functions numbered in order of appearance."""
     found = _in_dialect(tree, dialect)
+    nodes = list(found.find_all(exp.Lambda, exp.Identifier))
     names: dict[str, str] = {}
-    for anonymous in found.find_all(exp.Lambda):
-        for parameter in anonymous.expressions:
-            names.setdefault(parameter.name, f"v{len(names)}")
-    for identifier in found.find_all(exp.Identifier):
-        if not identifier.args.get("quoted") and identifier.name in names:
+    for anonymous in nodes:
+        if isinstance(anonymous, exp.Lambda):
+            for parameter in anonymous.expressions:
+                names.setdefault(parameter.name, f"v{len(names)}")
+    for identifier in nodes:
+        if isinstance(identifier, exp.Identifier) and not identifier.args.get("quoted") and identifier.name in names:
             identifier.set("this", names[identifier.name])
-    return found.sql(dialect=dialect)
+    return found.sql(dialect=dialect, copy=False)
 
 
 def _in_dialect(tree: Sql, dialect: Dialect) -> Sql:

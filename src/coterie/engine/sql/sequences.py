@@ -17,9 +17,7 @@ choice of events may succeed, so each step keeps of the places before it the one
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
@@ -46,8 +44,8 @@ from coterie.pql.scopes import levels_of
 if TYPE_CHECKING:
     from coterie.engine.sql.statements import Statements
 
-MOST = 16
-"""Steps of a sequence: each lies a few levels deeper in the statement, whose depth is bounded."""
+MOST = 200
+"""Steps and exclusions of a sequence. Each is a query of its own: DuckDB takes seconds to plan so many at once."""
 
 _EVER = 1 << 55
 """Longer than any distance between events, and small enough to be added and quadrupled."""
@@ -57,19 +55,20 @@ _PERSON, _TIME, _ROLE, _KEY = column("s", "person"), column("s", "t"), column("s
 
 def sequence(statements: Statements, shape: Sequence) -> exp.Select:
     """Return the query for the persons who have the events of a sequence."""
-    if len(shape.steps) > MOST:
-        hint = f"Divide it into sequences of at most {MOST} steps."
-        raise unsupported(shape.steps[0].where, f"a sequence of {len(shape.steps)} steps", hint)
+    elements = sum(1 + len(step.between) + len(step.around) for step in shape.steps)
+    if elements > MOST:
+        hint = f"Divide it into sequences of at most {MOST} elements."
+        raise unsupported(shape.steps[0].where, f"a sequence of {elements} elements", hint)
     plan = _Plan(statements)
     rows: exp.Select | None = None
     for place, step in enumerate(shape.steps):
         after = shape.steps[place + 1] if place + 1 < len(shape.steps) else None
         all_places = bool(step.around) or (after is not None and not _by_earliest(after))
-        rows = plan.first(step, all_places) if rows is None else plan.next(rows, step, all_places)
+        rows = plan.named(plan.first(step, all_places) if rows is None else plan.next(rows, step, all_places))
         for exclusion in step.around:
-            rows = plan.clear(rows, exclusion)
+            rows = plan.named(plan.clear(rows, exclusion))
     assert rows is not None
-    return exp.select(_PERSON).distinct().from_(subquery(rows, "s"))
+    return plan.given(_of(rows, _PERSON).distinct(copy=False))
 
 
 def _by_earliest(step: Step) -> bool:
@@ -77,11 +76,25 @@ def _by_earliest(step: Step) -> bool:
 
 
 class _Plan:
-    """Writes queries for `person` and `t`, the time of an event."""
+    """Writes queries for `person` and `t`, the time of an event.
+
+    The places of each step have a name, so that the statement grows longer with the steps, not deeper.
+    """
 
     def __init__(self, statements: Statements) -> None:
         self.statements = statements
-        self.numbers = count(1)
+        self.queries: list[exp.Select] = []
+
+    def named(self, query: exp.Select) -> exp.Select:
+        """Give a query a name; return the query for its rows by that name."""
+        self.queries.append(query)
+        return exp.select(_PERSON, _TIME).from_(table(_name(len(self.queries)), "s"), copy=False)
+
+    def given(self, query: exp.Select) -> exp.Select:
+        """Return a query in which all the names are known."""
+        for number, known in enumerate(self.queries, 1):
+            query.with_(exp.to_identifier(_name(number), quoted=True), as_=known, copy=False)
+        return query
 
     def events(self, where: Expr) -> exp.Select:
         """Return the query for the events that satisfy a condition."""
@@ -92,23 +105,26 @@ class _Plan:
         if levels_of(where) - {0}:
             query = query.join(table(statements.profiles, "r"), on=build("=", column("r", "person"), person))
         profile = Record(statements.profile_row(), "", statements.union.profile)
-        query = query.where(statements.terms().truth(where, (profile, statements.event)))
-        return query.where(statements.of_people(identity)) if statements.restricted else query
+        query = query.where(statements.terms().truth(where, (profile, statements.event)), copy=False)
+        return query.where(statements.of_people(identity), copy=False) if statements.restricted else query
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def first(self, step: Step, all_places: bool) -> exp.Select:
         """Return where the first step is reached; nothing of `between` may precede its first event."""
         events = self.events(step.where)
+        excluded = [self.events(exclusion.where) for exclusion in step.between]
         if step.count == 1:
-            for exclusion in step.between:
-                events = self.related(events, exp.Min, exclusion, lambda x: build(">=", x, _TIME))
-            return events
+            return self.related(events, exp.Min, excluded, lambda x: build(">=", x, _TIME)) if excluded else events
         counted = self.counted(events, step.count)
-        for exclusion in step.between:
-            earliest = grouped(self.events(exclusion.where), exp.Min)
+        if excluded:
+            earliest = grouped(_union(excluded), exp.Min)
             first = _unless_there(column("x", "t"), build(">=", column("x", "t"), column("s", "begin")))
-            counted = _joined(counted, earliest, "left").select(_TIME.as_("t"), column("s", "begin")).where(first)
+            counted = (
+                _joined(counted, earliest, "left")
+                .select(_TIME.as_("t"), column("s", "begin"), copy=False)
+                .where(first, copy=False)
+            )
         return self.from_then_on(step.where, counted) if all_places else counted
 
     def next(self, before: exp.Select, step: Step, all_places: bool) -> exp.Select:
@@ -122,9 +138,9 @@ class _Plan:
     def after_earliest(self, before: exp.Select, step: Step, all_places: bool) -> exp.Select:
         """Return the events far enough after the earliest place."""
         earliest = grouped(before, exp.Min)
-        query = _joined(self.events(step.where), earliest, "inner").select(_TIME.as_("t"))
+        query = _joined(self.events(step.where), earliest, "inner").select(_TIME.as_("t"), copy=False)
         if step.gap.least is not None:
-            query = query.where(build(">=", _TIME, _plus(column("x", "t"), step.gap.least)))
+            query = query.where(build(">=", _TIME, _plus(column("x", "t"), step.gap.least)), copy=False)
         if step.count == 1:
             return query
         counted = self.counted(query, step.count)
@@ -134,24 +150,24 @@ class _Plan:
         """Return the events for which the latest place far enough before is near enough, with nothing in between."""
         events, places, excluded = self.candidates(before, step)
         shift = -_EVER if step.gap.least is None else step.gap.least
-        parts = [_role(places, 0, shift, 0), _role(events.rows, 1, 0, 2)]
+        parts = [_role(places, 0, shift, 0), _role(events, 1, 0, 2)]
         for number, exclusion in enumerate(step.between, 2):
             parts.append(_role(excluded[number - 2], number, 0, 1 if exclusion.closed else 3))
         latest = [_so_far(role) for role in (0, *range(2, len(parts)))]
         named = [value.as_(f"m{number}") for number, value in enumerate(latest)]
-        rows = exp.select(_PERSON, _TIME, _ROLE, *named).from_(subquery(_union(parts), "s"))
+        rows = _of(_union(parts), _PERSON, _TIME, _ROLE, *named)
         place = column("s", "m0")
         limit = present(place) if step.gap.most is None else build(">=", place, _plus(_TIME, -step.gap.most))
         conditions = [build("=", _ROLE, whole(1)), limit]
         for number, exclusion in enumerate(step.between, 1):
             found, least = column("s", f"m{number}"), exclusion.gap.least
             conditions.append(_unless_there(found, None if least is None else build("<", found, _plus(place, least))))
-        return events.given(_places(rows).where(both(conditions)))
+        return _places(rows).where(both(conditions), copy=False)
 
     def after_any(self, before: exp.Select, step: Step) -> exp.Select:
         """Return the events for which some place serves, each with its own limit or beginning of the count."""
         events, places, excluded = self.candidates(before, step)
-        parts = [_role(rows, number, 0, 0) for number, rows in enumerate((places, events.rows, *excluded))]
+        parts = [_role(rows, number, 0, 0) for number, rows in enumerate((places, events, *excluded))]
         gap, is_place, is_event = step.gap, build("=", _ROLE, whole(0)), build("=", _ROLE, whole(1))
         limit: Sql = whole(_EVER)
         for number, exclusion in enumerate(step.between, 2):
@@ -163,7 +179,7 @@ class _Plan:
             begin = _within(exp.Min, when(is_event, _TIME), Gap(gap.least, None))
             earlier = _within(exp.Count, when(is_event, _TIME), Gap(None, (gap.least or 0) - 1))
             begun = when(build("<=", begin, limit), earlier)
-        rows = exp.select(_PERSON, _TIME, _ROLE, begun.as_("begun")).from_(subquery(_union(parts), "s"))
+        rows = _of(_union(parts), _PERSON, _TIME, _ROLE, begun.as_("begun"))
         opposite = Gap(None if gap.most is None else -gap.most, None if gap.least is None else -gap.least)
         of_places = when(is_place, column("s", "begun"))
         if step.count == 1:
@@ -171,20 +187,20 @@ class _Plan:
         else:
             so_far = _within(exp.Count, when(is_event, _TIME), Gap(None, 0))
             serves = build(">=", build("-", so_far, _within(exp.Min, of_places, opposite)), whole(step.count))
-        marked = exp.select(_PERSON, _TIME, _ROLE, serves.as_("serves")).from_(subquery(rows, "s"))
-        return events.given(_places(marked).where(both([is_event, column("s", "serves")])))
+        marked = _of(rows, _PERSON, _TIME, _ROLE, serves.as_("serves"))
+        return _places(marked).where(both([is_event, column("s", "serves")]), copy=False)
 
-    def candidates(self, before: exp.Select, step: Step) -> tuple[_Named, exp.Select, list[exp.Select]]:
+    def candidates(self, before: exp.Select, step: Step) -> tuple[exp.Select, exp.Select, list[exp.Select]]:
         """Return the events of a step, the places and the excluded events: of those, only what lies before the last."""
-        events = _Named(f"events_{next(self.numbers)}", self.events(step.where))
-        last = grouped(events.rows, exp.Max)
-        places = _joined(before, last, "inner").select(_TIME.as_("t"))
+        events = self.named(self.events(step.where))
+        last = grouped(events, exp.Max)
+        places = _joined(before, last, "inner").select(_TIME.as_("t"), copy=False)
         if step.gap.least is not None:
-            places = places.where(build("<=", _plus(_TIME, step.gap.least), column("x", "t")))
+            places = places.where(build("<=", _plus(_TIME, step.gap.least), column("x", "t")), copy=False)
         excluded = [
             _joined(self.events(exclusion.where), last, "inner")
-            .select(_TIME.as_("t"))
-            .where(build("<=", _TIME, column("x", "t")))
+            .select(_TIME.as_("t"), copy=False)
+            .where(build("<=", _TIME, column("x", "t")), copy=False)
             for exclusion in step.between
         ]
         return events, places, excluded
@@ -192,81 +208,75 @@ class _Plan:
     def counted(self, events: exp.Select, count: int) -> exp.Select:
         """Return the time of the n-th event of each person that has so many, and that of the first as `begin`."""
         nth = build("element", build("smallest", _TIME, whole(count)), whole(count))
-        query = exp.select(_PERSON, nth.as_("t"), exp.Min(this=_TIME).as_("begin")).from_(subquery(events, "s"))
-        query = query.group_by(_PERSON)
-        return exp.select(_PERSON, _TIME, column("s", "begin")).from_(subquery(query, "s")).where(present(_TIME))
+        query = _of(events, _PERSON, nth.as_("t"), exp.Min(this=_TIME).as_("begin"))
+        query = query.group_by(_PERSON, copy=False)
+        return _of(query, _PERSON, _TIME, column("s", "begin")).where(present(_TIME), copy=False)
 
     def from_then_on(self, where: Expr, counted: exp.Select) -> exp.Select:
         """Return the events from the n-th on."""
-        query = _joined(self.events(where), counted, "inner").select(_TIME.as_("t"))
-        return query.where(build(">=", _TIME, column("x", "t")))
+        query = _joined(self.events(where), counted, "inner").select(_TIME.as_("t"), copy=False)
+        return query.where(build(">=", _TIME, column("x", "t")), copy=False)
 
     # -- exclusions -------------------------------------------------------------------------------------------------
 
     def clear(self, places: exp.Select, exclusion: Exclusion) -> exp.Select:
         """Return the places that have nothing excluded at its distance around them."""
         least, most = exclusion.gap.least, exclusion.gap.most
+        events = self.events(exclusion.where)
         if least is None and most is None:
-            return self.related(places, exp.Min, exclusion, None)
+            return self.related(places, exp.Min, [events], None)
         if most is None:
             assert least is not None
-            return self.related(places, exp.Max, exclusion, lambda x: build("<", x, _plus(_TIME, least)))
+            return self.related(places, exp.Max, [events], lambda x: build("<", x, _plus(_TIME, least)))
         if least is None:
-            return self.related(places, exp.Min, exclusion, lambda x: build(">", x, _plus(_TIME, most)))
-        parts = [_role(places, 0, least, 0), _role(self.events(exclusion.where), 1, 0, 1)]
+            return self.related(places, exp.Min, [events], lambda x: build(">", x, _plus(_TIME, most)))
+        parts = [_role(places, 0, least, 0), _role(events, 1, 0, 1)]
         excluded = when(build("=", _ROLE, whole(1)), _TIME)
         following = over(exp.Min, excluded, _PERSON, _KEY, 0, "last", "ROWS").as_("x")
-        rows = exp.select(_PERSON, _TIME, _ROLE, following).from_(subquery(_union(parts), "s"))
+        rows = _of(_union(parts), _PERSON, _TIME, _ROLE, following)
         found = column("s", "x")
         return _places(rows).where(
-            both([build("=", _ROLE, whole(0)), _unless_there(found, build(">", found, _plus(_TIME, most)))])
+            both([build("=", _ROLE, whole(0)), _unless_there(found, build(">", found, _plus(_TIME, most)))]), copy=False
         )
 
     def related(
         self,
         places: exp.Select,
         aggregate: type[exp.AggFunc],
-        exclusion: Exclusion,
+        excluded: list[exp.Select],
         harmless: Callable[[Sql], Sql] | None,
     ) -> exp.Select:
         """Return the places of which the first or last excluded event is harmless, or is not there."""
-        extreme = grouped(self.events(exclusion.where), aggregate)
+        extreme = grouped(_union(excluded), aggregate)
         found = column("x", "t")
-        rows = _joined(places, extreme, "left").select(_TIME.as_("t"))
-        return rows.where(_unless_there(found, None if harmless is None else harmless(found)))
+        rows = _joined(places, extreme, "left").select(_TIME.as_("t"), copy=False)
+        return rows.where(_unless_there(found, None if harmless is None else harmless(found)), copy=False)
 
 
-@dataclass(frozen=True)
-class _Named:
-    """Events read more than once, under a name."""
-
-    name: str
-    query: exp.Select
-
-    @property
-    def rows(self) -> exp.Select:
-        """Return all the events, where the name is given."""
-        return exp.select(_PERSON, _TIME).from_(table(self.name, "s"))
-
-    def given(self, query: exp.Select) -> exp.Select:
-        """Return a query in which the name is known."""
-        return query.with_(exp.to_identifier(self.name, quoted=True), as_=self.query)
+def _name(number: int) -> str:
+    return f"rows_{number}"
 
 
 def grouped(events: exp.Select, aggregate: type[exp.AggFunc]) -> exp.Select:
     """Return the first or last event of each person."""
-    query = exp.select(_PERSON, aggregate(this=_TIME).as_("t")).from_(subquery(events, "s"))
-    return query.group_by(_PERSON)
+    query = _of(events, _PERSON, aggregate(this=_TIME).as_("t"))
+    return query.group_by(_PERSON, copy=False)
 
 
-def _joined(events: exp.Select, other: exp.Select, kind: str) -> exp.Select:
+def _joined(events: exp.Select, other: exp.Select, kind: Literal["inner", "left"]) -> exp.Select:
     """Return the persons of `events` (under ``s``) with what `other` (under ``x``) has for each."""
     same = build("=", column("x", "person"), _PERSON)
-    return exp.select(_PERSON).from_(subquery(events, "s")).join(subquery(other, "x"), on=same, join_type=kind)
+    sides = {"kind": "INNER"} if kind == "inner" else {"side": "LEFT"}
+    return _of(events, _PERSON).join(exp.Join(this=subquery(other, "x"), on=same, **sides), copy=False)
+
+
+def _of(rows: exp.Select, *columns: Sql) -> exp.Select:
+    """Return columns of rows, under ``s``."""
+    return exp.Select(expressions=list(columns)).from_(subquery(rows, "s"), copy=False)
 
 
 def _places(rows: exp.Select) -> exp.Select:
-    return exp.select(_PERSON, _TIME).from_(subquery(rows, "s"))
+    return _of(rows, _PERSON, _TIME)
 
 
 def _unless_there(found: Sql, harmless: Sql | None) -> Sql:
@@ -279,12 +289,14 @@ def _role(events: exp.Select, role: int, shift: int, rank: int) -> exp.Select:
     """Return events in a role, with a key that orders them by a time, and by rank where those are equal."""
     key = build("+", build("*", _plus(_TIME, shift), whole(4)), whole(rank))
     columns = (_PERSON, _TIME, whole(role).as_("role"), key.as_("key"))
-    return exp.select(*columns).from_(subquery(events, "s"))
+    return _of(events, *columns)
 
 
 def _union(parts: list[exp.Select]) -> exp.Select:
     """Return the rows of all the queries."""
     first, *others = parts
+    if not others:
+        return first
     found: exp.Query = first
     for other in others:
         found = exp.Union(this=found, expression=other, distinct=False)
