@@ -379,7 +379,7 @@ class Audiences(_Room):
         return list(check(pql, self._definitions.union(), names).problems)
 
     def evaluate(self, names: Iterable[str] | None = None, at: str | int | None = None) -> Evaluation:
-        """Evaluate audiences, and those they read, at one instant (default now)."""
+        """Evaluate audiences, and those they read, at one instant, default now; of a past one, without later events."""
         return evaluate.evaluate(self._sandbox, names, _instant(at), engine=self._workspace.questions.engine)
 
     def count(self, pql: str, view: str = "default", at: str | int | None = None, zone: str = "UTC") -> Counted:
@@ -392,7 +392,7 @@ class Audiences(_Room):
         view : str
             Which view of the profiles.
         at : str or int, optional
-            Instant to ask at; default now.
+            Instant to ask at; default now. At a past one, later events are left out, here as in every other question.
         zone : str
             IANA name of the time zone whose calendar the rule means.
 

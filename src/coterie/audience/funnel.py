@@ -51,7 +51,7 @@ class Branch(msgspec.Struct, frozen=True):
 class Counted(msgspec.Struct, frozen=True):
     """An exact count with its funnel: `steps` of a rule joined by *and*, `branches` of one joined by *or*.
 
-    `memberships` tells how many members each audience has that the rule reads, as of its last evaluation.
+    `memberships` tells how many members each audience has that the rule reads, by the ledger.
     """
 
     count: int

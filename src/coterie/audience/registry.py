@@ -2,7 +2,7 @@
 
 A condition has one canonical form, so audiences, counts, funnels and comparisons that share it share its answer. An
 answer holds for one view, while the data stand still; a condition that reads the present instant also holds for that
-instant alone.
+instant alone, and so does one that reads events when those after a past instant are left out.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ _CONTAINER = 64
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an answer holds for: a view, a position of the data, and the instant asked at."""
+    """What an answer holds for: a view, a position of the data, and the instant asked at.
+
+    In the `past` events after the instant are left out.
+    """
 
     view: str
     position: int
     at: int
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Pace:
         return self.seconds / self.conditions if self.conditions else 0.0
 
 
-Key = tuple[str, str, int, int | None]
+Key = tuple[str, str, int, int | None, bool]
 
 
 class Registry:
@@ -71,7 +75,7 @@ class Registry:
 
     def everyone(self, place: Place, read: Callable[[], BitMap]) -> BitMap:
         """Return all persons of a view, read when they are not known; not to be changed."""
-        key = ("", place.view, place.position, None)
+        key = ("", place.view, place.position, None, False)
         found = self._find(key)
         if found is None:
             found = read()
@@ -117,8 +121,9 @@ class Registry:
 
 
 def _key(condition: Condition, place: Place) -> Key:
-    relative = analyse_condition(condition).relative
-    return (condition.key, place.view, place.position, place.at if relative else None)
+    reads = analyse_condition(condition)
+    past = place.past and reads.reads_events
+    return (condition.key, place.view, place.position, place.at if reads.relative or past else None, past)
 
 
 def _is_lasting(condition: Condition) -> bool:
@@ -142,12 +147,15 @@ class Remembering:
         What is known.
     position : int
         Position of the data that `engine` reads.
+    past : bool
+        Whether `engine` leaves out events after the instant it is asked at.
     """
 
-    def __init__(self, engine: Engine, registry: Registry, position: int) -> None:
+    def __init__(self, engine: Engine, registry: Registry, position: int, *, past: bool = False) -> None:
         self.engine = engine
         self.registry = registry
         self.position = position
+        self.past = past
 
     def evaluate(
         self,
@@ -158,7 +166,7 @@ class Remembering:
         people: BitMap | None = None,
     ) -> dict[str, BitMap]:
         """Return the persons for whom each condition holds; see `Engine`."""
-        place = Place(view, self.position, at)
+        place = Place(view, self.position, at, self.past)
         known = {condition.key: self.registry.find(condition, place) for condition in conditions}
         missing = [condition for condition in conditions if known[condition.key] is None]
         found: dict[str, BitMap] = {}

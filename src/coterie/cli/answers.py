@@ -36,7 +36,7 @@ def counted(out: Console, found: dict[str, Any]) -> None:
         _steps(out, found["steps"], found["people"])
     if found["memberships"]:
         read = ", ".join(f"{name} ({members:,})" for name, members in found["memberships"].items())
-        out.print(Text(f"Members as of their last evaluation: {read}", style="dim"))
+        out.print(Text(f"Members by the last evaluation: {read}", style="dim"))
 
 
 def _steps(out: Console, steps: list[dict[str, Any]], people: int) -> None:

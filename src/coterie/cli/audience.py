@@ -20,7 +20,9 @@ app = typer.Typer(help="Rules, members, exports.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the audience.")]
 Rule = Annotated[str | None, typer.Argument(help="The rule, in PQL.")]
-At = Annotated[str | None, typer.Option(help="Instant to ask at; default now.")]
+At = Annotated[
+    str | None, typer.Option(help="Instant to ask at; default now. At a past one, later events are left out.")
+]
 Zone = Annotated[str, typer.Option(help="Time zone whose calendar the rule means, such as Europe/Paris.")]
 Saved = Annotated[
     str | None, typer.Option("--audience", "-a", help="Take the rule, view and zone of a saved audience.")
@@ -150,7 +152,7 @@ def explain(
 def evaluate(
     session: Session,
     names: Annotated[list[str] | None, typer.Argument(help="Which; all when none is named.")] = None,
-    at: Annotated[str | None, typer.Option(help="Instant to evaluate at; default now.")] = None,
+    at: At = None,
 ) -> None:
     """Bring the members of audiences up to date."""
     session.print(session.change(lambda ws: ws.audiences.evaluate(names or None, at=at)), _evaluation)

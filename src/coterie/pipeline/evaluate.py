@@ -30,7 +30,7 @@ def evaluate(
     names : iterable of str, optional
         Which audiences; default all.
     at : int, optional
-        Evaluation instant, ms; default the clock's now.
+        Evaluation instant, ms; default the clock's now. At a past one, later events are left out.
     cause : str
         What the ledger names as the reason of each change.
     engine : callable, optional
@@ -53,6 +53,14 @@ def evaluate(
         "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in chosen],
         "cause": cause,
     }
+    until = past(sandbox, at)
+    if until is not None:
+        body["until"] = until
     evaluation = commit(sandbox, "audience.evaluated", body, engine=engine)
     assert isinstance(evaluation, Evaluation)
     return evaluation
+
+
+def past(sandbox: Sandbox, at: int | None) -> int | None:
+    """Return the instant asked at if it is a past one: what happened later is then left out of the answer."""
+    return at if at is not None and at < sandbox.clock.now() else None

@@ -22,6 +22,7 @@ from coterie.engine.algebra import fold
 from coterie.engine.sql import SqlEngine
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.evaluations import everyone
+from coterie.pipeline.evaluate import past
 from coterie.pql import check
 from coterie.pql.analysis import analyse, analyse_condition, audiences_read
 from coterie.pql.ast import Expr
@@ -50,12 +51,15 @@ class Questions:
     sandbox: Sandbox
     registry: Registry = field(default_factory=Registry)
 
-    def engine(self, view: str, union: Union | None = None) -> Remembering:
-        """Return the engine for an evaluation of a view now: it evaluates only what the registry does not know."""
+    def engine(self, view: str, until: int | None = None, union: Union | None = None) -> Remembering:
+        """Return the engine for an evaluation of a view now: it evaluates only what the registry does not know.
+
+        At a past instant, `until`, later events are left out.
+        """
         history, definitions = self.sandbox.history, self._definitions
         union = definitions.union() if union is None else union
-        engine = SqlEngine(history.con, union, definitions.audiences(view))
-        return Remembering(engine, self.registry, history.changed)
+        engine = SqlEngine(history.con, union, definitions.audiences(view), until)
+        return Remembering(engine, self.registry, history.changed, past=until is not None)
 
     @property
     def _definitions(self) -> Definitions:
@@ -76,8 +80,12 @@ class Questions:
         plan.require_view(view, audiences_read(expr), audiences)
         return expr
 
-    def _members(self, names: Iterable[str]) -> dict[str, BitMap]:
-        return {name: ledger.members(self.sandbox.history.con, name) for name in sorted(names)}
+    def _members(self, names: Iterable[str], until: int | None = None) -> dict[str, BitMap]:
+        """Return the members of audiences that the ledger has, now or at a past instant."""
+        con = self.sandbox.history.con
+        if until is None:
+            return {name: ledger.members(con, name) for name in sorted(names)}
+        return {name: ledger.members_at(con, name, until) for name in sorted(names)}
 
     def count(self, pql: str, view: str, zone: str, at: int | None) -> Counted:
         """Count the people of a rule, and those that each of its conditions leaves; see `Audiences.count`."""
@@ -87,8 +95,9 @@ class Questions:
         op, parts = funnel.divide(pql, expr)
         rules = [normalise(part.expr, union, zone) for part in parts]
         universe = self._everyone(view)
-        members = self._members(audiences_read(expr))
-        answers = plan.Answers(self.engine(view, union), view, instant, members)
+        until = past(self.sandbox, at)
+        members = self._members(audiences_read(expr), until)
+        answers = plan.Answers(self.engine(view, until, union), view, instant, members)
         answers.ask(condition for rule in rules for condition in conditions_of(rule))
         sets = [fold(rule, answers.known, universe) for rule in rules]
         texts = [part.text for part in parts]
@@ -120,7 +129,8 @@ class Questions:
         view = known[chosen[0]].view
         plan.require_view(view, chosen, known)
         instant = self._now(at)
-        members = self._fresh(chosen, known, view, instant) if fresh else self._members(chosen)
+        until = past(self.sandbox, at)
+        members = self._fresh(chosen, known, view, instant, until) if fresh else self._members(chosen)
         return Overlap(
             view=view,
             at=instant,
@@ -129,11 +139,13 @@ class Questions:
             pairs=overlap.pairs({name: members[name] for name in chosen}),
         )
 
-    def _fresh(self, names: Iterable[str], known: Mapping[str, Audience], view: str, at: int) -> dict[str, BitMap]:
+    def _fresh(
+        self, names: Iterable[str], known: Mapping[str, Audience], view: str, at: int, until: int | None
+    ) -> dict[str, BitMap]:
         """Return the members that audiences, and those they read, would have by an evaluation."""
         union = self._definitions.union()
         planned = [plan.plan(known[name], union) for name in plan.closure(names, known)]
-        outcomes = plan.evaluate(planned, self.engine(view, union), view, at, self._everyone(view), {})
+        outcomes = plan.evaluate(planned, self.engine(view, until, union), view, at, self._everyone(view), {})
         return {name: outcome.members for name, outcome in outcomes.items()}
 
     def analyse(self, pql: str, view: str, zone: str) -> Analysed:
@@ -186,9 +198,9 @@ class Questions:
         exprs = [was_expr, self._checked(new, union, view)]
         rules = [normalise(was_expr, union, before.zone), normalise(exprs[1], union, zone)]
         universe = self._everyone(view)
-        answers = plan.Answers(
-            self.engine(view, union), view, instant, self._members(set().union(*map(audiences_read, exprs)))
-        )
+        until = past(self.sandbox, at)
+        members = self._members(set().union(*map(audiences_read, exprs)), until)
+        answers = plan.Answers(self.engine(view, until, union), view, instant, members)
         of_rule = [conditions_of(rule) for rule in rules]
         answers.ask(condition for conditions in of_rule for condition in conditions)
         was, becomes = (fold(rule, answers.known, universe) for rule in rules)

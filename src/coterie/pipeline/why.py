@@ -13,6 +13,7 @@ from coterie.core.errors import Invalid, NotFound
 from coterie.core.ids import person_id
 from coterie.core.schema import Union
 from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.pipeline.evaluate import past
 from coterie.pql import check, parse
 from coterie.pql.analysis import audiences_read
 from coterie.pql.ast import Expr
@@ -38,9 +39,8 @@ def why(
             hint="Name an identity as Namespace:value, such as Email:anna@example.com, or the id of a person, p-….",
             where={"person": person, "view": asked.view},
         )
-    now = sandbox.clock.now()
-    instant = now if at is None else at
-    until = instant if instant < now else None
+    instant = sandbox.clock.now() if at is None else at
+    until = past(sandbox, at)
     mine = [item.name for item in definitions.list(Audience) if item.view == asked.view]
     found = dict(records(con, union, asked.view, [number], audiences=mine))
     if number not in found:
@@ -51,16 +51,17 @@ def why(
         )
     record, notes = found[number], list[str]()
     if until is not None:
-        (past,) = records(con, union, asked.view, [number], events=False, until=until, audiences=mine)
+        (then,) = records(con, union, asked.view, [number], events=False, until=until, audiences=mine)
         kept = [event for event in record["events"] if moment_of(event) <= until]
         left = len(record["events"]) - len(kept)
-        record = {**past[1], "events": kept}
+        record = {**then[1], "events": kept}
         notes.append(
             f"As of that instant: {left} later event{'' if left == 1 else 's'} left out. "
             "Attributes and identities are the present ones."
         )
     if audiences_read(expr):
-        notes.append("Memberships that the rule reads are those that the last evaluation left.")
+        whose = "those that the last evaluation left" if until is None else "those of that instant, by the ledger"
+        notes.append(f"Memberships that the rule reads are {whose}.")
     (founder,) = con.execute(
         "SELECT n.code, i.value FROM identity i JOIN namespace n ON n.namespace = i.namespace WHERE i.identity = $1",
         [number],

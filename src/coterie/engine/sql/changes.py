@@ -123,7 +123,7 @@ def _of_events(statements: Statements, parts: list[Expr]) -> exp.Select | None:
         return None
     identity = column("e", "$identity")
     rows = statements.join_persons(exp.select(column("p", "person"), found.as_("instant")), identity)
-    rows = rows.from_(table("live_event", "e"))
+    rows = rows.from_(statements.events())
     if any(levels_of(part) - {0} for part in (*moving, *still)):
         rows = rows.join(table(statements.profiles, "r"), on=build("=", column("r", "person"), column("p", "person")))
     for part in still:

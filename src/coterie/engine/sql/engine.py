@@ -30,12 +30,25 @@ class SqlEngine:
         The fields there are.
     audiences : collection of str, optional
         The audiences of the view, whose memberships ``segmentMembership`` holds; default all there are.
+    until : int, optional
+        An instant, ms: events after it are left out, as they had not happened by then.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, union: Union, audiences: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        union: Union,
+        audiences: Collection[str] | None = None,
+        until: int | None = None,
+    ) -> None:
         self.con = con
         self.union = union
         self.audiences = audiences
+        self.until = until
+
+    def _statements(self, view: str, at: int, people: BitMap | None = None) -> Statements:
+        restricted = people is not None
+        return Statements(self.union, view, at, restricted=restricted, audiences=self.audiences, until=self.until)
 
     def evaluate(
         self,
@@ -46,7 +59,7 @@ class SqlEngine:
         people: BitMap | None = None,
     ) -> dict[str, BitMap]:
         """Return the persons for whom each condition holds; see `Engine`."""
-        statements = Statements(self.union, view, at, restricted=people is not None, audiences=self.audiences)
+        statements = self._statements(view, at, people)
         known = {
             condition.key: members(condition, memberships)
             for condition in conditions
@@ -89,7 +102,7 @@ class SqlEngine:
             By the key of the condition. Before its instant the truth of a person is what it is at `at`; at the instant
             it may be another. It is exact for windows of fixed length up to now and for days of UTC, else not late.
         """
-        statements = Statements(self.union, view, at, restricted=people is not None, audiences=self.audiences)
+        statements = self._statements(view, at, people)
         found: dict[str, persons.Instants] = {}
         with nullcontext() if people is None else persons.lent(self.con, PEOPLE, people):
             for condition in conditions:
@@ -101,7 +114,7 @@ class SqlEngine:
 
     def explain(self, condition: Condition, view: str, at: int) -> str:
         """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""
-        return Statements(self.union, view, at, audiences=self.audiences).statement(condition).sql
+        return self._statements(view, at).statement(condition).sql
 
     def _holds(self, statement: Statement, memberships: Mapping[str, BitMap]) -> BitMap:
         """Run a statement with the members of the audiences that it reads."""

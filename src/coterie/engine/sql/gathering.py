@@ -69,7 +69,7 @@ class Gathered:
     def select(self, statements: Statements) -> exp.Select:
         """Return the query for the list of each person who has such events."""
         identity = column("e", "$identity")
-        query = statements.join_persons(exp.select(column("p", "person")).from_(table("live_event", "e")), identity)
+        query = statements.join_persons(exp.select(column("p", "person")).from_(statements.events()), identity)
         if self.where is not None:
             query = query.where(statements.terms().truth(self.where, (statements.event,)))
         if statements.restricted:

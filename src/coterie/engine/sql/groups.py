@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from coterie.core.clock import DAY
 from coterie.engine.sql.aggregates import adds_up
-from coterie.engine.sql.constructs import Sql, both, build, column, defined, subquery, table, whole
+from coterie.engine.sql.constructs import Sql, both, build, column, defined, subquery, whole
 from coterie.engine.sql.measures import compared, parts_of, result
 from coterie.engine.sql.statements import Answer, Pass, Statements, refusals
 from coterie.engine.sql.values import Kind, Record, Scalar
@@ -119,7 +119,7 @@ def _branch(statements: Statements, rest: Expr, measures: Sequence[tuple[Measure
         samples.append(sample)
         ages.append(look_back(Filter(XEVENT, measure.window)))
     assert truth is not None
-    rows = exp.select().from_(table("live_event", "e"))
+    rows = exp.select().from_(statements.events())
     if len(windows) == 1:
         columns = [replace(each, window=None) for each in columns]
         rows = rows.where(both([truth, *windows.values()]))

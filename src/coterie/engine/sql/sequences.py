@@ -100,7 +100,7 @@ class _Plan:
         """Return the query for the events that satisfy a condition."""
         statements = self.statements
         identity, person = column("e", "$identity"), column("p", "person")
-        query = exp.select(person, column("e", "timestamp").as_("t")).from_(table("live_event", "e"))
+        query = exp.select(person, column("e", "timestamp").as_("t")).from_(statements.events())
         query = statements.join_persons(query, identity)
         if levels_of(where) - {0}:
             query = query.join(table(statements.profiles, "r"), on=build("=", column("r", "person"), person))

@@ -112,6 +112,8 @@ class Statements:
         Whether only the persons of the table `PEOPLE` are asked about.
     audiences : collection of str, optional
         The audiences of the view, whose memberships ``segmentMembership`` holds; default all there are.
+    until : int, optional
+        An instant, ms: events after it are left out.
     """
 
     def __init__(
@@ -122,9 +124,11 @@ class Statements:
         *,
         restricted: bool = False,
         audiences: Collection[str] | None = None,
+        until: int | None = None,
     ) -> None:
         self.union = union
         self.at = at
+        self.until = until
         self.zone = UTC
         self.restricted = restricted
         self.audiences = audiences
@@ -171,6 +175,13 @@ class Statements:
         """Return the statement for all persons of the view."""
         return Statement(self.from_profiles())
 
+    def events(self) -> Sql:
+        """Return the events that had happened, under the alias ``e``."""
+        if self.until is None:
+            return table("live_event", "e")
+        known = exp.select("*").from_(table("live_event", "e"))
+        return subquery(known.where(build("<=", column("e", "timestamp"), whole(self.until))), "e")
+
     def from_profiles(self) -> exp.Select:
         """Return a query over the profiles asked about, under the alias ``r``."""
         query = exp.select(column("r", "person")).from_(table(self.profiles, "r"))
@@ -196,7 +207,7 @@ class Statements:
         profile = Record(self.profile_row(), "", self.union.profile)
         scopes = (profile, self.event)
         correlated = any(part is not None and levels_of(part) - {0} for part in (where, operand))
-        events = exp.select().from_(table("live_event", "e"))
+        events = exp.select().from_(self.events())
         identity = column("e", "$identity")
         if where is not None:
             events = events.where(terms.truth(where, scopes))

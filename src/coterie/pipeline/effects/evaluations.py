@@ -16,15 +16,15 @@ from coterie.pql.conditions import conditions_of
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
 
-EngineOf = Callable[[str], Engine]
-"""Gives the engine for a view."""
+EngineOf = Callable[[str, int | None], Engine]
+"""Gives the engine for a view; events after an instant, if there is one, are left out."""
 
 
 def evaluated(sandbox: Sandbox, entry: Entry, engine: EngineOf | None = None) -> Evaluation:
     """Evaluate the audiences that the entry names, as they are defined now, and settle their memberships."""
     definitions, con = Definitions(sandbox.catalog), sandbox.history.con
     union, at = definitions.union(), entry.body["at"]
-    engine = engine or (lambda view: SqlEngine(con, union, definitions.audiences(view)))
+    engine = engine or (lambda view, until: SqlEngine(con, union, definitions.audiences(view), until))
     versions = {item["id"]: item["version"] for item in entry.body["audiences"]}
     planned = [plan.plan(definitions.get(Audience, name), union) for name in versions]
     results: list[Evaluated] = []
@@ -35,7 +35,7 @@ def evaluated(sandbox: Sandbox, entry: Entry, engine: EngineOf | None = None) ->
         most = max(most, len(universe))
         read = frozenset().union(*(item.reads for item in mine)) - versions.keys()
         stored = {name: ledger.members(con, name) for name in read}
-        for name, outcome in plan.evaluated(mine, engine(view), view, at, universe, stored):
+        for name, outcome in plan.evaluated(mine, engine(view, entry.body.get("until")), view, at, universe, stored):
             entered, exited = ledger.settle(
                 con, name, outcome.members, at=at, version=versions[name], cause=entry.body["cause"]
             )
