@@ -261,6 +261,14 @@ class Canon:
         split = self.split(subject, scopes)
         return None if split is None else self.truth(Filter(split[0], make(split[1], 1)), scopes)
 
+    def _some_group(self, expr: Expr, scopes: Scopes) -> Expr | None:
+        """Return that there is a group, which an item with a key is in; None for what gives no groups."""
+        match expr:
+            case Method(array, "groupBy", (key,)):
+                return self.truth(Filter(array, Method(key, "isNotNull", ())), scopes)
+            case _:
+                return None
+
     def _some(self, expr: Expr, scopes: Scopes) -> Expr:
         """Return that an array has items."""
         match expr:
@@ -268,6 +276,8 @@ class Canon:
                 return any_of([self.present(item, scopes) for item in items])
             case Method(array, "distinct", ()):
                 return self.truth(array, scopes)
+            case Method(groups, "values", ()) if (found := self._some_group(groups, scopes)) is not None:
+                return found
             case Method(array, "map", (operand,)):
                 return self.truth(Filter(array, Method(operand, "isNotNull", ())), scopes)
             case Filter(array, _) if (values := self._of_values(array, expr, scopes)) is not None:
@@ -284,7 +294,7 @@ class Canon:
                 if local == FALSE or FALSE in around:
                     return FALSE
                 if local == TRUE:
-                    return all_of([*around, self.truth(array, scopes)])
+                    return all_of([*around, self._some_group(array, scopes) or self.truth(array, scopes)])
                 filtered = Filter(self.value(array, scopes), local, span=expr.span)
                 return all_of([*around, as_chain(filtered) if len(scopes) == 1 else filtered])
             case _:
@@ -364,7 +374,7 @@ class Canon:
     def _counted(self, array: Expr, scopes: Scopes) -> Expr:
         """Return the canonical form of ``array.count()``."""
         match array:
-            case Method(grouped, "groupBy", (key,)):
+            case Method(grouped, "groupBy", (key,)) | Method(Method(grouped, "groupBy", (key,)), "values", ()):
                 return self.value(Method(Method(Method(grouped, "map", (key,)), "distinct", ()), "count", ()), scopes)
             case Method(projected, "distinct", ()):
                 split = self.split(projected, scopes)

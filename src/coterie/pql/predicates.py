@@ -6,6 +6,7 @@ comparisons that a negation of another says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from math import ceil, floor
@@ -16,7 +17,7 @@ from coterie.pql.ast import ArrayLiteral, Binary, BinaryOp, Call, Expr, Filter, 
 from coterie.pql.logic import all_of, any_of, negate
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import FALSE, TRUE
-from coterie.pql.scopes import THIS, Scopes, levels_of, shift
+from coterie.pql.scopes import NEGATIVE, THIS, Scopes, levels_of, shift
 
 if TYPE_CHECKING:
     from coterie.pql.canon import Canon
@@ -99,10 +100,14 @@ def without_repetition(array: Expr) -> Expr:
 
 
 def subset(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
-    """Return that every item of `left` is in `right`, where one of them is a projection, which is never null."""
+    """Return that every item of `left` is in `right`, where one of them is a projection, which is never null.
+
+    A null in a written array is no item.
+    """
     there = [canon.present(side, scopes) for side in (left, right) if not canon.never_null(side, scopes)]
     if isinstance(left, ArrayLiteral):
-        return all_of([*there, *(canon.truth(Binary("in", item, right), scopes) for item in left.items)])
+        inside = ((item, canon.truth(Binary("in", item, right), scopes)) for item in left.items)
+        return all_of([*there, *(any_of([negate(canon.present(item, scopes)), found]) for item, found in inside)])
     outside = canon.truth(Filter(left, Binary("notIn", THIS, shift(right, 1))), scopes)
     return all_of([*there, negate(outside)])
 
@@ -224,11 +229,7 @@ def string_compare(
     )
     if lifted is not None:
         return lifted
-    listed = values.items if isinstance(values, ArrayLiteral) else (values,)
-    each = (text(canon, subject, name, (value, *flag), scopes) for value in listed)
-    if not name.startswith(("doesNot", "not")):
-        return any_of(each)
-    return all_of(each) if listed else canon.present(subject, scopes)
+    return _among_texts(canon, subject, name, (values,), exact=FALSE not in flag, scopes=scopes)
 
 
 def text(canon: Canon, subject: Expr, name: str, args: tuple[Expr, ...], scopes: Scopes) -> Expr:
@@ -236,29 +237,82 @@ def text(canon: Canon, subject: Expr, name: str, args: tuple[Expr, ...], scopes:
     lifted = canon.lifted(subject, scopes, lambda inner, by: Method(inner, name, tuple(shift(arg, by) for arg in args)))
     if lifted is not None:
         return lifted
+    if name == "matches":
+        lifted = canon.lifted(args[0], scopes, lambda inner, by: Method(shift(subject, by), name, (inner,)))
+        return lifted or Binary("matches", canon.value(subject, scopes), canon.value(args[0], scopes))
     exact = True
     if len(args) > 1 and isinstance(args[-1], Literal) and args[-1].kind == "boolean":
         exact, args = bool(args[-1].value), args[:-1]
-    if len(args) == 1 and isinstance(args[0], ArrayLiteral):
-        args = args[0].items
-    if not args:
-        return canon.present(subject, scopes) if name.startswith(("doesNot", "not")) else FALSE
-    flag = () if exact else (FALSE,)
     if len(args) == 1:
+        flag = () if exact else (FALSE,)
         lifted = canon.lifted(args[0], scopes, lambda inner, by: Method(shift(subject, by), name, (inner, *flag)))
         if lifted is not None:
             return lifted
-    if name == "matches":
-        return Binary("matches", canon.value(subject, scopes), canon.value(args[0], scopes))
+    return _among_texts(canon, subject, name, args, exact=exact, scopes=scopes)
+
+
+def _among_texts(
+    canon: Canon, subject: Expr, name: str, args: tuple[Expr, ...], *, exact: bool, scopes: Scopes
+) -> Expr:
+    """Return that a single text passes a test with some of the values, for a negative test with all of them.
+
+    An argument may be an array of values, in which a null is none.
+    """
+    sure: list[Expr] = []
+    unsure: list[Expr] = []
+    arrays: list[Expr] = []
+    for arg in args:
+        found = canon.field(arg, scopes)
+        if isinstance(arg, ArrayLiteral):
+            sure += (item for item in arg.items if isinstance(item, Literal) and not _is_null(item))
+            unsure += (item for item in arg.items if not isinstance(item, Literal))
+        else:
+            (arrays if found is not None and found.type is FieldType.ARRAY else sure).append(arg)
+    if name not in NEGATIVE:
+        known = [arg for arg in (*sure, *unsure) if not _is_null(arg)]
+        found_in = [_among_array(canon, subject, name, array, exact=exact, scopes=scopes) for array in arrays]
+        single = [_among_known(canon, subject, name, known, exact=exact, scopes=scopes)] if known else []
+        return any_of([*single, *found_in])
+    if any(_is_null(arg) for arg in sure):
+        return FALSE
+    outside = [_among_known(canon, subject, name, sure, exact=exact, scopes=scopes)] if sure else []
+    for item in unsure:
+        differs = _among_known(canon, subject, name, [item], exact=exact, scopes=scopes)
+        outside.append(any_of([negate(canon.present(item, scopes)), differs]))
+    for array in arrays:
+        if not canon.never_null(array, scopes):
+            outside.append(canon.present(array, scopes))
+        outside.append(negate(_among_array(canon, subject, NEGATIVE[name], array, exact=exact, scopes=scopes)))
+    return all_of(outside if sure else [canon.present(subject, scopes), *outside])
+
+
+def _among_array(canon: Canon, subject: Expr, name: str, array: Expr, *, exact: bool, scopes: Scopes) -> Expr:
+    """Return that a text passes a positive test with some item of an array."""
     if exact and name == "equals":
-        return membership(canon, "in", subject, ArrayLiteral(args), scopes)
+        return membership(canon, "in", subject, array, scopes)
+    flag = () if exact else (FALSE,)
+    lifted = canon.lifted(array, scopes, lambda inner, by: Method(shift(subject, by), name, (inner, *flag)))
+    return lifted or Method(canon.value(subject, scopes), name, (canon.value(array, scopes), *flag))
+
+
+def _among_known(
+    canon: Canon, subject: Expr, name: str, values: Sequence[Expr], *, exact: bool, scopes: Scopes
+) -> Expr:
+    """Return that a text passes a test with some of single values, for a negative test with all of them."""
+    if exact and name == "equals":
+        return membership(canon, "in", subject, ArrayLiteral(tuple(values)), scopes)
     if exact and name == "notEqualTo":
-        known = ArrayLiteral(tuple(arg for arg in args if isinstance(arg, Literal) and not _is_null(arg)))
-        others = (compare(canon, "!=", subject, arg, scopes) for arg in args if arg not in known.items)
+        known = ArrayLiteral(tuple(arg for arg in values if isinstance(arg, Literal)))
+        others = (compare(canon, "!=", subject, arg, scopes) for arg in values if arg not in known.items)
         return all_of([membership(canon, "notIn", subject, known, scopes), *others])
     found = canon.field(subject, scopes)
-    by_text: dict[str, Expr] = {to_text(arg): arg for arg in (converted(canon.value(a, scopes), found) for a in args)}
-    return Method(canon.value(subject, scopes), name, (*(by_text[text] for text in sorted(by_text)), *flag))
+    by_text: dict[str, Expr] = {to_text(v): v for v in (converted(canon.value(v, scopes), found) for v in values)}
+    flag = () if exact else (FALSE,)
+    listed = [by_text[text] for text in sorted(by_text)]
+    if name in ("equals", "notEqualTo"):
+        return Method(canon.value(subject, scopes), name, (*listed, *flag))
+    each = (Method(canon.value(subject, scopes), name, (value, *flag)) for value in listed)
+    return all_of(each) if name in NEGATIVE else any_of(each)
 
 
 def _counted_once(array: Expr) -> Expr:

@@ -44,19 +44,14 @@ ITEM_METHODS = frozenset(
     {"filter", "exists", "forall", "map", "sum", "average", "min", "max", "groupBy", "topN", "bottomN"}
 )
 """Methods whose first argument is read in the scope of the item."""
-TEXT_METHODS = frozenset(
-    {
-        "equals",
-        "notEqualTo",
-        "contains",
-        "doesNotContain",
-        "startsWith",
-        "doesNotStartWith",
-        "endsWith",
-        "doesNotEndWith",
-        "matches",
-    }
-)
+NEGATIVE = {
+    "notEqualTo": "equals",
+    "doesNotContain": "contains",
+    "doesNotStartWith": "startsWith",
+    "doesNotEndWith": "endsWith",
+}
+"""Text methods that hold when another one does not."""
+TEXT_METHODS = frozenset({*NEGATIVE, *NEGATIVE.values(), "matches"})
 PREDICATES = TEXT_METHODS | {
     "exists",
     "forall",

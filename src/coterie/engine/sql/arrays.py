@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from coterie.engine.sql import equality, numbers
 from coterie.engine.sql.aggregates import MANY, aggregated
-from coterie.engine.sql.choices import chosen
+from coterie.engine.sql.choices import chosen, first
 from coterie.engine.sql.constructs import (
     NULL,
     Sql,
@@ -75,7 +75,7 @@ def literal(items: list[Value], expr: Expr) -> Many:
             value = chosen(build("=", cursor, whole(place)), items[place - 1], value, expr)
         return value
 
-    return Many(build("up_to", whole(len(items))), element)
+    return Many(build("up_to", whole(len(items))), element, made=True)
 
 
 def _listed(scalars: list[Scalar]) -> Many:
@@ -224,7 +224,7 @@ def method(terms: Terms, expr: Method, many: Many, scopes: Scopes) -> Value:
             values, sample = mapped.scalars(expr)
             return aggregated(aggregate, values, sample, expr)
         case "head", ():
-            return many.element(build("element", many.cursors, whole(1)))
+            return first(many)
         case (("topN" | "bottomN"), (operand, count)):
             return _best(terms, expr, many, operand, terms.scalar(count, scopes, expr), scopes, top=expr.name == "topN")
         case "intersection", (other,):
@@ -282,14 +282,14 @@ def distinct(many: Many) -> Many:
 def first_of_each(many: Many, ids: Sql) -> Many:
     """Return the items whose id, in the list aligned with them, no item before them has."""
 
-    def first(both_lists: Sql) -> Sql:
+    def leading(both_lists: Sql) -> Sql:
         listed, place, taken = part(both_lists, "ids"), fresh(), fresh()
         own = build("element", listed, variable(place))
         unlike = both([present(own), build("=", build("position", listed, own), variable(place))])
         places = build("keep", build("up_to", build("size", listed)), function(place, unlike))
         return build("each", places, function(taken, build("element", part(both_lists, "items"), variable(taken))))
 
-    once = bound(pairs(items=many.cursors, ids=ids), first)
+    once = bound(pairs(items=many.cursors, ids=ids), leading)
     return replace(many, cursors=choose(present(many.cursors), once, NULL), positions=False)
 
 
@@ -297,13 +297,13 @@ def groups(many: Many, key: Callable[[Value], Value], expr: Expr) -> Many:
     """Return the groups of the items that have equal keys, in the order of their first items; no key, no group."""
     valued = many.kept(lambda item: exists(key(item)))
     ids = equality.identities(valued.mapped(key))
-    first = first_of_each(valued, ids)
+    leading = first_of_each(valued, ids)
 
     def group(cursor: Sql) -> Value:
         own = key(valued.element(cursor))
         return valued.kept(lambda item: equality.compare("=", key(item), own, expr))
 
-    return Many(first.cursors, group, key=lambda cursor: key(valued.element(cursor)))
+    return Many(leading.cursors, group, key=lambda cursor: key(valued.element(cursor)), made=True)
 
 
 def _map(terms: Terms, many: Many, key: Expr, value: Expr, scopes: Scopes, expr: Expr) -> Dictionary:

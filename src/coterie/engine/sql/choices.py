@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from coterie.engine.sql import numbers
-from coterie.engine.sql.constructs import FALSE, NULL, TRUE, Sql, build, choose, function, pairs, part, variable
+from coterie.engine.sql.constructs import (
+    FALSE,
+    NULL,
+    TRUE,
+    Sql,
+    build,
+    choose,
+    function,
+    pairs,
+    part,
+    variable,
+    whole,
+)
 from coterie.engine.sql.values import (
     NUMBERS,
     TIMES,
@@ -74,6 +86,27 @@ def named(owner: Value, name: str, expr: Expr) -> Value:
     raise mismatch(expr, f"an object with the field {name}")
 
 
+def where(test: Sql, value: Value) -> Value:
+    """Return a value that is missing where a truth does not hold."""
+    if isinstance(value, Scalar):
+        return replace(value, sql=choose(test, value.sql, NULL), constant=None, named=None)
+    return _unless(test, value, missing_if=False)
+
+
+def first(many: Many) -> Value:
+    """Return the first item of an array."""
+    item = many.element(build("element", many.cursors, whole(1)))
+    return where(build(">", build("size", many.cursors), whole(0)), item) if many.made else item
+
+
+def entry(owner: Entries | Dictionary, key: Sql) -> Value:
+    """Return the value that a map has for a key."""
+    if isinstance(owner, Entries):
+        return owner.get(key)
+    found = owner.entries.kept(lambda each: build("=", owner.key(each).sql, key))
+    return first(found.mapped(owner.value))
+
+
 def entries(value: Entries | Dictionary) -> Dictionary:
     """Return a map as entries that are objects of a key and a value."""
     if isinstance(value, Dictionary):
@@ -84,7 +117,7 @@ def entries(value: Entries | Dictionary) -> Dictionary:
         def element(cursor: Sql) -> Value:
             return Made({"key": Scalar(build("element", keys, cursor), Kind.TEXT), "value": value.entry(cursor)})
 
-        listed = Many(value.values().cursors, element)
+        listed = Many(value.values().cursors, element, made=True)
     return Dictionary(listed, _plain_key, lambda entry: _plain(entry, "value"))
 
 
@@ -166,4 +199,4 @@ def _array(test: Sql, yes: Many, otherwise: Many, expr: Expr) -> Many:
         def key(cursor: Sql) -> Value:
             return chosen(part(cursor, "s"), of_yes(part(cursor, "a")), of_other(part(cursor, "b")), expr)
 
-    return Many(choose(test, *tagged), element, key=key)
+    return Many(choose(test, *tagged), element, key=key, made=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from coterie.core.schema import Union
 from coterie.engine.sql import arrays, clocks, equality, numbers, texts
-from coterie.engine.sql.choices import chosen, named
+from coterie.engine.sql.choices import chosen, entry, named
 from coterie.engine.sql.constructs import (
     FALSE,
     NULL,
@@ -303,7 +303,7 @@ class Terms:
     ) -> Value:
         match name:
             case "get":
-                return owner.get(numbers.as_text(self.scalar(args[0], scopes, expr)).sql)
+                return entry(owner, numbers.as_text(self.scalar(args[0], scopes, expr)).sql)
             case "keys":
                 return owner.listed()
             case "values":

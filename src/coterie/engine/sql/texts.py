@@ -11,18 +11,13 @@ from coterie.core.errors import Invalid
 from coterie.engine.sql.constructs import NULL, Sql, both, build, cast, choose, either, no, text, whole
 from coterie.engine.sql.values import Kind, Many, Scalar, Value, exists, is_null, mismatch
 from coterie.pql.ast import Expr
+from coterie.pql.scopes import NEGATIVE
 
 _POSITIVE = {
     "equals": "=",
     "contains": "contains",
     "startsWith": "starts_with",
     "endsWith": "ends_with",
-}
-_NEGATIVE = {
-    "notEqualTo": "equals",
-    "doesNotContain": "contains",
-    "doesNotStartWith": "startsWith",
-    "doesNotEndWith": "endsWith",
 }
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -42,8 +37,8 @@ def predicate(name: str, subject: Value, values: list[Value], expr: Expr, *, exa
 
     A value may be an array of texts, which stands for its items.
     """
-    if name in _NEGATIVE:
-        among = predicate(_NEGATIVE[name], subject, values, expr, exact=exact)
+    if name in NEGATIVE:
+        among = predicate(NEGATIVE[name], subject, values, expr, exact=exact)
         return both([*(exists(value) for value in (subject, *values) if _unsure(value)), no(among)])
     fold = (lambda sql: sql) if exact else (lambda sql: build("lower", sql))
     left = fold(_text(subject, expr).sql)

@@ -174,7 +174,7 @@ class Many:
 
     `positions` tells that the cursors are positions in stored order.
     `stored` gives the column that holds a property of all items, if there is one. Of groups, `key` gives the key of the
-    one at a cursor.
+    one at a cursor. The element of a `made` array may be a value although there is no cursor.
     """
 
     cursors: Sql
@@ -183,6 +183,7 @@ class Many:
     positions: bool = False
     stored: Callable[[str], Sql | None] = field(default=lambda _: None)
     key: Callable[[Sql], Value] | None = None
+    made: bool = False
 
     def kept(self, holds: Callable[[Value], Sql]) -> Many:
         """Return the items for which a truth holds."""
@@ -192,7 +193,7 @@ class Many:
 
     def mapped(self, change: Callable[[Value], Value]) -> Many:
         """Return another value for each item."""
-        return Many(self.cursors, lambda cursor: change(self.element(cursor)))
+        return Many(self.cursors, lambda cursor: change(self.element(cursor)), made=True)
 
     def projected(self, get: Callable[[Value], Value]) -> Many:
         """Return a property of the items, those of arrays joined; items that lack it are left out."""
@@ -210,7 +211,7 @@ class Many:
             assert isinstance(inside, Many)
             return inside.element(part(cursor, "inner"))
 
-        return Many(build("joined_items", nested), element)
+        return Many(build("joined_items", nested), element, made=self.made)
 
     def scalars(self, expr: Expr) -> tuple[Sql, Scalar]:
         """Return the list of values, nulls among them, and a sample of one; refuses an array of anything else."""
@@ -234,11 +235,6 @@ class Dictionary:
     entries: Many
     key: Callable[[Value], Scalar]
     value: Callable[[Value], Value]
-
-    def get(self, key: Sql) -> Value:
-        """Return the value of a key."""
-        found = self.entries.kept(lambda entry: build("=", self.key(entry).sql, key))
-        return self.value(self.entries.element(build("element", found.cursors, whole(1))))
 
     def listed(self) -> Many:
         """Return the keys."""

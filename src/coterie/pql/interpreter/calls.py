@@ -23,6 +23,7 @@ from coterie.pql.interpreter.values import (
     is_true,
     projected,
 )
+from coterie.pql.scopes import NEGATIVE
 
 if TYPE_CHECKING:
     from coterie.pql.interpreter.evaluate import Evaluation
@@ -42,7 +43,9 @@ def call(run: Evaluation, expr: ast.Call, scope: Scope) -> Value:
         case "stringCompare", (test, subject, values, *flag):
             name = run.value(test, scope)
             arguments = [run.value(arg, scope) for arg in (values, *flag)]
-            return isinstance(name, str) and predicates.text_test(name, run.value(subject, scope), arguments)
+            return isinstance(name, str) and predicates.text_test(
+                name, run.value(subject, scope), arguments, listed=True
+            )
         case "mapEntry", (name, value):
             return Entry(run.value(name, scope), run.value(value, scope))
         case _:
@@ -116,7 +119,7 @@ def method(run: Evaluation, expr: ast.Method, scope: Scope) -> Value:
             return _elementwise(value, lambda one: _group(one, *arguments))
         case "matches", (pattern,):
             return predicates.some(predicates.matches, value, run.value(pattern, scope))
-        case _ if name in texts.TESTS or name in texts.NEGATIVE:
+        case _ if name in texts.TESTS or name in NEGATIVE:
             return predicates.text_test(name, value, [run.value(arg, scope) for arg in args])
         case _:
             return _of_array(run, value, name, args, scope)

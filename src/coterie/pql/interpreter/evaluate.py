@@ -12,7 +12,7 @@ from coterie.core.errors import Invalid, Unsupported
 from coterie.pql import ast
 from coterie.pql.ast import Expr
 from coterie.pql.environment import RESERVED
-from coterie.pql.interpreter import calls, predicates
+from coterie.pql.interpreter import arrays, calls, predicates
 from coterie.pql.interpreter.arrays import aggregate
 from coterie.pql.interpreter.chains import Search
 from coterie.pql.interpreter.environment import Scope
@@ -20,7 +20,7 @@ from coterie.pql.interpreter.numbers import arithmetic
 from coterie.pql.interpreter.parts import conjuncts, named, variable_of
 from coterie.pql.interpreter.reading import moment
 from coterie.pql.interpreter.times import Clock, Word
-from coterie.pql.interpreter.values import Array, Object, Time, Value, each, is_null, is_true, projection
+from coterie.pql.interpreter.values import Array, Groups, Object, Time, Value, each, is_null, is_true, projection
 from coterie.pql.scopes import times_of
 
 BUDGET = 3_000_000
@@ -191,7 +191,9 @@ class Evaluation:
         return lambda item: self.value(expr, scope.inside(item))
 
     def filtered(self, array: Value, condition: Expr, scope: Scope) -> Value:
-        """Return the items that satisfy a condition; null of a missing array (5.4)."""
+        """Return the items, in a core tree the groups, that satisfy a condition; null of a missing array (5.4)."""
+        if isinstance(array, Groups):
+            array = arrays.values(array)
         if not isinstance(array, Array):
             return None
         if isinstance(condition, ast.Lambda):

@@ -12,6 +12,7 @@ from coterie.pql.interpreter.numbers import COMPARISONS, compare, is_number
 from coterie.pql.interpreter.reading import moment, number
 from coterie.pql.interpreter.times import Clock
 from coterie.pql.interpreter.values import Array, Object, Time, Value, each, is_null
+from coterie.pql.scopes import NEGATIVE
 
 Test = Callable[[Value, Value], bool]
 
@@ -96,17 +97,17 @@ def matches(text: Value, pattern: Value) -> bool:
     return isinstance(text, str) and isinstance(pattern, str) and texts.matches(text, pattern)
 
 
-def text_test(name: str, subject: Value, arguments: list[Value]) -> bool:
+def text_test(name: str, subject: Value, arguments: list[Value], *, listed: bool = False) -> bool:
     """Return a text method (12.7), the last argument of which may say whether case counts.
 
-    Positive tests need one of the values, negative ones all of them; a projection given alone needs one value that
-    passes (19).
+    Positive tests need one of the values, negative ones all of them. A projection given alone needs one value that
+    passes (19), unless it is the list of values of `stringCompare`: then it is `listed`.
     """
     exact = True
     if len(arguments) > 1 and isinstance(arguments[-1], bool):
         exact, arguments = arguments[-1], arguments[:-1]
     alone = arguments[0]
-    if len(arguments) == 1 and isinstance(alone, Array) and alone.projected:
+    if len(arguments) == 1 and isinstance(alone, Array) and alone.projected and not listed:
         choices = [[value] for value in alone.items]
     else:
         choices = [[item for value in arguments for item in _spread(value)]]
@@ -114,14 +115,14 @@ def text_test(name: str, subject: Value, arguments: list[Value]) -> bool:
 
 
 def _spread(value: Value) -> Iterable[Value]:
-    """Return the items of an array; a missing one is null."""
-    return value.items if isinstance(value, Array) and not is_null(value) else (value,)
+    """Return the items of an array, of which a null is none; a missing one is null."""
+    return value.present() if isinstance(value, Array) and not value.unknown else (value,)
 
 
 def _passes(name: str, subject: Value, values: list[Value], *, exact: bool) -> bool:
     if not isinstance(subject, str):
         return False
-    positive = texts.NEGATIVE.get(name, name)
+    positive = NEGATIVE.get(name, name)
     test, fold = texts.TESTS[positive], (str if exact else texts.lower)
     results = (test(fold(subject), fold(value)) if isinstance(value, str) else None for value in values)
     if name == positive:

@@ -16,13 +16,6 @@ TESTS: Mapping[str, Callable[[str, str], bool]] = {
     "startsWith": str.startswith,
     "endsWith": str.endswith,
 }
-NEGATIVE: Mapping[str, str] = {
-    "notEqualTo": "equals",
-    "doesNotContain": "contains",
-    "doesNotStartWith": "startsWith",
-    "doesNotEndWith": "endsWith",
-}
-"""Tests that hold when another one does not."""
 _DOTTED_I = "\u0130"
 
 
