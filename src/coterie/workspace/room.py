@@ -1,0 +1,32 @@
+"""What the rooms of a workspace share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coterie.pipeline.definitions import Definitions
+from coterie.store.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from coterie.workspace import Workspace
+
+
+class Room:
+    """Part of a workspace that holds one kind of things."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    @property
+    def _sandbox(self) -> Sandbox:
+        return self._workspace.sandbox
+
+    @property
+    def _definitions(self) -> Definitions:
+        return self._workspace.definitions
+
+    @property
+    def _con(self) -> DuckDBPyConnection:
+        return self._workspace.sandbox.history.con
