@@ -113,9 +113,12 @@ def tokenize(text: str) -> list[Token]:
         if group == "blank":
             continue
         token = _token(_KINDS[group], match.group(), match.start(), at)
+        empty = token.text == "," and bool(tokens) and tokens[-1].text == ","
         tokens.append(token)
         if token.kind is Kind.BAD:
             return tokens
+        if empty:  # no query goes on behind two commas, so what follows need not be read
+            break
         words += (token.kind is Kind.SYMBOL and token.text != ",") or token.named
         if words > MAX_WORDS or len(tokens) > MAX_TOKENS:
             tokens.append(Token(Kind.EXCESS, "", at, at))

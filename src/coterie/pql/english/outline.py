@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from coterie.core.errors import Unsupported
-from coterie.pql.ast import Binary, Chain, Element, Expr, Positional, RelativeUnit, Tail, TimeWord, Unary
+from coterie.pql.ast import Binary, Chain, Element, Expr, Lambda, Positional, RelativeUnit, Tail, TimeWord, Unary
 from coterie.pql.resolve import Place, resolve
 from coterie.pql.scopes import times_of, with_times
+from coterie.pql.tree import walk
 
 
 def outline(expr: Expr) -> Expr:
     """Return the core tree of a rule with the chains that stand among its `and`, `or` and `not` kept.
 
     The labels of a kept chain are ``$1``, ``$2``, … in the order of its included elements. A chain of one element is a
-    filter, as in any core tree. A part that has no core form stays as it was written.
+    filter, as in any core tree. A part that has no core form, or one
+    that nobody would write (groups by key), stays as it was written.
     """
     match expr:
         case Binary("and" | "or" as op, left, right):
@@ -23,6 +25,8 @@ def outline(expr: Expr) -> Expr:
             return Unary("not", outline(operand), span=expr.span)
         case Chain(array, timestamp, elements) if len(elements) > 1:
             return Chain(resolve(array, truth=False), timestamp, tuple(_elements(elements)), span=expr.span)
+        case _ if any(isinstance(node, Lambda) and len(node.params) > 1 for node in walk(expr)):
+            return expr
         case _:
             try:
                 return resolve(expr)
