@@ -29,6 +29,11 @@ def bitmap(people: npt.NDArray[np.integer[Any]]) -> BitMap:
     return BitMap(numbers)
 
 
+def numbers(people: BitMap) -> npt.NDArray[np.int32]:
+    """Return persons in ascending order."""
+    return np.asarray(people.to_array()).astype(np.int32)
+
+
 def read(con: DuckDBPyConnection, statement: str, parameters: Sequence[Any] = ()) -> BitMap:
     """Return the persons in the column ``person`` of an answer."""
     columns = con.execute(statement, list(parameters)).fetchnumpy()
@@ -107,6 +112,6 @@ def lent(con: DuckDBPyConnection, name: str, people: BitMap) -> Iterator[str]:
 
     After an error the name is left standing: a transaction that failed takes no statement, and the error is to be seen.
     """
-    con.register(name, pa.table({"person": pa.array(np.array(people, dtype=np.int32))}))
+    con.register(name, {"person": numbers(people)})  # DuckDB imports pandas, a second, to register an Arrow table
     yield name
     con.unregister(name)

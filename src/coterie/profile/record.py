@@ -11,7 +11,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from coterie.core.clock import format_date, format_instant
 from coterie.core.ids import xid_sql
@@ -75,7 +74,7 @@ def records(
     wanted = None if audiences is None else sorted(audiences)
     numbers = iter(sorted(set(people)))
     while chunk := list(islice(numbers, _CHUNK)):
-        con.register(_WANTED, pa.table({"person": pa.array(np.array(chunk, dtype=np.int32))}))
+        con.register(_WANTED, {"person": np.array(chunk, dtype=np.int32)})
         found = _attributes(con, view, attributes)
         identities = _identities(con, view)
         memberships = _memberships(con, until, wanted)

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 
 from coterie.core.errors import Unsupported
 from coterie.core.schema import Union
-from coterie.engine.people import truths_of
+from coterie.engine.people import numbers, truths_of
 from coterie.engine.sql.constructs import render
 from coterie.engine.sql.engine import members, members_of
 from coterie.engine.sql.plan import plan
@@ -96,7 +96,7 @@ class SparkEngine:
 
     def _lend(self, name: str, people: BitMap) -> None:
         """Let a table `name` with the column ``person`` hold these persons."""
-        lent = pa.table({"person": pa.array(np.array(people, dtype=np.int32))})
+        lent = pa.table({"person": pa.array(numbers(people))})
         self.session.createDataFrame(lent).createOrReplaceTempView(name)
 
     def _persons(self, texts: Sequence[str]) -> list[BitMap]:
