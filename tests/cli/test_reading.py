@@ -175,7 +175,7 @@ def test_an_error_in_the_old_rule_is_pointed_at_there(run: Run) -> None:
 
 def test_a_difference_shows_both_ways(run: Run) -> None:
     shown = run("audience", "diff", "gold", BUYERS).out
-    assert "Audience gold: 2 people now, 2 by the new rule" in shown
+    assert "Audience gold: 2 people, 2 by the new rule" in shown
     assert "bob@example.org" in shown
     assert "eve@example.org" in shown
     assert run("audience", "diff", "gold", BUYERS, "--sample", "0", "--json").data["entrants"] == []

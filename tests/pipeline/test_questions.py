@@ -61,6 +61,10 @@ def test_a_wrong_rule_is_refused_before_anything_is_asked(loaded, calls):
     with pytest.raises(PqlError) as caught:
         loaded.audiences.diff('homeAddress.citty = "Lyon"', LYON)
     assert caught.value.where["rule"] == "old"
+    assert "audience" not in caught.value.message
+    with pytest.raises(PqlError) as caught:
+        loaded.audiences.diff("liyon", LYON)
+    assert caught.value.message.startswith("there is no audience liyon, and as a rule: ")
     assert calls == []
 
 

@@ -147,6 +147,14 @@ def test_place_in_lines():
     assert raised.value.as_dict()["problems"][0]["code"] == "pql.syntax"
 
 
+def test_the_end_is_where_the_last_word_ends():
+    for text in ("orders[qty = 1", "orders[qty = 1\n", "orders[qty = 1\r\n\n"):
+        with pytest.raises(PqlError) as caught:
+            parse(text)
+        (problem,) = caught.value.problems
+        assert (problem.start, problem.line, problem.column) == (14, 1, 15)
+
+
 def test_spans_cover_what_was_written():
     text = " (a + b) * f( c ) and x.y[ z ]"
     node = parse(text)

@@ -8,7 +8,7 @@ import msgspec
 
 from coterie.core.errors import Invalid
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
 
 
 class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -26,7 +26,7 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise Invalid(
                 "audience.name",
                 f"audience name {self.name!r}: expected lower-case letters, digits, - and _, at most 128.",

@@ -191,8 +191,8 @@ def _cost(out: Console, cost: dict[str, Any]) -> None:
     facts = {
         "conditions": f"{cost['conditions']}{known}",
         "reads": reads,
-        "estimate": "-" if cost["seconds"] is None else f"{cost['seconds']:.3f} s",
-        "which is": cost["basis"],
+        "estimate": "none yet" if cost["seconds"] is None else f"{cost['seconds']:.3f} s",
+        "because" if cost["seconds"] is None else "that is": cost["basis"],
     }
     show.facts(out, "Cost", facts)
 
@@ -203,7 +203,7 @@ def difference(out: Console, found: dict[str, Any]) -> None:
     what = f"Audience {found['audience']}" if found["audience"] else "The rule"
     out.print(
         Text.assemble(
-            (f"{what}: {old['members']:,} people now, {new['members']:,} by the new rule", "bold"),
+            (f"{what}: {old['members']:,} people, {new['members']:,} by the new rule", "bold"),
             (f"  compared in {found['seconds']:.2f} s", "dim"),
         )
     )

@@ -143,7 +143,9 @@ def explain(
     at: At = None,
 ) -> None:
     """Tell why a person is in an audience, or is not, and what would change that."""
-    pql = _rule(session, rule, file) if name is None or rule or file else None
+    if [name, rule, file].count(None) != 2:
+        raise Invalid("audience.rule", "expected the name of an audience, or else a rule by --rule or --file.")
+    pql = None if rule is None and file is None else _rule(session, rule, file)
     answer = session.read("explain", person=person, name=name, pql=pql, view=view, zone=zone, at=at)
     session.print(answer, why.explanation)
 

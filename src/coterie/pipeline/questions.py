@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from coterie.audience import analysis, difference, funnel, ledger, overlap, plan
 from coterie.audience.analysis import Analysed, Cost
-from coterie.audience.definition import Audience
+from coterie.audience.definition import NAME, Audience
 from coterie.audience.difference import Difference, Side
 from coterie.audience.funnel import Counted
 from coterie.audience.overlap import Overlap, Size
@@ -231,6 +231,8 @@ class Questions:
             return self._checked(pql, union, view)
         except CoterieError as error:
             error.where["rule"] = "old"
+            if NAME.fullmatch(pql):
+                error.message = f"there is no audience {pql}, and as a rule: {error.message}"
             raise
 
     def _readers(self, name: str) -> tuple[str, ...]:

@@ -123,7 +123,8 @@ def tokenize(text: str) -> list[Token]:
         if words > MAX_WORDS or len(tokens) > MAX_TOKENS:
             tokens.append(Token(Kind.EXCESS, "", at, at))
             return tokens
-    tokens.append(Token(Kind.END, "", len(text), len(text)))
+    end = len(text.rstrip("\r\n"))  # after the last line of a file is nothing to show
+    tokens.append(Token(Kind.END, "", end, end))
     return tokens
 
 
