@@ -8,6 +8,13 @@ import pytest
 
 from coterie.engine.sql.spark import session
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests here first: workers take the list in parts, and only the first then starts a Spark."""
+    items.sort(key=lambda item: HERE not in item.path.parents)
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory):

@@ -325,6 +325,11 @@ TREES = {
     "nearest double": build("=", column("real", "a"), binary(Decimal("0.1"))),
     "decimal": build("<", column("exact", "a"), decimal(Decimal("7.50"), 2)),
     "wide": build("<", cast(column("whole", "a"), "DECIMAL(38, 2)"), decimal(Decimal("-123456789012345678901.25"), 2)),
+    "unlike scales": build(
+        "=",
+        cast(column("exact", "a"), "DECIMAL(38, 6)"),
+        cast(decimal(Decimal("0.0"), 1), "DECIMAL(38, 1)"),
+    ),
     "rounded": cast(cast(column("whole", "a"), "DECIMAL(38, 0)"), "DOUBLE"),
     "struct": part(pairs(outer=column("whole", "a"), inner=column("whole", "b")), "inner"),
 }

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 SETTINGS = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",
+    "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
     "spark.sql.session.timeZone": "UTC",
 }
-"""What the forms of the constructs rely on. With loss of precision allowed, a decimal of 38 digits loses some."""
+"""What the forms of the constructs rely on. With loss of precision allowed, a decimal of 38 digits loses some;
+without fraction digits retained, 0.300001 equals 0.3 where the two have 38 digits and unlike scales."""
 
 
 def lend(con: DuckDBPyConnection, spark: SparkSession, folder: Path, view: str = "default") -> SparkSession:
