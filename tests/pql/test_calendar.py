@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coterie.core.clock import DAY, format_instant, parse_instant
 from coterie.pql import parse
 from coterie.pql.ast import Occurs, RelativeUnit, TimeWord
-from coterie.pql.calendar import Interval, canonical_distance, civil, day, interval, ranges, shift, unit_start
+from coterie.pql.calendar import Interval, canonical_distance, civil, day, interval, ranges, shift, unit_of
 
 NOW = parse_instant("2026-06-15T12:00:00Z")  # a Monday
 
@@ -150,7 +150,7 @@ def test_civil_days_are_those_of_the_standard_library(moment):
     monday = date(moment.year, moment.month, moment.day)
     if monday.toordinal() > 7:
         monday -= timedelta(days=monday.weekday())
-        assert civil(unit_start(at, "week")) == (monday.year, monday.month, monday.day)
+        assert civil(unit_of(at, "week").start) == (monday.year, monday.month, monday.day)
 
 
 @given(st.integers(-(10**15), 10**15), st.integers(0, 10**6))

@@ -13,7 +13,7 @@ from coterie.core.clock import DAY, format_instant, parse_instant
 from coterie.core.errors import Invalid
 from coterie.pql import parse
 from coterie.pql.ast import RelativeUnit, TimeWord
-from coterie.pql.calendar import civil, day, interval, shift, unit_start
+from coterie.pql.calendar import civil, day, interval, shift, unit_of
 from coterie.pql.interpreter import holds, value
 from coterie.pql.local import from_local, instants, offset, reached, to_local
 from coterie.testing import SAMPLE
@@ -36,7 +36,7 @@ def test_local_time_is_that_of_the_tables(moment, zone):
 
 @given(INSTANTS, st.sampled_from(ZONES))
 def test_a_day_begins_with_its_first_instant(moment, zone):
-    start = unit_start(moment, "day", zone)
+    start = unit_of(moment, "day", zone).start
     local = civil(start, zone)
     assert civil(start - 1, zone) != local
     if civil(moment, zone) == local:  # but where the clock goes back over midnight, days interleave
@@ -94,7 +94,7 @@ def test_months_step_on_the_local_calendar_and_days_are_24_hours(moment, steps, 
 @given(INSTANTS, st.integers(-500, 500), st.sampled_from(["month", "year"]))
 def test_utc_is_a_zone_like_others(moment, steps, unit):
     assert shift(moment, steps, unit, "UTC") == shift(moment, steps, unit, "Etc/UTC")
-    assert unit_start(moment, unit, "UTC") == unit_start(moment, unit, "Etc/UTC")
+    assert unit_of(moment, unit, "UTC").start == unit_of(moment, unit, "Etc/UTC").start
     assert civil(moment, "UTC") == civil(moment, "Etc/UTC")
 
 

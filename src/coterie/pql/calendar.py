@@ -119,13 +119,8 @@ def shift(at: int, steps: int, unit: Unit, zone: str = UTC) -> int:
     return (first + min(of_month, length) - 1) * DAY + at % DAY
 
 
-def unit_start(at: int, unit: Unit, zone: str = UTC) -> int:
-    """Return the start of the calendar unit that holds an instant; weeks start on Monday."""
-    return unit_of(at, unit, zone).start
-
-
 def unit_of(at: int, unit: Unit, zone: str = UTC, which: int = 0) -> Interval:
-    """Return the calendar unit that holds an instant, or the one that lies `which` units after it."""
+    """Return the calendar unit that holds an instant, or the one `which` units after it; weeks start on Monday."""
     local = at if zone == UTC else to_local(at, zone)
     if unit in LENGTHS and LENGTHS[unit] < DAY:
         start = at - local % LENGTHS[unit] + which * LENGTHS[unit]

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 SUM_DOUBLES: Final = "COTERIE_SUM_DOUBLES"
 
 
-def exact_sum(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """Return the double nearest to the sum of values; infinite and undefined values add as doubles do."""
-    return float(_kernel()(values, np.array([0, len(values)], dtype=np.int64))[0])
-
-
 def known_to(con: DuckDBPyConnection) -> None:
     """Let the database of a connection know the function, if it does not."""
     asked = "SELECT count(*) FROM duckdb_functions() WHERE upper(function_name) = $1"
