@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from coterie.core.clock import DAY, parse_instant
 from coterie.pql import parse
+from coterie.pql.ast import Chain
+from coterie.pql.conditions import conditions_of
 from coterie.pql.interpreter import holds
-from coterie.testing import SAMPLE
+from coterie.pql.normal import normalise
+from coterie.testing import SAMPLE, schema
 
 NOW = parse_instant("2026-06-15T12:00:00Z")
 HOUR = 3_600_000
@@ -187,8 +190,25 @@ def test_a_person_of_many_events_is_answered_by_few_steps(elements, monkeypatch)
     ],
 )
 def test_labels_of_a_core_tree_are_numbers(rule, expected):
+    tree = parse(rule)
+    assert isinstance(tree, Chain)
     events = [
         {"_id": "1", "timestamp": NOW - HOUR, "eventType": "x"},
         {"_id": "2", "timestamp": NOW, "eventType": "y"},
     ]
-    assert holds(parse(rule), {"events": events}, NOW, SAMPLE) is expected
+    assert holds(replace(tree, core=True), {"events": events}, NOW, SAMPLE) is expected
+
+
+def test_labels_that_are_written_are_never_those_of_a_core_tree():
+    union = schema(
+        {"name": "people", "class": "profile", "fields": {"id": "string", "timestamp": "date-time"}},
+        {"name": "events", "class": "event", "fields": {"e1": "string"}},
+    )
+    written = "chain(xEvent, timestamp, [e1: WHAT(true), e2: WHAT(true) WHEN(<= 1 hour after $1.timestamp)])"
+    events = [{"_id": str(place), "timestamp": NOW + place * HOUR} for place in range(2)]
+    assert holds(parse(written), {"timestamp": NOW, "events": events}, NOW, union)
+    assert not holds(parse(written), {"timestamp": NOW - 1, "events": events}, NOW, union)
+    # a field that is called like a label of the core tree
+    (leaf,) = conditions_of(normalise(parse('chain(xEvent, timestamp, [A: WHAT(true), B: WHAT(e1 = "x")])'), union))
+    events[1]["e1"] = "x"
+    assert holds(leaf.expr, {"events": events}, NOW, union)

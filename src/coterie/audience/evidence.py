@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from coterie.audience.asking import SHOWN, Asking, Event, moment_of
@@ -232,7 +232,7 @@ def stages_of(fact: Fact, asking: Asking) -> tuple[Stage, ...]:
     reached, rest = 0, list[Event]()
     for number in range(len(included), 0, -1):
         last = len(core.elements) if number == len(included) else included[number - 1] + 1
-        prefix = Chain(written.array, written.timestamp, written.elements[:last])
+        prefix = replace(written, elements=written.elements[:last])
         if asking.holds(prefix):
             reached, rest = number, sorted(_witness(prefix, asking), key=moment_of)
             break

@@ -267,11 +267,15 @@ class Element(Node):
 
 @dataclass(frozen=True, slots=True)
 class Chain(Node):
-    """`chain(array, timestampField, [elements])`."""
+    """`chain(array, timestampField, [elements])`; in a `core` tree the times of tails are those of ``$1``, ``$2``, ….
+
+    These are the items of its included elements, which no name means. No text is read as a chain of a core tree.
+    """
 
     array: Expr
     timestamp: tuple[str, ...]
     elements: tuple[Element, ...]
+    core: bool = False
 
 
 Expr = (

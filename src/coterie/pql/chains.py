@@ -24,12 +24,11 @@ from coterie.pql.ast import (
     Occurs,
     OnTail,
     Positional,
-    Property,
     Tail,
     Unary,
 )
 from coterie.pql.calendar import LENGTHS, Interval, canonical_distance, ranges
-from coterie.pql.scopes import XEVENT, at_level, shift, times_of, with_times
+from coterie.pql.scopes import XEVENT, at_level, attach, shift, times_of, with_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +144,7 @@ class _Nesting:
         return [Binary(">", self.moment(0), self.moment(levels))] if bound else []
 
     def moment(self, level: int) -> Expr:
-        first, *below = self.timestamp
-        return path(at_level(level, first), below)
+        return path(at_level(level, "this"), self.timestamp)
 
     def some(self, depth: int, conditions: list[Expr]) -> Expr:
         """Return the items that satisfy conditions, in Boolean position that there are any."""
@@ -165,9 +163,9 @@ def _all(conditions: Iterable[Expr]) -> Expr:
 
 
 def path(owner: Expr, names: Iterable[str]) -> Expr:
-    """Return `owner.name.name…`."""
+    """Return the core form of ``owner.name.name…``."""
     for name in names:
-        owner = Property(owner, name)
+        owner = attach(owner, name)
     return owner
 
 

@@ -39,7 +39,18 @@ from coterie.pql.ast import (
     Up,
 )
 from coterie.pql.chains import Part, gaps_of, nested, path, tails_of
-from coterie.pql.scopes import ITEM_METHODS, RESERVED, XEVENT, at_level, attach, rebuild, shift, times_of, with_times
+from coterie.pql.scopes import (
+    ITEM_METHODS,
+    RESERVED,
+    THIS,
+    XEVENT,
+    at_level,
+    attach,
+    rebuild,
+    shift,
+    times_of,
+    with_times,
+)
 from coterie.pql.tree import walk
 
 TRUE = Literal(True, "boolean")
@@ -311,8 +322,7 @@ def _time(time: TimeWord | RelativeUnit | Expr, place: Place) -> TimeWord | Rela
     if isinstance(time, Name) and place.variables.get(time.name) in place.moments:
         depth = place.variables[time.name]
         assert isinstance(depth, int)
-        first, *below = place.moments[depth]
-        return path(place.reference(depth, first), below)
+        return path(place.reference(depth, "this"), place.moments[depth])
     return time if isinstance(time, TimeWord | RelativeUnit) else _value(time, place)
 
 
@@ -353,7 +363,7 @@ def _source(array: Expr) -> Expr:
 
 
 def _moment_of(chain: Chain) -> Expr:
-    return path(Name(chain.timestamp[0]), chain.timestamp[1:])
+    return path(THIS, chain.timestamp)
 
 
 def _element(element: Element, chain: Chain, place: Place) -> Expr:
@@ -391,7 +401,7 @@ def _ordered(chain: Chain, array: Expr, place: Place) -> Expr | None:
             return FALSE
         if element.kind == "what":
             labels.append(element.label)
-    return Chain(array, chain.timestamp, tuple(elements))
+    return Chain(array, chain.timestamp, tuple(elements), core=True)
 
 
 def _is_label(time: TimeWord | RelativeUnit | Expr, label: str) -> bool:

@@ -136,7 +136,7 @@ def as_chain(expr: Filter) -> Expr:
         when = tails_of(step.gap, Positional(place)) if place else ()
         elements.append(Element(f"e{place + 1}", "what", step.where, when, step.count, None))
         elements += _excluded(step.around, place + 1)
-    return Chain(XEVENT, ("timestamp",), with_exclusions(elements), span=expr.span)
+    return Chain(XEVENT, ("timestamp",), with_exclusions(elements), core=True, span=expr.span)
 
 
 def _strict(gap: Gap) -> bool:

@@ -48,7 +48,22 @@ def occurs(canon: Canon, value: Expr, tail: Tail, scopes: Scopes) -> Expr:
     """Return the canonical form of ``value occurs tail``."""
     if isinstance(tail, DistanceTail) and not any(ranges(tail, time) for time in (Interval(0), Interval(0, DAY))):
         return FALSE
-    return Occurs(_instant(canon, value, scopes), canonical_tail(canon, tail, scopes))
+    lifted = _with_projected_time(canon, value, tail, scopes)
+    return lifted or Occurs(_instant(canon, value, scopes), canonical_tail(canon, tail, scopes))
+
+
+def _with_projected_time(canon: Canon, value: Expr, tail: Tail, scopes: Scopes) -> Expr | None:
+    """Return that a tail is satisfied with one of the values of a projection in it; None when there is none in it."""
+    for place, time in enumerate(times_of(tail)):
+        if isinstance(time, TimeWord | RelativeUnit):
+            continue
+        split = canon.split(time, scopes)
+        if split is not None:
+            times = list(times_of(shifted(tail, 1)))
+            times[place] = split[1]
+            inside = Occurs(shift(value, 1), with_times(tail, tuple(times)))
+            return canon.truth(Filter(split[0], inside), scopes)
+    return None
 
 
 def canonical_tail(canon: Canon, tail: Tail, scopes: Scopes) -> Tail:
@@ -111,7 +126,7 @@ def chain(canon: Canon, expr: Chain, scopes: Scopes) -> Expr:
         only = Method(Filter(array, steps[0].what), "count", ())
         around.append(canon.truth(Binary(">=", only, Literal(steps[0].count, "integer")), scopes))
     else:
-        around.append(Chain(array, expr.timestamp, found, span=expr.span))
+        around.append(Chain(array, expr.timestamp, found, core=True, span=expr.span))
     return all_of(around)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, product
+from itertools import product
 from typing import TYPE_CHECKING
 
 from coterie.pql import ast
@@ -19,7 +19,6 @@ from coterie.pql.interpreter.environment import Scope
 from coterie.pql.interpreter.parts import conjuncts, named, variable_of
 from coterie.pql.interpreter.values import Time, Value, projection
 from coterie.pql.scopes import times_of
-from coterie.pql.tree import walk
 
 if TYPE_CHECKING:
     from coterie.pql.interpreter.evaluate import Evaluation
@@ -143,9 +142,7 @@ class Search:
 
     def __init__(self, run: Evaluation, chain: Chain, scope: Scope) -> None:
         self.run, self.chain, self.scope = run, chain, scope
-        self.core = _is_core(chain)
-        """Whether the tree is a core tree: labels are ``$1``, ``$2``, … and `WHERE` is read in the event."""
-        labels = [element.label.replace("e", "$") if self.core else element.label for element in chain.elements]
+        labels = [f"${element.label.removeprefix('e')}" if chain.core else element.label for element in chain.elements]
         every = frozenset(labels)
         self.steps = [Step(element, label, every) for element, label in zip(chain.elements, labels, strict=True)]
         items = run.items(run.value(chain.array, scope))
@@ -245,7 +242,7 @@ class Search:
                 return False
         if not asked.where:
             return True
-        about = (inside if self.core else scope.of_profile()).labelled({step.label: event}, {step.label: time})
+        about = (inside if self.chain.core else scope.of_profile()).labelled({step.label: event}, {step.label: time})
         return all(self.run.truth(part, about) for part in asked.where)
 
     def _about(self, bound: Bound) -> Scope:
@@ -268,15 +265,6 @@ class Search:
                 )
                 spans = _common(spans, _apart(admitted))
         return spans
-
-
-def _is_core(chain: Chain) -> bool:
-    """Whether the labels are those of a core tree: e1, e2, … of what is included and x1, x2, … of what is excluded."""
-    numbers = {"what": count(1), "exclude": count(1)}
-    return all(
-        element.label == f"{'e' if element.kind == 'what' else 'x'}{next(numbers[element.kind])}"
-        for element in chain.elements
-    ) and any(isinstance(node, ast.Positional) for element in chain.elements for node in walk(element))
 
 
 def _of_labels(tail: Tail, labels: frozenset[str]) -> bool:
