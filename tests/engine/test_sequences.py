@@ -15,6 +15,7 @@ from coterie.core.errors import Unsupported
 from coterie.core.schema import Schema, SchemaClass, read_fields, union_of
 from coterie.engine.sql.sequences import MOST
 from coterie.engine.sql.statements import Statements
+from coterie.engine.sql.terms import DEEPEST
 from coterie.pql import check as problems
 from coterie.pql import parse
 from coterie.pql.ast import Chain
@@ -375,3 +376,16 @@ def test_a_sequence_too_long_is_refused_by_name():
         world.members(hourly(MOST + 1))
     assert refused.value.code == "engine.unsupported"
     assert str(MOST) in (refused.value.hint or "")
+
+
+def test_items_too_deep_inside_one_another_are_refused_before_they_are_planned():
+    def of_visits(steps: int) -> str:
+        return hourly(steps).replace("xEvent, timestamp", "visits, seen.at")
+
+    visits = [{"seen": {"at": NOW - n * HOUR}, "price": 1} for n in range(2)]
+    world = World(UNION, [{"id": "p0", "visits": visits}], NOW)
+    assert world.members(f"{of_visits(2)} and not {of_visits(DEEPEST)}") == ["p0"]
+    with pytest.raises(Unsupported) as refused:
+        world.members(of_visits(DEEPEST + 1))
+    assert refused.value.code == "engine.unsupported"
+    assert str(DEEPEST) in (refused.value.hint or "")

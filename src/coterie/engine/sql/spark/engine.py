@@ -26,7 +26,7 @@ _AT_ONCE = 12
 
 
 class SparkEngine:
-    """Evaluates conditions by SQL on Spark.
+    """Evaluates conditions by SQL on Spark. When their truth next changes, only `SqlEngine` tells.
 
     Parameters
     ----------
