@@ -28,7 +28,7 @@ from coterie.pql.functions import TEXT_TESTS
 
 from .arrays import Arrays
 from .places import ORIGIN, SCALARS, number, text
-from .worlds import AUDIENCES, World
+from .worlds import AUDIENCES, NAMESPACES, STATUSES, World
 
 ORDER: tuple[BinaryOp, ...] = ("<", "<=", ">", ">=")
 EQUALITY: tuple[BinaryOp, ...] = ("=", "!=")
@@ -95,6 +95,7 @@ class Rules(Arrays):
             (2, lambda: self.path(env, "Boolean")),
             (1, lambda: Call("inSegment", (text(self.random.choice(AUDIENCES)),))),
             (1, lambda: self._identity(env, fuel)),
+            (1, lambda: self._membership(env, fuel)),
         ]
         if fuel <= 0:
             return self.one_of(simple)
@@ -369,6 +370,36 @@ class Rules(Arrays):
                 return Binary(">=", Method(Method(held, "values", ()), "count", ()), number(random.choice([1, 2])))
             case _:
                 return Method(Method(held, "keys", ()), "includes", (self.value("String", env, fuel - 2),))
+
+    def _membership(self, env: Environment, fuel: int) -> Expr:
+        random = self.random
+        held = Property(Positional(1), "segmentMembership")
+        namespace = Method(held, "get", (text(random.choice([*NAMESPACES, "none"])),))
+        one = Method(namespace, "get", (text(random.choice(AUDIENCES)),))
+        entry = random.choice([one, one, Method(Method(namespace, "values", ()), "head", ())])
+        every = Method(namespace, "values", ())
+        match random.randrange(9):
+            case 0:
+                return Method(random.choice([namespace, entry]), random.choice(["isNull", "isNotNull"]), ())
+            case 1:
+                return Binary(random.choice(EQUALITY), Property(entry, "status"), text(random.choice(STATUSES)))
+            case 2 | 3:
+                time = random.choice(["lastQualificationTime", "validUntil"])
+                return Occurs(Property(entry, time), self.tail(env, fuel))
+            case 4:
+                condition = Binary("=", Name("status"), text(random.choice(STATUSES)))
+                return Binary(">=", Method(Filter(every, condition), "count", ()), number(random.choice([1, 2])))
+            case 5:
+                latest = Method(every, random.choice(["min", "max"]), (Name("lastQualificationTime"),))
+                return Occurs(latest, self.tail(env, fuel))
+            case 6:
+                keys = Method(random.choice([held, namespace]), "keys", ())
+                wanted = ArrayLiteral(tuple(map(text, random.sample([*AUDIENCES, *NAMESPACES], 2))))
+                return Method(keys, random.choice(SETS), (wanted,))
+            case 7:
+                return Method(Property(every, "status"), random.choice(SETS), (self.listed("String"),))
+            case _:
+                return Binary("=", Method(Method(held, "values", ()), "count", ()), number(random.choice([0, 1, 2])))
 
 
 def rules(world: World, random: Random, count: int, fuel: int = 4) -> list[Expr]:

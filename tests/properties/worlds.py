@@ -25,8 +25,10 @@ NOWS = (
     "2025-12-31T09:30:00.001Z",
 )
 AUDIENCES = ("gold", "seg-b", "s\u00e9g")
-STATUSES = ("realized", "existing", "exited")
+STATUSES = ("realized", "exited")
+"""What a ledger says of memberships."""
 CODES = ("Email", "ECID", "CRM")
+NAMESPACES = ("ups", "AAMSegments")
 TEXTS = (
     *("a", "b", "A", "ab", "abc", "Lyon", "lyon", "LYON", "", " ", " a", "paid", "open", "12", "12.0", "012", "0.3"),
     *("3", "-1", "1e1", "true", "false", "2026-06-15", "%", "_", "a%b", "a_b", "\\", '"', "'", "';--", "\n", "a.b"),
@@ -59,6 +61,7 @@ NAMES = (
     *("count", "from", "last", "sum", "min", "exists", "where", "in", "and", "timestamp"),
     *("xdm:foo", "a-b", "é", "_repo", "null", "true", "select", "chain", "if", "day", "over", "between", "X", "let"),
     *("it's", "a;b", "tomorrow", "date", "inSegment", "WHAT", "before", "on", "head", "value", "key"),
+    *("now", "today", "this"),
 )
 SMALL = (0, 1, 2, 3, 5, 10, 12, 31, -1, -2, 100)
 UNITS = (1, 1000, 60_000, 3_600_000, 86_400_000, 7 * 86_400_000, 30 * 86_400_000, 365 * 86_400_000)
@@ -191,8 +194,10 @@ class _Person:
             codes = random.sample(CODES, random.randint(1, 2))
             made["identityMap"] = {code: self._identities() for code in codes}
         if random.random() < 0.6:
-            names = random.sample(AUDIENCES, random.randint(1, 2))
-            made["segmentMembership"] = {"ups": {name: self._membership() for name in names}}
+            made["segmentMembership"] = {
+                namespace: {name: self._membership() for name in random.sample(AUDIENCES, random.randint(1, 2))}
+                for namespace in random.choice([NAMESPACES[:1], NAMESPACES[1:], NAMESPACES])
+            }
         count = random.choice([0, 1, 2, 3, 4, 6])
         made["events"] = [self._event(f"e{number}.{place}") for place in range(count)]
         return made

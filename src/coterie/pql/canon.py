@@ -176,9 +176,11 @@ class Canon:
                 return predicates.intersects(self, receiver, other, scopes)
             case ("subsetOf" | "supersetOf", (other,)):
                 receiver, other = predicates.without_repetition(receiver), predicates.without_repetition(other)
+                left, right = (receiver, other) if name == "subsetOf" else (other, receiver)
+                if predicates.is_empty(left) or predicates.is_empty(right):
+                    return predicates.subset(self, left, right, scopes)
                 if self.split(receiver, scopes) is None and self.split(other, scopes) is None:
                     return Method(self.value(receiver, scopes), name, (self.value(other, scopes),))
-                left, right = (receiver, other) if name == "subsetOf" else (other, receiver)
                 return predicates.subset(self, left, right, scopes)
             case _ if name in TEXT_METHODS:
                 return predicates.text(self, receiver, name, args, scopes)
@@ -253,13 +255,21 @@ class Canon:
             case _:
                 return None
 
-    def lifted(self, subject: Expr, scopes: Scopes, make: Callable[[Expr, int], Expr]) -> Expr | None:
+    def lifted(
+        self, subject: Expr, scopes: Scopes, make: Callable[[Expr, int], Expr], *, whole: bool = False
+    ) -> Expr | None:
         """Return that some item of a projection satisfies a predicate; None when the subject is no projection.
 
-        `make` gets the subject as the item sees it, and by how much the other operands must be shifted.
+        `make` gets the subject as the item sees it, and by how much the other operands must be shifted. Where an item
+        has an array, that is the item of the array, or with `whole` the array.
         """
         split = self.split(subject, scopes)
-        return None if split is None else self.truth(Filter(split[0], make(split[1], 1)), scopes)
+        if split is None:
+            return None
+        base, item = split
+        if not whole and self._is_array(item, self.inside(base, scopes)):
+            return self.truth(Filter(base, Filter(item, make(THIS, 2))), scopes)
+        return self.truth(Filter(base, make(item, 1)), scopes)
 
     def _some_group(self, expr: Expr, scopes: Scopes) -> Expr | None:
         """Return that there is a group, which an item with a key is in; None for what gives no groups."""
@@ -344,6 +354,8 @@ class Canon:
                 return self.value(Method(Filter(array, Binary("in", THIS, shift(other, 1))), "head", ()), scopes)
             case Method(receiver, "count", ()):
                 return self._counted(receiver, scopes)
+            case Method(array, "sum" | "average" | "min" | "max" as name, _) if predicates.is_empty(array):
+                return Literal(0, "integer") if name == "sum" else Literal(None, "null")
             case Method(receiver, "sum" | "average" | "min" | "max", _):
                 return self._aggregated(expr, receiver, scopes)
             case Binary("+" | "*" as op, left, right):

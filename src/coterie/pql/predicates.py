@@ -45,6 +45,8 @@ def number(literal: Literal) -> Literal:
 def intersects(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
     """Return the canonical form of ``left.intersects(right)``."""
     left, right = without_repetition(left), without_repetition(right)
+    if is_empty(left) or is_empty(right):
+        return FALSE
     if isinstance(left, ArrayLiteral) and not isinstance(right, ArrayLiteral):
         left, right = right, left
     if isinstance(right, ArrayLiteral):
@@ -63,7 +65,7 @@ def intersects(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
 def membership(canon: Canon, op: BinaryOp, item: Expr, array: Expr, scopes: Scopes) -> Expr:
     """Return the canonical form of ``item in array`` or ``item notIn array``."""
     array = without_repetition(array)
-    lifted = canon.lifted(item, scopes, lambda inner, by: Binary(op, inner, shift(array, by)))
+    lifted = canon.lifted(item, scopes, lambda inner, by: Binary(op, inner, shift(array, by)), whole=True)
     if lifted is not None:
         return lifted
     found = canon.field(item, scopes)
@@ -99,8 +101,13 @@ def without_repetition(array: Expr) -> Expr:
     return array.receiver if isinstance(array, Method) and array.name == "distinct" else array
 
 
+def is_empty(array: Expr) -> bool:
+    """Whether an array is written without items; a null is none."""
+    return isinstance(array, ArrayLiteral) and all(map(_is_null, array.items))
+
+
 def subset(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
-    """Return that every item of `left` is in `right`, where one of them is a projection, which is never null.
+    """Return that every item of `left` is in `right`, where one of them is empty or a projection, which is never null.
 
     A null in a written array is no item.
     """
@@ -108,6 +115,9 @@ def subset(canon: Canon, left: Expr, right: Expr, scopes: Scopes) -> Expr:
     if isinstance(left, ArrayLiteral):
         inside = ((item, canon.truth(Binary("in", item, right), scopes)) for item in left.items)
         return all_of([*there, *(any_of([negate(canon.present(item, scopes)), found]) for item, found in inside)])
+    if is_empty(right):
+        outside = canon.truth(Filter(left, Method(THIS, "isNotNull", ())), scopes)
+        return all_of([*there, negate(outside)])
     outside = canon.truth(Filter(left, Binary("notIn", THIS, shift(right, 1))), scopes)
     return all_of([*there, negate(outside)])
 
@@ -123,8 +133,8 @@ def compare(canon: Canon, op: BinaryOp, left: Expr, right: Expr, scopes: Scopes)
     """Return the canonical form of a comparison."""
     if _is_null(left) or _is_null(right):
         return FALSE
-    lifted = canon.lifted(left, scopes, lambda inner, by: Binary(op, inner, shift(right, by)))
-    lifted = lifted or canon.lifted(right, scopes, lambda inner, by: Binary(op, shift(left, by), inner))
+    lifted = canon.lifted(left, scopes, lambda inner, by: Binary(op, inner, shift(right, by)), whole=True)
+    lifted = lifted or canon.lifted(right, scopes, lambda inner, by: Binary(op, shift(left, by), inner), whole=True)
     if lifted is not None:
         return lifted
     if op in ("=", "!=") and canon.is_predicate(left, scopes) and canon.is_predicate(right, scopes):

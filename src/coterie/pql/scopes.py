@@ -236,6 +236,10 @@ def root_scopes(union: Union) -> Scopes:
     return (union.profile,)
 
 
+def _is_null(expr: Expr) -> bool:
+    return isinstance(expr, Literal) and expr.kind == "null"
+
+
 def item_field(array: Field | None) -> Field | None:
     """Return the field of the items of an array."""
     return array.items if array is not None and array.type is FieldType.ARRAY else None
@@ -284,7 +288,7 @@ def field_of(expr: Expr, scopes: Scopes, events: Field) -> Field | None:
             return {"string": _STRING, "integer": _INTEGER, "double": _NUMBER, "boolean": _BOOLEAN}.get(kind)
         case ArrayLiteral(items):
             found = next((field for item in items if (field := below(item)) is not None), None)
-            return Field(FieldType.ARRAY, items=found if items else _STRING)
+            return Field(FieldType.ARRAY, items=found or (_STRING if all(map(_is_null, items)) else None))
         case Name(name) if name in RESERVED:
             return Field(FieldType.ARRAY, items=events) if name == "xEvent" else _DATETIME if name == "now" else _DATE
         case Name(name) | Up(_, name):

@@ -57,12 +57,14 @@ def _with_projected_time(canon: Canon, value: Expr, tail: Tail, scopes: Scopes) 
     for place, time in enumerate(times_of(tail)):
         if isinstance(time, TimeWord | RelativeUnit):
             continue
-        split = canon.split(time, scopes)
-        if split is not None:
-            times = list(times_of(shifted(tail, 1)))
-            times[place] = split[1]
-            inside = Occurs(shift(value, 1), with_times(tail, tuple(times)))
-            return canon.truth(Filter(split[0], inside), scopes)
+
+        def inside(item: Expr, by: int, place: int = place) -> Expr:
+            times = times_of(shifted(tail, by))
+            return Occurs(shift(value, by), with_times(tail, (*times[:place], item, *times[place + 1 :])))
+
+        lifted = canon.lifted(time, scopes, inside)
+        if lifted is not None:
+            return lifted
     return None
 
 

@@ -201,7 +201,7 @@ class Many:
         sample = get(self.element(variable(name)))
         if not isinstance(sample, Many):
             shown = self.mapped(get)
-            return shown if not isinstance(sample, Scalar) else shown.kept(exists)
+            return shown.kept(exists)
         below = fresh()
         pair = pairs(outer=variable(name), inner=variable(below))
         nested = build("each", self.cursors, function(name, build("each", sample.cursors, function(below, pair))))
