@@ -2,7 +2,8 @@
 
 It is the meaning that engines are compared with, and it says of a single person what holds and when that changes. A
 profile is plain data: nested mappings, its events under ``events``, instants as ISO 8601 text or milliseconds, days as
-text, numbers as `int`, `Decimal` (as written) or `float` (a binary double).
+text, numbers as `int`, `Decimal` (as written) or `float` (a binary double). Numbers in parentheses, such as (5.2), are
+those of the rules in ``docs/reference/pql.md``.
 
 >>> from coterie.core.schema import Field, FieldType, Union
 >>> from coterie.pql import parse
