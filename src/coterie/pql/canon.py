@@ -179,7 +179,7 @@ class Canon:
                 left, right = (receiver, other) if name == "subsetOf" else (other, receiver)
                 if predicates.is_empty(left) or predicates.is_empty(right):
                     return predicates.subset(self, left, right, scopes)
-                if self.split(receiver, scopes) is None and self.split(other, scopes) is None:
+                if not (self.never_null(receiver, scopes) or self.never_null(other, scopes)):
                     return Method(self.value(receiver, scopes), name, (self.value(other, scopes),))
                 return predicates.subset(self, left, right, scopes)
             case _ if name in TEXT_METHODS:
@@ -222,7 +222,8 @@ class Canon:
 
     def never_null(self, array: Expr, scopes: Scopes) -> bool:
         """Whether an array is a projection, which is empty where others are null, or made from one."""
-        while isinstance(array, Method) and array.name in ("filter", "distinct", "map", "topN", "bottomN"):
+        kept = ("filter", "distinct", "map", "topN", "bottomN", "groupBy", "keys", "values")
+        while isinstance(array, Method) and array.name in kept:
             array = array.receiver
         return self.split(array, scopes) is not None
 

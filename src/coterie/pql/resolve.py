@@ -46,6 +46,7 @@ from coterie.pql.scopes import (
     XEVENT,
     at_level,
     attach,
+    levels_of,
     rebuild,
     shift,
     times_of,
@@ -236,18 +237,29 @@ def _grouped(groups: Expr, function: Lambda, place: Place, expr: Expr) -> Expr:
     match groups:
         case Call("if", (test, yes, no)):
             return Call("if", (test, _grouped(yes, function, place, expr), _grouped(no, function, place, expr)))
-        case Method(_, "groupBy", (key,)):
+        case _:
+            key = _key_of(groups)
+            if key is None:
+                hint = "Write a.groupBy(k).map((K, G) => …) where the items are grouped."
+                raise unsupported(expr, "a function of key and group, asked of groups made elsewhere,", hint)
             name, group = function.params
             first = Method(Method(Name("this"), "map", (shift(key, 1, 1),)), "head", ())
             inside = place.declared(group)
             return Method(groups, "map", (resolve(function.body, inside.bound(name, first), truth=False),))
+
+
+def _key_of(groups: Expr) -> Expr | None:
+    """Return by what items are grouped, as an item sees it that lies in the place of the groups; None if not known."""
+    match groups:
+        case Method(_, "groupBy", (key,)):
+            return key
+        case Method(array, "head", ()):
+            while isinstance(array, Filter | Method) and not (isinstance(array, Method) and array.name == "map"):
+                array = array.array if isinstance(array, Filter) else array.receiver
+            key = _key_of(array.args[0]) if isinstance(array, Method) else None
+            return None if key is None or 1 in levels_of(key) else shift(key, -1, 1)
         case _:
-            raise Invalid(
-                "pql.type",
-                "a function of key and group is asked of what groupBy gives.",
-                hint="Write a.groupBy(k).map((K, G) => …).",
-                where={"start": expr.span.start, "end": expr.span.end},
-            )
+            return None
 
 
 def _tuples(declarations: tuple[Declaration, ...], place: Place, outer: Mapping[str, int]) -> Expr:
