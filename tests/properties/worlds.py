@@ -28,7 +28,7 @@ AUDIENCES = ("gold", "seg-b", "s\u00e9g")
 STATUSES = ("realized", "exited")
 """What a ledger says of memberships."""
 CODES = ("Email", "ECID", "CRM")
-NAMESPACES = ("ups", "AAMSegments")
+NAMESPACES = ("AAMSegments", "ups")
 TEXTS = (
     *("a", "b", "A", "ab", "abc", "Lyon", "lyon", "LYON", "", " ", " a", "paid", "open", "12", "12.0", "012", "0.3"),
     *("3", "-1", "1e1", "true", "false", "2026-06-15", "%", "_", "a%b", "a_b", "\\", '"', "'", "';--", "\n", "a.b"),
@@ -195,7 +195,7 @@ class _Person:
             made["identityMap"] = {code: self._identities() for code in codes}
         if random.random() < 0.6:
             made["segmentMembership"] = {
-                namespace: {name: self._membership() for name in random.sample(AUDIENCES, random.randint(1, 2))}
+                namespace: {name: self._membership() for name in sorted(random.sample(AUDIENCES, random.randint(1, 2)))}
                 for namespace in random.choice([NAMESPACES[:1], NAMESPACES[1:], NAMESPACES])
             }
         count = random.choice([0, 1, 2, 3, 4, 6])
