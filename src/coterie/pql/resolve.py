@@ -256,8 +256,8 @@ def _key_of(groups: Expr) -> Expr | None:
         case Method(array, "head", ()):
             while isinstance(array, Filter | Method) and not (isinstance(array, Method) and array.name == "map"):
                 array = array.array if isinstance(array, Filter) else array.receiver
-            key = _key_of(array.args[0]) if isinstance(array, Method) else None
-            return None if key is None or 1 in levels_of(key) else shift(key, -1, 1)
+            inner = _key_of(array.args[0]) if isinstance(array, Method) else None
+            return None if inner is None or 1 in levels_of(inner) else shift(inner, -1, 1)
         case _:
             return None
 
