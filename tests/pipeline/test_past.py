@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from coterie.core.clock import parse_instant
+from coterie.core.errors import Conflict
 
 PAST = "2026-06-04T12:00:00Z"
 NOW = "2026-06-15T12:00:00Z"
@@ -64,7 +67,18 @@ def test_memberships_of_the_past_are_those_the_ledger_has(loaded, clock):
 
 
 def test_a_rebuild_leaves_out_the_same_events(loaded, tmp_path):
-    loaded.audiences.evaluate(["spenders"], at=PAST)
-    assert loaded.audiences.size("spenders") == 0
+    rule = "xEvent.count() >= 3"
+    loaded.audiences.put("frequent", rule)
+    loaded.audiences.evaluate(["frequent"], at=PAST)
+    assert (loaded.audiences.size("frequent"), loaded.audiences.count(rule).count) == (0, 1)
     rebuilt = loaded.rebuild(tmp_path / "again")
     assert rebuilt.same
+
+
+def test_members_of_an_instant_before_the_last_change_are_not_saved(loaded):
+    loaded.audiences.put("everyone", "true")
+    at = loaded.audiences.evaluate(["everyone"]).at
+    with pytest.raises(Conflict) as caught:
+        loaded.audiences.evaluate(["everyone"], at=at - 1)
+    assert caught.value.code == "audience.later"
+    assert loaded.audiences.evaluate(["everyone"], at=at).audiences[0].exited == 0

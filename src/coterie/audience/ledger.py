@@ -5,6 +5,7 @@ Intervals are only ever opened and closed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -42,6 +43,16 @@ def members_at(con: DuckDBPyConnection, audience: str, at: int) -> BitMap:
         "AND (exited_at IS NULL OR exited_at > $2)",
         [audience, at],
     )
+
+
+def latest(con: DuckDBPyConnection, audiences: Sequence[str]) -> int | None:
+    """Return the instant of the last change of some audiences, or None when there was none."""
+    (row,) = con.execute(
+        "SELECT max(greatest(entered_at, exited_at)) FROM membership WHERE namespace = 'ups' "
+        "AND list_contains($1::VARCHAR[], audience)",
+        [list(audiences)],
+    ).fetchall()
+    return None if row[0] is None else int(row[0])
 
 
 def settle(

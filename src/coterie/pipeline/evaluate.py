@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from coterie.audience import plan
+from coterie.audience import ledger, plan
 from coterie.audience.definition import Audience, Evaluation
-from coterie.core.errors import Invalid
+from coterie.core.clock import format_instant
+from coterie.core.errors import Conflict, Invalid
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.evaluations import EngineOf
@@ -40,6 +41,11 @@ def evaluate(
     -------
     Evaluation
         Members, entries and exits per audience.
+
+    Raises
+    ------
+    Conflict
+        ``audience.later`` when the ledger has changes of these audiences after the instant.
     """
     definitions = Definitions(sandbox.catalog)
     known = {item.name: item for item in definitions.list(Audience)}
@@ -48,8 +54,18 @@ def evaluate(
         raise Invalid(
             "audience.none", "there is no audience to evaluate.", hint="Save one with `coterie audience put`."
         )
+    instant = sandbox.clock.now() if at is None else at
+    latest = ledger.latest(sandbox.history.con, chosen)
+    if latest is not None and instant < latest:
+        raise Conflict(
+            "audience.later",
+            f"members as of {format_instant(instant)} cannot be saved: the ledger has changes up to "
+            f"{format_instant(latest)}.",
+            hint="Ask without saving: `coterie audience count --audience NAME --at …`.",
+            where={"at": format_instant(instant), "latest": format_instant(latest)},
+        )
     body = {
-        "at": sandbox.clock.now() if at is None else at,
+        "at": instant,
         "audiences": [{"id": name, "version": definitions.version(Audience, name)} for name in chosen],
         "cause": cause,
     }

@@ -50,6 +50,9 @@ MOST = 200
 _EVER = 1 << 55
 """Longer than any distance between events, and small enough to be added and quadrupled."""
 
+_KEPT = 1_000_000
+"""As many values as DuckDB refuses to keep while it looks for the smallest."""
+
 _PERSON, _TIME, _ROLE, _KEY = column("s", "person"), column("s", "t"), column("s", "role"), column("s", "key")
 
 
@@ -207,7 +210,8 @@ class _Plan:
 
     def counted(self, events: exp.Select, count: int) -> exp.Select:
         """Return the time of the n-th event of each person that has so many, and that of the first as `begin`."""
-        nth = build("element", build("smallest", _TIME, whole(count)), whole(count))
+        times = build("smallest", _TIME, whole(count)) if count < _KEPT else build("listed", _TIME, _TIME)
+        nth = build("element", times, whole(count))
         query = _of(events, _PERSON, nth.as_("t"), exp.Min(this=_TIME).as_("begin"))
         query = query.group_by(_PERSON, copy=False)
         return _of(query, _PERSON, _TIME, column("s", "begin")).where(present(_TIME), copy=False)
