@@ -21,7 +21,7 @@ from .roundtrips import accepted, stable
 from .rules import Rules, rules
 from .worlds import world
 
-WORLDS = 25
+WORLDS = 60
 
 
 @pytest.fixture(scope="module")
