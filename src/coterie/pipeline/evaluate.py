@@ -55,7 +55,7 @@ def evaluate(
             "audience.none", "there is no audience to evaluate.", hint="Save one with `coterie audience put`."
         )
     instant = sandbox.clock.now() if at is None else at
-    latest = ledger.latest(sandbox.history.con, chosen)
+    latest = None if at is None else ledger.latest(sandbox.history.con, chosen)
     if latest is not None and instant < latest:
         raise Conflict(
             "audience.later",

@@ -29,7 +29,7 @@ from coterie.pql.ast import (
 from coterie.pql.calendar import LENGTHS, MONTHS
 from coterie.pql.conditions import Condition, Sequence
 from coterie.pql.logic import operands_of
-from coterie.pql.scopes import RESERVED, XEVENT, children, reads_events, times_of
+from coterie.pql.scopes import RESERVED, XEVENT, children, owner_of, reads_events, times_of
 from coterie.pql.tree import walk as walk_tree
 
 _MONTH = 31 * DAY
@@ -119,13 +119,15 @@ def analyse_expr(expr: Expr) -> Analysis:
         frozenset(audiences_read(expr)),
         reads,
         look_back(expr) if reads else 0,
-        any(_is_relative(node) for node in walk_tree(expr)),
+        is_relative(expr),
     )
 
 
-def _is_relative(node: object) -> bool:
-    return isinstance(node, TimeWord | RelativeUnit | Name | Call) and (
-        not isinstance(node, Name | Call) or node.name in _CALENDAR_WORDS
+def is_relative(expr: Expr) -> bool:
+    """Whether the value of a core expression can change with no new data."""
+    return any(
+        isinstance(node, TimeWord | RelativeUnit) or (isinstance(node, Name | Call) and node.name in _CALENDAR_WORDS)
+        for node in walk_tree(expr)
     )
 
 
@@ -141,21 +143,13 @@ def _paths(expr: Expr, scopes: tuple[Root, ...], *, prefix: bool) -> Iterator[Ro
     place = _place(expr, scopes)
     if place is not None and all(place) and not prefix:
         yield place
-    owner = _owner(expr)
+    owner = owner_of(expr)
     item = (owner and _place(owner, scopes)) or ("", "")  # no root: what the query itself makes
     if isinstance(expr, Chain):
         yield (item[0], ".".join(expr.timestamp))
     for child, inner in children(expr):
         inside = (*scopes, item) if inner else scopes
         yield from _paths(child, inside, prefix=place is not None and child is owner)
-
-
-def _owner(expr: Expr) -> Expr | None:
-    match expr:
-        case Property(owner, _) | Filter(owner, _) | Method(owner, _, _) | Chain(owner, _, _):
-            return owner
-        case _:
-            return None
 
 
 def _place(expr: Expr, scopes: tuple[Root, ...]) -> Root | None:

@@ -12,11 +12,11 @@ from coterie.core.schema import Union
 from coterie.pql.ast import Binary, Expr, Literal, Unary
 from coterie.pql.canon import Canon
 from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
-from coterie.pql.local import zone_of
+from coterie.pql.local import UTC, zone_of
 from coterie.pql.logic import operands_of
 from coterie.pql.resolve import resolve, unsupported
 from coterie.pql.scopes import root_scopes
-from coterie.pql.zones import UTC, reads_calendar
+from coterie.pql.zones import reads_calendar
 
 
 def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:

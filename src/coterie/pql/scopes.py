@@ -198,6 +198,15 @@ def put(expr: Expr, item: Expr, depth: int = 0) -> Expr:
             return rebuild(expr, lambda child, inner: put(child, item, depth + inner))
 
 
+def owner_of(expr: Expr) -> Expr | None:
+    """Return what an expression reads a property or the items of, or None when it reads neither."""
+    match expr:
+        case Property(owner, _) | Filter(owner, _) | Method(owner, _, _) | Chain(owner, _, _):
+            return owner
+        case _:
+            return None
+
+
 def levels_of(expr: Expr) -> frozenset[int]:
     """Return how many scopes out the objects lie that `expr` reads."""
     found: set[int] = set()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from coterie.core.schema import Field, FieldType
 from coterie.pql.ast import Binary, Call, Chain, DistanceTail, Expr, Method, Name, Occurs, RelativeUnit, Tail, TimeWord
 from coterie.pql.calendar import MONTHS
-from coterie.pql.scopes import Scopes, children, field_of, item_field, times_of
+from coterie.pql.scopes import Scopes, children, field_of, item_field, owner_of, times_of
 
-UTC: Final = "UTC"
 _PARTS = frozenset({"getYear", "getMonth", "getDayOfMonth"})
 
 
@@ -33,7 +30,7 @@ def reads_calendar(expr: Expr, scopes: Scopes, events: Field) -> bool:
     """
     if _reads(expr, scopes, events):
         return True
-    owner = _owner(expr)
+    owner = owner_of(expr)
     for child, inner in children(expr):
         inside = scopes
         if inner:
@@ -42,16 +39,6 @@ def reads_calendar(expr: Expr, scopes: Scopes, events: Field) -> bool:
         if reads_calendar(child, inside, events):
             return True
     return False
-
-
-def _owner(expr: Expr) -> Expr | None:
-    match expr:
-        case Method(owner):
-            return owner
-        case Chain(owner):
-            return owner
-        case _:
-            return getattr(expr, "array", None)
 
 
 def _reads(expr: Expr, scopes: Scopes, events: Field) -> bool:

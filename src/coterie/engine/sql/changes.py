@@ -21,13 +21,14 @@ from coterie.engine.sql.numbers import instant_of
 from coterie.engine.sql.profiles import Profiles
 from coterie.engine.sql.trees import function, variable
 from coterie.engine.sql.values import Kind, Record, fresh
+from coterie.pql.analysis import is_relative
 from coterie.pql.ast import Binary, Call, Chain, Expr, Filter, Method, Name, Occurs, RelativeUnit, TimeWord, Unit
 from coterie.pql.calendar import LENGTHS, MONTHS, Edge, Interval, edges, interval, place, unit_of
 from coterie.pql.chains import quantified
 from coterie.pql.conditions import Aggregate, Attribute, Computed, Condition, Membership, Presence, Sequence
 from coterie.pql.local import UTC
 from coterie.pql.logic import operands_of
-from coterie.pql.scopes import children, levels_of, times_of, walk
+from coterie.pql.scopes import children, levels_of, times_of
 
 if TYPE_CHECKING:
     from coterie.engine.sql.statements import Statements
@@ -36,28 +37,6 @@ if TYPE_CHECKING:
 _CURRENT: dict[str, Unit] = {"currentYear": "year", "currentMonth": "month", "currentDayOfMonth": "day"}
 _NOW, _TODAY = TimeWord("now"), TimeWord("today")
 _MINUTE = 60_000
-
-
-def moves(expr: Expr) -> bool:
-    """Whether the value of a core expression can change with no new data."""
-    for node, _ in walk(expr):
-        match node:
-            case Name("now" | "today"):
-                return True
-            case Call(name) if name in _CURRENT:
-                return True
-            case Occurs(_, tail) if any(isinstance(time, TimeWord | RelativeUnit) for time in times_of(tail)):
-                return True
-            case Chain(_, _, elements) if any(
-                isinstance(time, TimeWord | RelativeUnit)
-                for element in elements
-                for tail in element.when
-                for time in times_of(tail)
-            ):
-                return True
-            case _:
-                continue
-    return False
 
 
 def next_change(statements: Statements, condition: Condition) -> exp.Query | None:
@@ -99,7 +78,7 @@ def _earliest(queries: list[exp.Query]) -> exp.Query | None:
 
 
 def _of_profiles(statements: Statements, expr: Expr) -> exp.Select | None:
-    if not moves(expr):
+    if not is_relative(expr):
         return None
     profiles = Profiles(statements)
     found = _first(_Bounds(profiles.terms(), statements).of(expr, (profiles.record(),)))
@@ -111,7 +90,7 @@ def _of_profiles(statements: Statements, expr: Expr) -> exp.Select | None:
 
 def _of_events(statements: Statements, parts: list[Expr]) -> exp.Select | None:
     """Return the earliest instant over the events that satisfy the parts which do not move."""
-    moving = [part for expr in parts for part in operands_of("and", expr) if moves(part)]
+    moving = [part for expr in parts for part in operands_of("and", expr) if is_relative(part)]
     if not moving:
         return None
     still = [part for part in operands_of("and", parts[0]) if part not in moving] if len(parts) == 1 else []
@@ -156,7 +135,7 @@ class _Bounds:
 
     def of(self, expr: Expr, scopes: Scopes) -> Iterator[Sql]:
         """Yield the instants at which the value of an expression may change; null where it never does again."""
-        if not moves(expr):
+        if not is_relative(expr):
             return
         match expr:
             case Occurs():
@@ -178,7 +157,7 @@ class _Bounds:
 
     def _below(self, expr: Expr, scopes: Scopes) -> Iterator[Sql]:
         for child, inner in children(expr):
-            if not moves(child):
+            if not is_relative(child):
                 continue
             if not inner:
                 yield from self.of(child, scopes)
@@ -198,7 +177,7 @@ class _Bounds:
     def _compared(self, left: Expr, right: Expr, scopes: Scopes) -> Iterator[Sql]:
         words = {Name("now"): _NOW, Name("today"): _TODAY}
         for word, other in ((left, right), (right, left)):
-            if word in words and not moves(other):
+            if word in words and not is_relative(other):
                 time = words[word]
                 yield from (self._passing(self._instant(other, scopes), time, Edge(extra=extra)) for extra in (0, 1))
                 return
@@ -214,9 +193,11 @@ class _Bounds:
         found = {edge for pair in edges(expr.tail, *forms, zone=self.zone) for edge in pair if edge is not None}
         for edge in sorted(found, key=repr):
             time = times[-1 if edge.last else 0]
-            if isinstance(time, TimeWord | RelativeUnit) and not moves(expr.value):
+            if isinstance(time, TimeWord | RelativeUnit) and not is_relative(expr.value):
                 yield self._passing(self._instant(expr.value, scopes), time, edge)
-        if moves(expr.value) or any(moves(time) for time in times if not isinstance(time, TimeWord | RelativeUnit)):
+        if is_relative(expr.value) or any(
+            is_relative(time) for time in times if not isinstance(time, TimeWord | RelativeUnit)
+        ):
             yield self._start_of_next("day") if expr.value == Name("today") else whole(self.at + 1)
 
     def _form(self, time: TimeWord | RelativeUnit | Expr, scopes: Scopes) -> Interval:

@@ -70,14 +70,9 @@ class SqlEngine:
             universe = self.persons(statements.universe())
             found = {key: members & universe for key, members in known.items()}
             for many in planned.passes:
-                widths = [len(group) for group in many.answers]
-                read = persons.read_truths(self.con, self._ready(many.sql), widths)
-                for answers, holding in zip(many.answers, read, strict=True):
-                    for answer, holds in zip(answers, holding, strict=True):
-                        found[answer.key] = universe - holds if answer.complement else universe & holds
+                found |= many.among(universe, persons.read_truths(self.con, self._ready(many.sql), many.widths))
             for key, statement in planned.singles.items():
-                holds = self._holds(statement, memberships)
-                found[key] = universe - holds if statement.complement else universe & holds
+                found[key] = statement.among(universe, self._holds(statement, memberships))
         return found
 
     def next_changes(

@@ -6,12 +6,13 @@ that a merge of persons changes no event. A predicate on profiles reads merged o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from pyroaring import BitMap
 from sqlglot import exp
 
 from coterie.core.errors import Unsupported
@@ -34,9 +35,9 @@ from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import Kind, Record, Row, Scalar, table_row
 from coterie.pql.ast import Expr
 from coterie.pql.conditions import Aggregate, Attribute, Computed, Condition, Function, Membership, Presence, Sequence
+from coterie.pql.local import UTC
 from coterie.pql.resolve import unsupported
 from coterie.pql.scopes import levels_of
-from coterie.pql.zones import UTC
 
 PEOPLE = "coterie_people"
 """Name under which the persons asked about are known to the connection."""
@@ -62,6 +63,14 @@ class Statement:
         """Return the text in a dialect."""
         return render(self.query, dialect)
 
+    def among(self, universe: BitMap, found: BitMap) -> BitMap:
+        """Return the persons of a universe for whom the condition holds, from those that the query found."""
+        return _among(universe, found, self.complement)
+
+
+def _among(universe: BitMap, found: BitMap, complement: bool) -> BitMap:
+    return universe - found if complement else universe & found
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -82,6 +91,19 @@ class Pass:
     def sql(self) -> str:
         """Return the text for DuckDB."""
         return render(self.query, "duckdb")
+
+    @property
+    def widths(self) -> list[int]:
+        """How many truths mean something in each group."""
+        return [len(group) for group in self.answers]
+
+    def among(self, universe: BitMap, read: Iterable[Iterable[BitMap]]) -> dict[str, BitMap]:
+        """Return the persons of a universe for whom each condition holds, by its key, from what the query found."""
+        return {
+            answer.key: _among(universe, found, answer.complement)
+            for answers, holding in zip(self.answers, read, strict=True)
+            for answer, found in zip(answers, holding, strict=True)
+        }
 
 
 @contextmanager

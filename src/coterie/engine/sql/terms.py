@@ -59,11 +59,11 @@ from coterie.pql.ast import (
 from coterie.pql.calendar import Interval, civil, day, interval
 from coterie.pql.chains import quantified
 from coterie.pql.conditions import COMPARISONS, Function, events_of
+from coterie.pql.local import UTC
 from coterie.pql.logic import all_of, operands_of
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
 from coterie.pql.scopes import PREDICATES, TEXT_METHODS, XEVENT, levels_of, reads_person, times_of
-from coterie.pql.zones import UTC
 
 Scopes = tuple[Value, ...]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
 from coterie.core.errors import Unsupported
 from coterie.core.schema import Union
-from coterie.engine.people import numbers, truths_of
+from coterie.engine.people import bitmap, numbers, truths_of
 from coterie.engine.sql.constructs import render
 from coterie.engine.sql.engine import members, members_of
 from coterie.engine.sql.plan import plan
@@ -64,10 +63,7 @@ class SparkEngine:
         found = {condition.key: members(condition, memberships) & universe for condition in known}
         for many, text in zip(planned.passes, passes, strict=True):
             batches = self.session.sql(text).toArrow().to_batches()
-            read = truths_of(batches, [len(group) for group in many.answers])
-            for answers, holding in zip(many.answers, read, strict=True):
-                for answer, holds in zip(answers, holding, strict=True):
-                    found[answer.key] = universe - holds if answer.complement else universe & holds
+            found |= many.among(universe, truths_of(batches, many.widths))
         alone = {key: statement for key, statement in planned.singles.items() if statement.audiences}
         alike = [key for key in planned.singles if key not in alone]
         singles = dict(zip(alike, self._persons([texts[key] for key in alike]), strict=True))
@@ -76,7 +72,7 @@ class SparkEngine:
                 self._lend(name, members_of(audience, memberships))
             [singles[key]] = self._persons([texts[key]])
         for key, holds in singles.items():
-            found[key] = universe - holds if planned.singles[key].complement else universe & holds
+            found[key] = planned.singles[key].among(universe, holds)
         return found
 
     def _pass(self, many: Pass, asked: Mapping[str, Condition], view: str, at: int) -> str:
@@ -107,7 +103,7 @@ class SparkEngine:
             asked = (f"SELECT {place} AS place, s.person FROM ({text}) AS s" for place, text in enumerate(part))
             answer = self.session.sql(" UNION ALL ".join(asked)).toArrow()
             places, persons = (answer[name].to_numpy() for name in ("place", "person"))
-            found += (BitMap(persons[places == place].astype(np.uint32)) for place in range(len(part)))
+            found += (bitmap(persons[places == place]) for place in range(len(part)))
         return found
 
 
