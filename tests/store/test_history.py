@@ -316,6 +316,9 @@ def test_format_0_is_upgraded(tmp_path: Path) -> None:
     history.con.execute("INSERT INTO membership VALUES ('a', 1, 10, NULL, 1, 'batch', 'ups', NULL)")
     for name in ("cause", "namespace", "valid_until"):  # format 0 had none of them
         history.con.execute(f"ALTER TABLE membership DROP COLUMN {name}")
+    history.con.execute('ALTER TABLE record DROP COLUMN "$operation"')
+    for name in ("decision", "folded", "graph_link", "removed_link", "evicted"):
+        history.con.execute(f"DROP TABLE {name}")
     history.con.execute("UPDATE meta SET value = 0 WHERE key = 'format'")
     history.close()
     for _ in range(2):
@@ -337,7 +340,7 @@ def test_an_unknown_format_is_refused_by_name(tmp_path: Path, statement: str, fo
     history = open_history(tmp_path)
     history.con.execute(statement)
     history.close()
-    with pytest.raises(Unsupported, match=f"history at .* has format {found}.*up to 2") as caught:
+    with pytest.raises(Unsupported, match=f"history at .* has format {found}.*up to {FORMAT}") as caught:
         open_history(tmp_path)
     assert caught.value.code == "store.format"
     assert caught.value.where["store"] == "history"

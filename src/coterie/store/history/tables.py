@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-FORMAT = 2
+FORMAT = 3
 
 SYSTEM_COLUMNS = (
     '"$dataset" INTEGER NOT NULL, "$batch" INTEGER NOT NULL, "$row" BIGINT NOT NULL,'
     ' "$identity" INTEGER, "$identities" INTEGER[]'
 )
 
-TABLES = (
+_FACT_TABLES = (
     "CREATE TABLE meta (key VARCHAR NOT NULL, value BIGINT NOT NULL)",
     """CREATE TABLE batch (
         batch INTEGER NOT NULL, id VARCHAR NOT NULL, dataset INTEGER NOT NULL,
@@ -28,7 +28,8 @@ TABLES = (
     )""",
     f"CREATE TABLE event ({SYSTEM_COLUMNS})",
     f"CREATE TABLE event_duplicate ({SYSTEM_COLUMNS})",
-    f"CREATE TABLE record ({SYSTEM_COLUMNS})",
+    # the operation is NULL for a create, 1 for a merge, 2 for a delete
+    f'CREATE TABLE record ({SYSTEM_COLUMNS}, "$operation" UTINYINT)',
     """CREATE TABLE link (
         a INTEGER NOT NULL, b INTEGER NOT NULL, batch INTEGER NOT NULL, dataset INTEGER NOT NULL,
         first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, records BIGINT NOT NULL
@@ -43,6 +44,30 @@ TABLES = (
     )""",
 )
 
+GRAPH_TABLES = (
+    # what people decided about identities: kind is merge, split or never
+    """CREATE TABLE decision (
+        decision INTEGER NOT NULL, kind VARCHAR NOT NULL, identities INTEGER[] NOT NULL, reason VARCHAR,
+        source VARCHAR NOT NULL, weight DOUBLE, recorded_at BIGINT NOT NULL, withdrawn_at BIGINT
+    )""",
+    # identities whose evidence component is not simply its graph: it was replayed record by record
+    "CREATE TABLE folded (identity INTEGER NOT NULL, component INTEGER NOT NULL)",
+    # the links that are in force within such components
+    """CREATE TABLE graph_link (
+        a INTEGER NOT NULL, b INTEGER NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL
+    )""",
+    # the links that a rule, the graph limit or a decision removed there, with the record or decision that caused it
+    """CREATE TABLE removed_link (
+        a INTEGER NOT NULL, b INTEGER NOT NULL, "at" BIGINT NOT NULL, kind VARCHAR NOT NULL, namespace INTEGER,
+        batch INTEGER, "row" BIGINT, decision INTEGER
+    )""",
+    """CREATE TABLE evicted (
+        identity INTEGER NOT NULL, "at" BIGINT NOT NULL, batch INTEGER, "row" BIGINT, decision INTEGER
+    )""",
+)
+
+TABLES = (*_FACT_TABLES, *GRAPH_TABLES)
+
 UPGRADES: Sequence[Sequence[str]] = (
     # 0 to 1: memberships say what caused them
     ("ALTER TABLE membership ADD COLUMN cause VARCHAR",),
@@ -51,6 +76,8 @@ UPGRADES: Sequence[Sequence[str]] = (
         "ALTER TABLE membership ADD COLUMN namespace VARCHAR DEFAULT 'ups'",
         "ALTER TABLE membership ADD COLUMN valid_until BIGINT",
     ),
+    # 2 to 3: writes that change or remove a record, decisions about identities, and graphs that were replayed
+    ('ALTER TABLE record ADD COLUMN "$operation" UTINYINT', *GRAPH_TABLES),
 )
 """Statements that lead from format *n* (the position in the sequence) to *n* + 1."""
 
