@@ -52,18 +52,33 @@ class Write(NamedTuple):
     operation: Operation = Operation.CREATE
 
 
+class Reason(StrEnum):
+    """What settled an attribute, or a claim that lost: see the members."""
+
+    ONLY = "only"
+    """Nothing else has a value."""
+    NEWEST = "newest"
+    """The record written last wins."""
+    DATASET = "dataset"
+    """The dataset that comes first in the order of the policy wins."""
+    UNLISTED = "unlisted"
+    """The dataset is not in the order of the policy, so it contributes nothing."""
+
+
 class Claim(msgspec.Struct, frozen=True):
-    """A value that an attribute would have, had others not been there."""
+    """A value that an attribute would have, had others not been there; `reason` is the rule by which it lost."""
 
     source: Source
     value: Any
+    reason: Reason = Reason.NEWEST
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """Why an attribute has its value: the source that won, and the claims that lost, best first."""
+    """Why an attribute has its value: the source that won, by which rule, and the claims that lost, best first."""
 
     winner: Source
     losers: tuple[Claim, ...] = ()
+    reason: Reason = Reason.ONLY
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -119,14 +134,23 @@ def merge(fragments: Iterable[Fragment], policy: MergePolicy) -> Merged | None:
                 winners[path] = claim
                 inner.update(dict.fromkeys(_above(path), path))
             else:
-                losers.setdefault(taken, []).append(claim)
+                lost = _lost(winners[taken].source, fragment.source, policy)
+                losers.setdefault(taken, []).append(msgspec.structs.replace(claim, reason=lost))
     return Merged(
         nested({path: claim.value for path, claim in winners.items()}),
         {
-            path_text(path): Attribute(claim.source, tuple(losers.get(path, ())))
-            for path, claim in sorted(winners.items())
+            path_text(path): _attribute(claim.source, losers.get(path, ())) for path, claim in sorted(winners.items())
         },
     )
+
+
+def _lost(winner: Source, loser: Source, policy: MergePolicy) -> Reason:
+    by_order = policy.attribute_merge is AttributeMerge.DATASET_PRECEDENCE
+    return Reason.DATASET if by_order and winner.dataset != loser.dataset else Reason.NEWEST
+
+
+def _attribute(winner: Source, losers: Sequence[Claim]) -> Attribute:
+    return Attribute(winner, tuple(losers), losers[0].reason if losers else Reason.ONLY)
 
 
 def paths(attributes: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
