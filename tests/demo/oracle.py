@@ -1,8 +1,9 @@
 """Who ought to be in the sample audiences, by SQL over the raw files and the generator's truth: no Coterie code here.
 
 The shop's tables are read from the published package, the web channel from the generated file. Persons come from the
-truth file: a browser belongs to a household once it has logged in there, and what is connected is one person. A person
-is named by its smallest identity, written ``HouseholdID:12`` or ``WebID:0a1b…``.
+truth file and the accounts: a browser belongs to a household once it has logged in there, an address once it was given,
+and what is connected is one person. A person is named by its smallest identity, written ``HouseholdID:12`` or
+``WebID:0a1b…``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ TABLES = {
         select 'WebID:' || browser.id as identity, epoch_ms(timestamp::timestamptz) as ts, eventType as kind,
                browser.id as browser, household.id as household, search.query as query, productListItems as items
         from (select distinct on (_id) * from read_json_auto('{web}', sample_size = -1))""",
+    "account": """
+        select 'HouseholdID:' || household.id as identity, epoch_ms(timestamp::timestamptz) as ts, eventType as kind,
+               browser.id as browser, household.id as household, email.address as email
+        from read_json_auto('{accounts}', sample_size = -1)""",
 }
 
 MACROS = """
@@ -47,13 +52,13 @@ create macro older(ts, n) as ts < now_ms() - days(n);
 
 
 def components(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the smallest member of the connected component of every node, by plain label propagation."""
+    """Return the smallest member of every node's connected component, addresses last, by plain label propagation."""
     near: dict[str, set[str]] = {}
     for left, right in pairs:
         near.setdefault(left, set()).add(right)
         near.setdefault(right, set()).add(left)
     smallest: dict[str, str] = {}
-    for start in sorted(near):
+    for start in sorted(near, key=lambda node: (node.startswith("Email:"), node)):
         todo = [] if start in smallest else [start]
         while todo:
             node = todo.pop()
@@ -74,12 +79,18 @@ class Oracle:
             "where first_login is not null",
             [str(folder / "web_generated_truth.csv")],
         ).fetchall()
-        self.person_of = components(logins)
+        given = self.con.execute(
+            "select distinct 'Email:' || email.address, 'HouseholdID:' || household.id from read_json_auto(?)",
+            [str(folder / "accounts_generated.jsonl")],
+        ).fetchall()
+        self.person_of = components(logins + given)
         members = list(self.person_of.items())
         self.con.execute("create table link (identity varchar, person varchar)")
         self.con.execute("insert into link select unnest(?), unnest(?)", [list(x) for x in zip(*members, strict=True)])
         for name, query in TABLES.items():
-            rows = query.format(published=PUBLISHED, web=folder / "web_generated.jsonl.gz")
+            rows = query.format(
+                published=PUBLISHED, web=folder / "web_generated.jsonl.gz", accounts=folder / "accounts_generated.jsonl"
+            )
             self.con.execute(
                 f"create table {name} as select coalesce(person, identity) as person, t.* "
                 f"from ({rows}) t left join link using (identity)"

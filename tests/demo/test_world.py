@@ -22,28 +22,40 @@ def test_rows(loaded: Loaded, oracle: Oracle, folder: Path) -> None:
     ws, report = loaded
     with gzip.open(folder / webfile.EVENTS, "rt") as text:
         lines = sum(1 for _ in text)
-    ((events,),) = oracle.con.execute("select count(*) from web").fetchall()
+    ((events, accounts),) = oracle.con.execute(
+        "select (select count(*) from web), (select count(*) from account)"
+    ).fetchall()
     assert {row.dataset: (row.rows_read, row.accepted, row.quarantined, row.duplicates) for row in report.datasets} == {
         "demographics": (801, 801, 0, 0),
         "transactions": (1_469_307, 1_469_307, 0, 0),
         "campaigns": (6_589, 6_589, 0, 0),
         "redemptions": (2_102, 2_102, 0, 0),
         "web_generated": (lines, lines, 0, lines - events),
+        "accounts_generated": (accounts, accounts, 0, 0),
     }
     status = ws.status()
-    assert status.events == 1_469_307 + 6_589 + 2_102 + events
+    assert status.events == 1_469_307 + 6_589 + 2_102 + events + accounts
     assert status.records == 801
 
 
 def test_identities_and_persons(loaded: Loaded, oracle: Oracle) -> None:
     ws, report = loaded
-    ((browsers, pairs),) = oracle.con.execute(
-        "select count(distinct browser), count(distinct (browser, household)) filter (household is not null) from web"
+    ((browsers, addresses, pairs),) = oracle.con.execute(
+        """
+        with pair as (
+            select browser as a, household as b from web where household is not null
+            union select browser, household from account
+            union select browser, email from account
+            union select household, email from account
+        )
+        select (select count(distinct browser) from web), (select count(distinct email) from account), count(*)
+        from pair
+        """
     ).fetchall()
-    assert report.identities == {"HouseholdID": 2_469, "WebID": browsers}
+    assert report.identities == {"HouseholdID": 2_469, "WebID": browsers, "Email": addresses}
     assert report.links == pairs
     assert report.persons == oracle.con.execute("select count(*) from seen").fetchall()[0][0]
-    assert ws.profiles.count("unstitched") == 2_469 + browsers
+    assert ws.profiles.count("unstitched") == 2_469 + browsers  # nothing is stored under an address
 
 
 def test_a_shared_browser_leads_to_both_households(loaded: Loaded, oracle: Oracle) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from shutil import rmtree
 
 from coterie.core.progress import Progress
-from coterie.demo import source, web, webfile
+from coterie.demo import accounts, source, web, webfile
 
 _MARK = "written-by"
 
 
 def deliver(folder: Path, progress: Progress) -> Path:
-    """Write the shop's files, the generated web channel and its truth into `folder`, unless they are there.
+    """Write the shop's files and the generated web channel with its accounts into `folder`, unless they are there.
 
     Parameters
     ----------
@@ -41,7 +41,9 @@ def deliver(folder: Path, progress: Progress) -> Path:
     progress.report("Writing the shop's files")
     source.deliver(partial, lines)
     progress.report("Generating the web channel")
-    webfile.write(web.generate(lines), partial)
+    channel = web.generate(lines)
+    webfile.write(channel, partial)
+    accounts.write(channel, partial)
     (partial / _MARK).write_text(version)
     partial.rename(folder)
     return folder
@@ -50,7 +52,7 @@ def deliver(folder: Path, progress: Progress) -> Path:
 def _version() -> str:
     """Return a digest of the code that writes the files and of the sizes of the published ones."""
     digest = sha256()
-    for module in (source, web, webfile):
+    for module in (source, web, webfile, accounts):
         digest.update(getsource(module).encode())
     for path in sorted(source.published().glob("*.parquet")):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CLOCK = FixedClock("2018-01-01T00:00:00Z")
 """The present of the sample world: the end of the year that the data covers."""
 
-DATASETS = ("demographics", "transactions", "campaigns", "redemptions", "web_generated")
+DATASETS = ("demographics", "transactions", "campaigns", "redemptions", "web_generated", "accounts_generated")
 EXPORTS = {"searched-not-bought": "csv", "high-spenders": "jsonl", "coupon-lovers": "parquet"}
 EXAMPLE = ("HouseholdID", "2421")
 """The household whose profile is shown."""
