@@ -59,6 +59,22 @@ def test_a_deleted_definition_is_gone_and_may_come_back(catalog: Catalog) -> Non
     assert catalog.definition("audience", "a").version == 3
 
 
+def test_the_definitions_of_an_instant_are_those_recorded_by_then(catalog: Catalog) -> None:
+    for entry in (
+        put(1, "audience", "a", {"v": 1}),
+        put(2, "audience", "b", {"v": 2}),
+        put(3, "audience", "a", {"v": 3}),
+        delete(4, "audience", "b"),
+    ):
+        catalog.apply(entry)
+    expected = {9: {}, 10: {"a": 1}, 29: {"a": 1, "b": 2}, 30: {"a": 3, "b": 2}, 40: {"a": 3}, None: {"a": 3}}
+    for known, bodies in expected.items():
+        assert {item.id: item.body["v"] for item in catalog.definitions("audience", known)} == bodies
+        for name in ("a", "b"):
+            found = catalog.find("audience", name, known)
+            assert (found and found.body["v"]) == bodies.get(name)
+
+
 def test_a_missing_definition_is_named(catalog: Catalog) -> None:
     catalog.apply(put(1, "field_group", "loyalty", {}))
     with pytest.raises(NotFound, match="Did you mean loyalty") as caught:

@@ -33,14 +33,17 @@ class Definitions:
     ----------
     catalog : Catalog
         Where they lie.
+    known : int, optional
+        The instant whose definitions are meant, ms; default now.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, known: int | None = None) -> None:
         self._catalog = catalog
+        self._known = known
 
     def find(self, type_: type[T], name: str) -> T | None:
         """Return the definition called `name`, or None."""
-        found = self._catalog.find(KINDS[type_], name)
+        found = self._catalog.find(KINDS[type_], name, self._known)
         return None if found is None else msgspec.convert(found.body, type_)
 
     def get(self, type_: type[T], name: str) -> T:
@@ -48,13 +51,13 @@ class Definitions:
         found = self.find(type_, name)
         if found is None:
             kind = KINDS[type_]
-            raise NotFound.named(kind, name, (item.id for item in self._catalog.definitions(kind)))
+            raise NotFound.named(kind, name, (item.id for item in self._catalog.definitions(kind, self._known)))
         return found
 
     def list(self, type_: type[T]) -> list[T]:
         """Return all definitions of a kind, by name."""
         kind = KINDS[type_]
-        found = sorted(self._catalog.definitions(kind), key=lambda item: item.id)
+        found = sorted(self._catalog.definitions(kind, self._known), key=lambda item: item.id)
         return [msgspec.convert(item.body, type_) for item in found]
 
     def version(self, type_: type, name: str) -> int:

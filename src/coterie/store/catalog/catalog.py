@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -148,11 +148,29 @@ class Catalog:
             connection.execute(sa.delete(tables.batch))
             connection.execute(sa.update(tables.meta).where(tables.meta.c.key == "position").values(value=0))
 
+    def take_over(self, other: Catalog) -> None:
+        """Hold what another catalog holds, in place of everything here, in one transaction."""
+        with other._engine.connect() as source, self._writer.begin() as target:
+            for table in (tables.definition, tables.batch, tables.meta):
+                target.execute(sa.delete(table))
+                if rows := [dict(row) for row in source.execute(sa.select(table)).mappings()]:
+                    target.execute(sa.insert(table), rows)
+
+    def cells(self) -> Iterator[tuple[str, str, Any]]:
+        """Yield table, column and value of every cell, as they are stored."""
+        with self._engine.connect() as connection:
+            for table in tables.metadata.sorted_tables:
+                for row in connection.execute(sa.text(f'SELECT * FROM "{table.name}"')).mappings():
+                    yield from ((table.name, column, value) for column, value in row.items())
+
     # -- definitions --------------------------------------------------------------------------------------------------
 
-    def find(self, kind: str, id: str) -> Definition | None:  # noqa: A002 (the word of the log)
-        """Return the version in force of a definition, or None when there is none or it was deleted."""
-        versions = self.versions(kind, id)
+    def find(self, kind: str, id: str, known: int | None = None) -> Definition | None:  # noqa: A002 (the word of the log)
+        """Return the version in force of a definition, or None when there is none or it was deleted.
+
+        With `known`, that of an instant in the past.
+        """
+        versions = [item for item in self.versions(kind, id) if known is None or item.recorded_at <= known]
         return versions[-1] if versions and not versions[-1].deleted else None
 
     def definition(self, kind: str, id: str) -> Definition:  # noqa: A002
@@ -162,12 +180,12 @@ class Catalog:
             raise NotFound.named(kind.replace("_", "-"), id, [known.id for known in self.definitions(kind)])
         return found
 
-    def definitions(self, kind: str) -> list[Definition]:
-        """Return all definitions of a kind that are in force, by id."""
+    def definitions(self, kind: str, known: int | None = None) -> list[Definition]:
+        """Return all definitions of a kind that are in force, by id; with `known`, that were at an instant."""
         table = tables.definition
         newest = (
             sa.select(table.c.kind, table.c.id, sa.func.max(table.c.version).label("version"))
-            .where(table.c.kind == kind)
+            .where(table.c.kind == kind, sa.true() if known is None else table.c.recorded_at <= known)
             .group_by(table.c.kind, table.c.id)
             .subquery()
         )
