@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,8 @@ import msgspec
 
 from coterie.core.clock import Clock, FixedClock, SystemClock, format_instant
 from coterie.core.errors import Damaged, Invalid, NotFound
-from coterie.store import staging
+from coterie.core.progress import Progress
+from coterie.store import replacement, staging
 from coterie.store.catalog import Catalog
 from coterie.store.formats import refuse
 from coterie.store.history import History
@@ -31,6 +33,9 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     clock: str | None = None
 
 
+Stores = tuple[Log, Catalog, History]
+
+
 class Sandbox:
     """An open sandbox; made by `Sandbox.open`, closed by `close` or at the end of a ``with`` block.
 
@@ -43,7 +48,7 @@ class Sandbox:
     lock : Lock
         Held until the sandbox is closed.
     log, catalog, history
-        The stores.
+        The stores; other ones after `replace`.
     exports : Path
         Where exported files go.
     tmp : Path
@@ -52,17 +57,18 @@ class Sandbox:
         Batches whose staged files were removed at opening, because no log entry mentions them.
     """
 
-    def __init__(self, path: Path, clock: Clock, lock: Lock, log: Log, catalog: Catalog, history: History) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, lock: Lock, catalog_url: str | None, stores: Callable[[ExitStack], Stores]
+    ) -> None:
         self.path = path
         self.clock = clock
         self.lock = lock
-        self.log = log
-        self.catalog = catalog
-        self.history = history
+        self._catalog_url = catalog_url
+        self._stores = stores
+        self._opened = ExitStack()
         self.exports = path / "exports"
         self.tmp = path / "tmp"
         self.discarded: list[str] = []
-        self._closing = ExitStack()
 
     @classmethod
     def open(
@@ -112,24 +118,45 @@ class Sandbox:
                 _write(root, Mark(FORMAT))
         mark = _check(root, path)
         clock = clock or (FixedClock(mark.clock) if mark.clock is not None else SystemClock())
-        with ExitStack() as stack:
-            lock = stack.enter_context(Lock.acquire(path / "lock"))
-            tmp = path / "tmp"
-            shutil.rmtree(tmp, ignore_errors=True)
-            for folder in (tmp, path / "exports"):
-                folder.mkdir(exist_ok=True)
+        url = catalog_url.replace("{sandbox}", name) if catalog_url else None
+
+        def stores(stack: ExitStack) -> Stores:
             log = Log.open(path / "log", clock)
             stack.callback(log.close)
-            url = catalog_url.replace("{sandbox}", name) if catalog_url else f"sqlite:///{path / 'catalog.db'}"
-            catalog = Catalog.open(url, name)
+            catalog = Catalog.open(url or f"sqlite:///{path / 'catalog.db'}", name)
             stack.callback(catalog.close)
-            history = History.open(path / "history.duckdb", tmp, memory_limit=memory_limit, threads=threads)
+            history = History.open(path / "history.duckdb", path / "tmp", memory_limit=memory_limit, threads=threads)
             stack.callback(history.close)
-            sandbox = cls(path, clock, lock, log, catalog, history)
-            sandbox._align()
-            sandbox.discarded = log.discard_orphans()
-            sandbox._closing = stack.pop_all()
+            return log, catalog, history
+
+        with ExitStack() as stack:
+            lock = stack.enter_context(Lock.acquire(path / "lock"))
+            replacement.finish(path, url)
+            shutil.rmtree(path / "tmp", ignore_errors=True)
+            for folder in ("tmp", "exports"):
+                (path / folder).mkdir(exist_ok=True)
+            sandbox = cls(path, clock, lock, url, stores)
+            sandbox._open()
+            stack.pop_all()
         return sandbox
+
+    def _open(self) -> None:
+        with ExitStack() as stack:
+            self.log, self.catalog, self.history = self._stores(stack)
+            self._align()
+            self.discarded = self.log.discard_orphans()
+            self._opened = stack.pop_all()
+
+    def replace(self, progress: Progress | None = None) -> None:
+        """Let the stores in the folder ``replacement``, which must be whole and closed, take the place of these.
+
+        From here on `log`, `catalog` and `history` are the new ones. A crash in between is made good by the next
+        opening.
+        """
+        replacement.ready(self.path)
+        self._opened.close()
+        replacement.finish(self.path, self._catalog_url, progress)
+        self._open()
 
     def _align(self) -> None:
         for store, position in (("catalog", self.catalog.position), ("history", self.history.position)):
@@ -153,7 +180,8 @@ class Sandbox:
 
     def close(self) -> None:
         """Close the stores, then give the lock back."""
-        self._closing.close()
+        self._opened.close()
+        self.lock.release()
 
     def __enter__(self) -> Sandbox:
         return self
