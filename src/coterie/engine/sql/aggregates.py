@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from coterie.engine.sql import numbers
-from coterie.engine.sql.constructs import NULL, Sql, build, choose, or_default, whole
-from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Scalar, mismatch
+from coterie.engine.sql.constructs import NULL, Sql, build, cast, choose, function, or_default, variable, whole
+from coterie.engine.sql.values import DIGITS, NUMBERS, TIMES, Kind, Many, Scalar, Value, exists, fresh, mismatch
 from coterie.pql.ast import Expr
 from coterie.pql.conditions import Function
 
@@ -24,8 +24,38 @@ def aggregated(name: Function, values: Sql, sample: Scalar, expr: Expr) -> Scala
         total = list_total(values, sample, expr)
         count = Scalar(build("count_present", values), Kind.EXACT, whole=MANY)
         return Scalar(numbers.ratio(total, count), Kind.BINARY)
-    total = list_total(values, sample, expr)
-    return replace(total, sql=or_default(total.sql, whole(0)))
+    return or_zero(list_total(values, sample, expr))
+
+
+def of_items(name: Function, many: Many, expr: Expr) -> Scalar:
+    """Return an aggregate of an array of values; where some have too many digits, the one of the nearest doubles."""
+    sample = many.element(variable(fresh()))
+    if not isinstance(sample, Scalar) or sample.rough is None:
+        return aggregated(name, *many.scalars(expr), expr)
+    exact, doubles = many.mapped(_exact).scalars(expr), many.mapped(_double).scalars(expr)
+    found, rough = aggregated(name, *exact, expr), aggregated(name, *doubles, expr)
+    counts = [or_default(build("count_present", values), whole(0)) for values, _ in (exact, doubles)]
+    known = build("=", *counts)
+    if found.kind is Kind.BINARY:
+        return replace(found, sql=choose(known, found.sql, rough.sql))
+    return replace(found, sql=choose(known, found.sql, NULL), rough=rough.sql)
+
+
+def _exact(value: Value) -> Value:
+    assert isinstance(value, Scalar)
+    return replace(value, rough=None)
+
+
+def _double(value: Value) -> Value:
+    assert isinstance(value, Scalar)
+    return Scalar(numbers.as_double(value), Kind.BINARY)
+
+
+def or_zero(total: Scalar) -> Scalar:
+    """Return a sum that is 0 where there was nothing to add."""
+    if total.rough is None:
+        return replace(total, sql=or_default(total.sql, whole(0)))
+    return replace(total, sql=choose(exists(total), total.sql, whole(0)))
 
 
 def list_total(values: Sql, sample: Scalar, expr: Expr) -> Scalar:
@@ -34,17 +64,23 @@ def list_total(values: Sql, sample: Scalar, expr: Expr) -> Scalar:
         some = build(">", build("count_present", values), whole(0))
         return Scalar(choose(some, build("sum_doubles", values), NULL), Kind.BINARY)
     total = summed(sample, build("sum_items", values, whole(sample.scale)), expr)
-    return total if adds_up(sample) else replace(total, sql=build("attempt", total.sql))
+    if adds_up(sample):
+        return total
+    item = fresh()
+    doubles = build("each", values, function(item, cast(variable(item), "DOUBLE")))
+    some = build(">", build("count_present", values), whole(0))
+    rough = choose(some, build("sum_doubles", doubles), NULL)
+    return replace(total, sql=build("attempt", total.sql), rough=rough)
 
 
 def adds_up(sample: Scalar) -> bool:
     """Whether the sum of any number of such values surely has no more digits than a number can have."""
-    return sample.kind is Kind.EXACT and sample.scale + sample.whole + (0 if sample.total else MANY) <= numbers.DIGITS
+    return sample.kind is Kind.EXACT and sample.scale + sample.whole + (0 if sample.total else MANY) <= DIGITS
 
 
 def summed(sample: Scalar, sql: Sql, expr: Expr) -> Scalar:
     """Return the sum `sql` of exact values like `sample`."""
     if sample.kind is not Kind.EXACT:
         raise mismatch(expr, "a number")
-    digits = sample.whole if sample.total else min(sample.whole + MANY, numbers.DIGITS - sample.scale)
+    digits = sample.whole if sample.total else min(sample.whole + MANY, DIGITS - sample.scale)
     return Scalar(sql, Kind.EXACT, sample.scale, digits, total=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from coterie.engine.sql import equality, numbers
-from coterie.engine.sql.aggregates import MANY, aggregated
+from coterie.engine.sql.aggregates import MANY, of_items
 from coterie.engine.sql.choices import chosen, first
 from coterie.engine.sql.constructs import (
     NULL,
@@ -31,6 +31,7 @@ from coterie.engine.sql.constructs import (
     whole,
 )
 from coterie.engine.sql.values import (
+    DIGITS,
     NUMBERS,
     TIMES,
     Chosen,
@@ -46,6 +47,7 @@ from coterie.engine.sql.values import (
     fresh,
     is_null,
     mismatch,
+    settled,
 )
 from coterie.pql.ast import ArrayLiteral, Binary, Call, Expr, Filter, Literal, Method, Name, Property
 from coterie.pql.logic import operands_of
@@ -82,10 +84,10 @@ def _listed(scalars: list[Scalar]) -> Many:
     kind = scalars[0].kind if scalars else Kind.TEXT
     scale, digits = (max((getattr(item, name) for item in scalars), default=0) for name in ("scale", "whole"))
     parts = [item.sql for item in scalars]
-    if kind is Kind.EXACT and scale + digits > numbers.DIGITS:
+    if kind is Kind.EXACT and (scale + digits > DIGITS or any(item.rough is not None for item in scalars)):
         kind, parts = Kind.BINARY, [numbers.as_double(item) for item in scalars]
     if kind is Kind.EXACT:
-        plain = "BIGINT[]" if not scale and digits <= MOST else f"DECIMAL({numbers.DIGITS}, {scale})[]"
+        plain = "BIGINT[]" if not scale and digits <= MOST else f"DECIMAL({DIGITS}, {scale})[]"
         sample = Scalar(NULL, kind, scale, digits)
     else:
         plain, sample = _SQL_TYPES.get(kind, "BIGINT[]"), Scalar(NULL, kind)
@@ -172,7 +174,12 @@ def _among(value: Value, parts: list[Value], written: tuple[Expr, ...], expr: Ex
         simple = len(scalars) == len(parts) and all(isinstance(part, Literal) for part in written)
         if simple and value.kind is Kind.TEXT and all(part.kind is Kind.TEXT for part in scalars):
             return among(value.sql, [part.sql for part in scalars])
-        if value.kind is Kind.EXACT and value.scale == 0 and all(_is_integer(part) for part in written):
+        if (
+            value.kind is Kind.EXACT
+            and value.scale == 0
+            and value.rough is None
+            and all(_is_integer(part) for part in written)
+        ):
             return among(value.sql, [part.sql for part in scalars])
     return either(equality.compare("=", value, part, expr) for part in parts)
 
@@ -212,7 +219,7 @@ def method(terms: Terms, expr: Method, many: Many, scopes: Scopes) -> Value:
         case "count", ():
             return Scalar(_count(terms, expr, many, scopes), Kind.EXACT, whole=MANY, total=True)
         case "distinct", ():
-            return distinct(many)
+            return distinct(many, expr)
         case "groupBy", (key,):
             return groups(many, lambda item: terms.value(key, (*scopes, item)), expr)
         case "map", (Call("mapEntry", (key, value)),):
@@ -221,14 +228,13 @@ def method(terms: Terms, expr: Method, many: Many, scopes: Scopes) -> Value:
             return many.mapped(lambda item: terms.value(operand, (*scopes, item)))
         case ("sum" | "average" | "min" | "max") as aggregate, (operand,):
             mapped = many.mapped(lambda item: terms.value(operand, (*scopes, item)))
-            values, sample = mapped.scalars(expr)
-            return aggregated(aggregate, values, sample, expr)
+            return of_items(aggregate, mapped, expr)
         case "head", ():
             return first(many)
         case (("topN" | "bottomN"), (operand, count)):
             return _best(terms, expr, many, operand, terms.scalar(count, scopes, expr), scopes, top=expr.name == "topN")
         case "intersection", (other,):
-            shared = distinct(_shared(many, terms.many(other, scopes), expr))
+            shared = distinct(_shared(many, terms.many(other, scopes), expr), expr)
             size = build(">", build("size", shared.cursors), whole(0))
             return replace(shared, cursors=choose(size, shared.cursors, NULL))
         case "get", (key,) if many.key is not None:
@@ -268,12 +274,13 @@ def _of_values(many: Many) -> bool:
     return isinstance(many.element(variable(fresh())), Scalar)
 
 
-def distinct(many: Many) -> Many:
+def distinct(many: Many, expr: Expr) -> Many:
     """Return the first of each equal item; nulls are no items."""
     sample = many.element(variable(fresh()))
     if many.positions and isinstance(sample, Record):
         return many
     if isinstance(sample, Scalar):
+        settled(sample, expr)
         values = build("distinct_in_order", equality.identities(many))
         return Many(values, lambda cursor: replace(sample, sql=cursor, constant=None), plain=True)
     return first_of_each(many, equality.identities(many))
@@ -310,7 +317,7 @@ def _map(terms: Terms, many: Many, key: Expr, value: Expr, scopes: Scopes, expr:
     """Return the map with an entry for each group, for those that have a key."""
 
     def key_of(item: Value) -> Scalar:
-        return numbers.as_text(terms.scalar(key, (*scopes, item), expr))
+        return numbers.as_text(terms.scalar(key, (*scopes, item), expr), expr)
 
     valued = many.kept(lambda item: exists(key_of(item)))
     return Dictionary(valued, key_of, lambda item: terms.value(value, (*scopes, item)))
@@ -326,7 +333,7 @@ def _best(terms: Terms, expr: Expr, many: Many, operand: Expr, count: Scalar, sc
         key = terms.scalar(operand, (*scopes, many.element(build("element", listed, at))), expr)
         if key.kind not in (*NUMBERS, *TIMES):
             raise mismatch(expr, "a number or a time to order by")
-        order = pairs(k=key.sql, p=build("-", whole(0), at) if top else at)
+        order = pairs(k=settled(key, expr), p=build("-", whole(0), at) if top else at)
         order_of_all = build("each", build("up_to", build("size", listed)), function(place, order))
         in_order = build("sorted_down" if top else "sorted_items", order_of_all)
         own = part(variable(taken), "p")

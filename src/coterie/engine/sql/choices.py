@@ -19,6 +19,7 @@ from coterie.engine.sql.constructs import (
     whole,
 )
 from coterie.engine.sql.values import (
+    DIGITS,
     NUMBERS,
     TIMES,
     Chosen,
@@ -33,6 +34,7 @@ from coterie.engine.sql.values import (
     fresh,
     is_null,
     mismatch,
+    settled,
 )
 from coterie.pql.ast import Expr
 
@@ -89,7 +91,8 @@ def named(owner: Value, name: str, expr: Expr) -> Value:
 def where(test: Sql, value: Value) -> Value:
     """Return a value that is missing where a truth does not hold."""
     if isinstance(value, Scalar):
-        return replace(value, sql=choose(test, value.sql, NULL), constant=None, named=None)
+        rough = None if value.rough is None else choose(test, value.rough, NULL)
+        return replace(value, sql=choose(test, value.sql, NULL), constant=None, named=None, rough=rough)
     return _unless(test, value, missing_if=False)
 
 
@@ -141,11 +144,15 @@ def _key(entry: Value, expr: Expr) -> Scalar:
 def _scalar(test: Sql, yes: Scalar, otherwise: Scalar, expr: Expr) -> Scalar:
     if is_null(yes) or is_null(otherwise):
         like = otherwise if is_null(yes) else yes
-        return replace(like, sql=choose(test, yes.sql, otherwise.sql), constant=None)
+        rough = None if like.rough is None else choose(test, yes.rough or NULL, otherwise.rough or NULL)
+        return replace(like, sql=choose(test, yes.sql, otherwise.sql), constant=None, rough=rough)
     if yes.kind is Kind.EXACT is otherwise.kind:
         scale, digits = max(yes.scale, otherwise.scale), max(yes.whole, otherwise.whole)
-        if scale + digits <= numbers.DIGITS:
-            return Scalar(choose(test, yes.sql, otherwise.sql), Kind.EXACT, scale, digits)
+        rough = None
+        if yes.rough is not None or otherwise.rough is not None:
+            rough = choose(test, numbers.as_double(yes), numbers.as_double(otherwise))
+        if scale + digits <= DIGITS:
+            return Scalar(choose(test, yes.sql, otherwise.sql), Kind.EXACT, scale, digits, rough=rough)
     if yes.kind in NUMBERS and otherwise.kind in NUMBERS:
         return Scalar(choose(test, numbers.as_double(yes), numbers.as_double(otherwise)), Kind.BINARY)
     if yes.kind in TIMES and otherwise.kind in TIMES and yes.kind is not otherwise.kind:
@@ -177,6 +184,8 @@ def _array(test: Sql, yes: Many, otherwise: Many, expr: Expr) -> Many:
     first, second = fresh(), fresh()
     a, b = yes.element(variable(first)), otherwise.element(variable(second))
     if isinstance(a, Scalar) and isinstance(b, Scalar):
+        for sample in (a, b):
+            settled(sample, expr)
         one = _scalar(TRUE, a, b, expr)
         binary = one.kind is Kind.BINARY
         lists = (

@@ -11,7 +11,7 @@ from sqlglot import exp
 from coterie.engine.sql import numbers
 from coterie.engine.sql.aggregates import MANY, adds_up, aggregated, summed
 from coterie.engine.sql.constructs import Sql, build, column, or_default, whole
-from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Scalar, mismatch
+from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Scalar, mismatch, settled
 from coterie.pql.ast import Expr
 from coterie.pql.conditions import Aggregate, Function
 from coterie.pql.predicates import INVERSE
@@ -33,7 +33,7 @@ def parts_of(function: Function, sample: Scalar, expr: Expr) -> list[Part]:
         case "count":
             return [Part("value", build("count", exp.Star()), build("sum", again))]
         case "distinct":
-            return [Part("value", build("count_distinct", sample.sql), again)]
+            return [Part("value", build("count_distinct", settled(sample, expr)), again)]
         case "min" | "max":
             if sample.kind not in (*NUMBERS, *TIMES):
                 raise mismatch(expr, "a number or a time")

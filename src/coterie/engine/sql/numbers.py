@@ -1,4 +1,4 @@
-"""Numbers and comparison. Integers and decimals are exact, with any number of digits; quotients are nearest doubles.
+"""Numbers and comparison. Integers and decimals are exact up to 38 digits; beyond them, as quotients, nearest doubles.
 
 A literal is brought to the scale of what it is compared with: a column of two decimals is greater than 1.005 when it is
 at least 1.01. No cast ever rounds.
@@ -30,13 +30,12 @@ from coterie.engine.sql.constructs import (
     text,
     whole,
 )
-from coterie.engine.sql.values import NUMBERS, TIMES, Kind, Scalar, Value, mismatch
+from coterie.engine.sql.values import DIGITS, NUMBERS, TIMES, Kind, Scalar, Value, mismatch, settled
 from coterie.pql.ast import Expr, Literal
 from coterie.pql.calendar import Interval, local_day
 from coterie.pql.local import UTC
 from coterie.pql.predicates import MIRRORED
 
-DIGITS = 38
 _READ = 18
 """Digits after the point of a number read from text."""
 _MOST_SCALE = 28
@@ -145,9 +144,9 @@ def _read_truth(value: Scalar) -> Scalar:
     return Scalar(choose(true, TRUE, choose(false, FALSE, NULL)), Kind.TRUTH)
 
 
-def as_text(value: Scalar) -> Scalar:
+def as_text(value: Scalar, expr: Expr) -> Scalar:
     """Return a value as the text it is written as."""
-    return value if value.kind is Kind.TEXT else Scalar(cast(value.sql, "VARCHAR"), Kind.TEXT)
+    return value if value.kind is Kind.TEXT else Scalar(cast(settled(value, expr), "VARCHAR"), Kind.TEXT)
 
 
 def _numbers(op: str, left: Scalar, right: Scalar) -> Sql:
@@ -156,9 +155,15 @@ def _numbers(op: str, left: Scalar, right: Scalar) -> Sql:
     if isinstance(left.constant, Decimal):
         left, right, op = right, left, MIRRORED[op]
     if left.kind is Kind.EXACT and isinstance(right.constant, Decimal):
-        return _with_literal(op, left, right.constant)
+        exact = _with_literal(op, left, right.constant)
+        if left.rough is None:
+            return exact
+        return choose(present(left.sql), exact, build(op, left.rough, as_double(right)))
     if Kind.BINARY in (left.kind, right.kind):
         return build(op, as_double(left), as_double(right))
+    if left.rough is not None or right.rough is not None:
+        exact = build(op, *(cast(side.sql, _decimal(max(left.scale, right.scale))) for side in (left, right)))
+        return or_default(build("attempt", exact), build(op, as_double(left), as_double(right)))
     if left.scale == right.scale == 0:
         return build(op, left.sql, right.sql)
     scale, digits = max(left.scale, right.scale), max(left.whole, right.whole)
@@ -192,29 +197,33 @@ def as_double(value: Scalar) -> Sql:
     """Return a number as the nearest double."""
     if isinstance(value.constant, Decimal):
         return binary(value.constant)
-    return value.sql if value.kind is Kind.BINARY else cast(value.sql, "DOUBLE")
+    if value.kind is Kind.BINARY:
+        return value.sql
+    exact = cast(value.sql, "DOUBLE")
+    return exact if value.rough is None else or_default(exact, value.rough)
 
 
 def arithmetic(op: str, left: Value, right: Value, expr: Expr) -> Scalar:
     """Return ``left op right``; null when an operand is null or a divisor zero.
 
-    Exact numbers give exact ones. Where the result might have more digits than an exact number can hold, it is null
-    for those that do.
+    Exact numbers give exact ones. Where the result might have more digits than an exact number can hold, the nearest
+    double stands beside it.
     """
     if not (isinstance(left, Scalar) and isinstance(right, Scalar) and left.kind in NUMBERS and right.kind in NUMBERS):
         raise mismatch(expr, "arithmetic on numbers")
     if op == "/":
         return Scalar(ratio(left, right), Kind.BINARY)
     scale = left.scale + right.scale if op == "*" else max(left.scale, right.scale)
+    divisor = as_double(right)
+    rough = build(op, as_double(left), or_null(divisor, whole(0)) if op == "%" else divisor)
     if Kind.BINARY in (left.kind, right.kind) or scale > _MOST_SCALE:
-        divisor = as_double(right)
-        return Scalar(build(op, as_double(left), or_null(divisor, whole(0)) if op == "%" else divisor), Kind.BINARY)
+        return Scalar(rough, Kind.BINARY)
     digits = left.whole + right.whole if op == "*" else max(left.whole, right.whole) + (op in ("+", "-"))
     scales = (left.scale, right.scale) if op == "*" else (scale, scale)
     sides = [cast(side.sql, _decimal(own)) for side, own in zip((left, right), scales, strict=True)]
     result = cast(build(op, sides[0], or_null(sides[1], whole(0)) if op == "%" else sides[1]), _decimal(scale))
-    if scale + digits > DIGITS:
-        return Scalar(build("attempt", result), Kind.EXACT, scale, DIGITS - scale)
+    if scale + digits > DIGITS or left.rough is not None or right.rough is not None:
+        return Scalar(build("attempt", result), Kind.EXACT, scale, DIGITS - scale, rough=rough)
     return Scalar(result, Kind.EXACT, scale, digits)
 
 
@@ -234,7 +243,7 @@ def ratio(left: Scalar, right: Scalar) -> Sql:
             units = cast(build("*", cast(side.sql, _decimal(side.scale)), power), _decimal(0))
         sides.append(cast(units, "DOUBLE"))
     exact = build("/", sides[0], or_null(sides[1], whole(0)))
-    wide = any(side.whole + side.scale + scale > DIGITS for side in (left, right))
+    wide = any(side.whole + side.scale + scale > DIGITS or side.rough is not None for side in (left, right))
     return or_default(build("attempt", exact), inexact) if wide else exact
 
 

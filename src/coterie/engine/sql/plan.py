@@ -14,6 +14,7 @@ from coterie.engine.sql.constructs import defined, whole
 from coterie.engine.sql.groups import UNITED, Branch, Column, branches, united
 from coterie.engine.sql.profiles import Profiles
 from coterie.engine.sql.statements import Answer, Pass, Statement, Statements, refusals
+from coterie.pql.ast import Expr
 from coterie.pql.conditions import Aggregate, Attribute, Condition
 
 PREDICATES = 48
@@ -43,7 +44,9 @@ def plan(statements: Statements, conditions: Iterable[Condition]) -> Plan:
         match condition.shape:
             case Attribute() if condition.zone == statements.zone:
                 attributes.append(condition)
-            case Aggregate(function) if function != "distinct":
+            case Aggregate(function, _, operand) if function != "distinct" and not _is_wide(
+                statements, operand, condition
+            ):
                 aggregates.append(condition)
             case _:
                 left.append(condition)
@@ -63,6 +66,11 @@ def plan(statements: Statements, conditions: Iterable[Condition]) -> Plan:
             else:
                 passes.append(united(statements, together))
     return Plan(tuple(passes), {condition.key: statements.statement(condition) for condition in left})
+
+
+def _is_wide(statements: Statements, operand: Expr | None, condition: Condition) -> bool:
+    with refusals(condition):
+        return statements.in_zone(condition.zone).is_wide(operand, condition.expr)
 
 
 def _predicates(statements: Statements, conditions: Sequence[Condition], passes: list[Pass]) -> list[Condition]:

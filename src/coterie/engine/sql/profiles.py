@@ -6,14 +6,15 @@ read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
 from coterie.core.schema import KEY, VALUE
 from coterie.engine.sql import gathering
-from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, or_default, present, subquery, table, whole
+from coterie.engine.sql.aggregates import or_zero
+from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, present, subquery, table
 from coterie.engine.sql.gathering import Gathered
 from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import Many, Record, Row, Scalar
@@ -50,16 +51,16 @@ class Profiles:
     maps: dict[str, exp.Select] = field(default_factory=dict)
     audiences: dict[str, str] = field(default_factory=dict)
 
-    def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar:
-        """Return an aggregate of the events of the profile's person."""
+    def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar | None:
+        """Return an aggregate of the events of the profile's person, or None when a list of them is needed."""
+        if self.statements.is_wide(operand, expr):
+            return None
         key = to_text(expr) + function
         if key not in self.aggregates:
             alias = f"a{len(self.aggregates)}"
             self.aggregates[key] = self.statements.grouped(function, where, operand, expr, alias)
         value = self.aggregates[key][1]
-        if function in ("count", "distinct", "sum"):
-            return replace(value, sql=or_default(value.sql, whole(0)))
-        return value
+        return or_zero(value) if function in ("count", "distinct", "sum") else value
 
     def events(self, where: Expr | None) -> Many:
         """Return the events of the profile's person that satisfy a condition on the event alone, in order of time."""

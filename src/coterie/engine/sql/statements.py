@@ -33,7 +33,7 @@ from coterie.engine.sql.profiles import Profiles
 from coterie.engine.sql.sequences import sequence
 from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import Kind, Record, Row, Scalar, table_row
-from coterie.pql.ast import Expr
+from coterie.pql.ast import Binary, Call, Expr, Unary
 from coterie.pql.conditions import Aggregate, Attribute, Computed, Condition, Function, Membership, Presence, Sequence
 from coterie.pql.local import UTC
 from coterie.pql.resolve import unsupported
@@ -156,6 +156,7 @@ class Statements:
         self.audiences = audiences
         self.persons = f"person_of_{view}"
         self.profiles = f"profile_{view}"
+        self.happened = f"event_of_{view}"
         self.event = Record(table_row("e"), "", union.event)
 
     def statement(self, condition: Condition) -> Statement:
@@ -178,13 +179,13 @@ class Statements:
 
     def _statement(self, condition: Condition) -> Statement:
         match condition.shape:
-            case Aggregate() as aggregate:
+            case Aggregate() as aggregate if not self.is_wide(aggregate.operand, condition.expr):
                 return self._aggregate(aggregate, condition.expr)
             case Sequence() as shape:
                 return Statement(sequence(self, shape))
             case Presence(namespace):
                 return Statement(self._presence(namespace))
-            case Attribute() | Computed():
+            case Attribute() | Computed() | Aggregate():
                 profiles = Profiles(self)
                 query = profiles.select(condition.expr)
                 return Statement(query, audiences=profiles.audiences)
@@ -200,8 +201,8 @@ class Statements:
     def events(self) -> Sql:
         """Return the events that had happened, under the alias ``e``."""
         if self.until is None:
-            return table("live_event", "e")
-        known = exp.select("*").from_(table("live_event", "e"))
+            return table(self.happened, "e")
+        known = exp.select("*").from_(table(self.happened, "e"))
         return subquery(known.where(build("<=", column("e", "timestamp"), whole(self.until))), "e")
 
     def from_profiles(self) -> exp.Select:
@@ -217,6 +218,13 @@ class Statements:
         truth, complement = compared(shape, value, expr)
         query = exp.select(column("g", "person")).from_(subquery(grouped, "g")).where(truth)
         return Statement(query, complement)
+
+    def is_wide(self, operand: Expr | None, expr: Expr) -> bool:
+        """Whether what is aggregated of events may have more digits than a column can keep."""
+        if operand is None or not isinstance(operand, Binary | Unary | Call):
+            return False
+        scopes = (Record(self.profile_row(), "", self.union.profile), self.event)
+        return self.terms().scalar(operand, scopes, expr).rough is not None
 
     def grouped(
         self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr, alias: str = "g"

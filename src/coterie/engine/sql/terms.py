@@ -77,8 +77,11 @@ _CURRENT = {"currentYear": 0, "currentMonth": 1, "currentDayOfMonth": 2}
 class Person(Protocol):
     """What lies outside the row that is compiled: the events and the memberships of its person."""
 
-    def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar:
-        """Return the aggregate of the events that satisfy `where`; `expr` is the whole, for errors."""
+    def aggregate(self, function: Function, where: Expr | None, operand: Expr | None, expr: Expr) -> Scalar | None:
+        """Return the aggregate of the events that satisfy `where`; `expr` is the whole, for errors.
+
+        None where only a list of the events gives it: what is aggregated may have too many digits.
+        """
 
     def events(self, where: Expr | None) -> Many:
         """Return the events that satisfy a condition which reads nothing but the event, in order of time."""
@@ -151,6 +154,7 @@ class Terms:
         found = events_of(expr)
         if found is not None and self._joins(found[0], scopes):
             count = self._outside(expr).aggregate("count", found[0], None, expr)
+            assert count is not None
             return numbers.compare(">=", count, numbers.literal(Literal(1, "integer")), expr)
         value = self.value(expr, scopes)
         if isinstance(value, Many):
@@ -291,7 +295,9 @@ class Terms:
         if found is not None:
             function, where, operand = found
             if self._joins(where, scopes) and self._joins(operand, scopes):
-                return self._outside(expr).aggregate(function, where, operand, expr)
+                joined = self._outside(expr).aggregate(function, where, operand, expr)
+                if joined is not None:
+                    return joined
         owner = self.value(receiver, scopes)
         if isinstance(owner, Entries | Dictionary):
             return self._of_map(expr, owner, name, args, scopes)
@@ -311,7 +317,7 @@ class Terms:
     ) -> Value:
         match name:
             case "get":
-                return entry(owner, numbers.as_text(self.scalar(args[0], scopes, expr)).sql)
+                return entry(owner, numbers.as_text(self.scalar(args[0], scopes, expr), expr).sql)
             case "keys":
                 return owner.listed()
             case "values":

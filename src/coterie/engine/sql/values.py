@@ -38,6 +38,10 @@ from coterie.pql.ast import Expr
 from coterie.pql.calendar import Interval
 from coterie.pql.local import UTC
 from coterie.pql.printer import to_text
+from coterie.pql.resolve import unsupported
+
+DIGITS = 38
+"""Digits that exact numbers keep."""
 
 
 class Kind(Enum):
@@ -61,7 +65,8 @@ class Scalar:
 
     A `total` is a sum or count of items already, so that a sum of such totals has no more digits than one.
     `constant` is the value itself where it is known: `Decimal`, `str`, `bool` or `Interval`; of a text, `named` is the
-    time that it names.
+    time that it names. An exact number that may have more digits than DuckDB keeps is null where it does; `rough` is
+    then the double nearest to it.
     """
 
     sql: Sql
@@ -71,6 +76,7 @@ class Scalar:
     constant: Decimal | str | bool | Interval | None = None
     total: bool = False
     named: Interval | None = None
+    rough: Sql | None = None
 
 
 @dataclass(frozen=True)
@@ -219,6 +225,7 @@ class Many:
         sample = self.element(variable(name))
         if not isinstance(sample, Scalar):
             raise mismatch(expr, "an array of single values")
+        settled(sample, expr)
         if self.plain:
             return self.cursors, sample
         return build("each", self.cursors, function(name, sample.sql)), sample
@@ -325,7 +332,7 @@ def exists(value: Value) -> Sql:
     """Return that a reference exists."""
     match value:
         case Scalar(sql):
-            return present(sql)
+            return present(sql) if value.rough is None else either([present(sql), present(value.rough)])
         case Record() if value.row.place and not value.path:
             return present(value.row.place[0])
         case Record():
@@ -342,6 +349,17 @@ def exists(value: Value) -> Sql:
             return present(cursors)
         case _:
             assert_never(value)
+
+
+def settled(value: Scalar, expr: Expr) -> Sql:
+    """Return the SQL of a value; refuses a number that may have too many digits, where none can stand beside it."""
+    if value.rough is not None:
+        raise unsupported(
+            expr,
+            f"{to_text(expr)}, whose numbers may have more than {DIGITS} digits,",
+            "Multiply fewer numbers, or divide by 1 for the nearest double: (a * b * c) / 1.",
+        )
+    return value.sql
 
 
 def mismatch(expr: Expr, wanted: str) -> Invalid:
