@@ -86,14 +86,14 @@ def test_windows_and_thresholds_of_one_filter_are_one_query():
     found = planned(*rules)
     assert len(found.passes) == 1
     assert not found.singles
-    assert found.passes[0].sql.count("live_event") == 1
+    assert found.passes[0].sql.count("event_of_default") == 1
     assert sum(len(group) for group in found.passes[0].answers) == len(conditions(*rules))
 
 
 def test_filters_are_united_so_that_persons_are_joined_once():
     found = planned(*(f'xEvent[search.query = "{query}"].count() >= {n}' for n, query in enumerate("abcdefgh", 2)))
     (together,) = found.passes
-    assert together.sql.count("live_event") == 8
+    assert together.sql.count("event_of_default") == 8
     assert together.sql.count("person_of_default") == 1
 
 

@@ -74,7 +74,9 @@ class World:
             "CREATE TABLE membership (audience VARCHAR, person INTEGER, entered_at BIGINT, exited_at BIGINT,"
             " version INTEGER, namespace VARCHAR DEFAULT 'ups', valid_until BIGINT)"
         )
-        events = self._table("live_event", {"$identity": "INTEGER", "$batch": "INTEGER", "$row": "BIGINT"}, union.event)
+        events = self._table(
+            "event_of_default", {"$identity": "INTEGER", "$batch": "INTEGER", "$row": "BIGINT"}, union.event
+        )
         people = self._table("profile_default", {"person": "INTEGER"}, union.profile)
         identities, namespaces = 0, {}
         rows: dict[str, list[list[Any]]] = defaultdict(list)
@@ -93,7 +95,7 @@ class World:
             rows["profile_default"].append([row.get(name) for name in people])
             for place, event in enumerate(profile.get("events", ())):
                 row = {"$identity": person + place % 2, "$batch": 0, "$row": place} | flat(union.event, event)
-                rows["live_event"].append([row.get(name) for name in events])
+                rows["event_of_default"].append([row.get(name) for name in events])
             for name, entry in profile.get("segmentMembership", {}).get("ups", {}).items():
                 until = entry.get("validUntil")
                 entered = parse_instant(entry.get("lastQualificationTime", "1970-01-01"))

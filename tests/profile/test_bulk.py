@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from coterie.core.clock import format_date, format_instant
 from coterie.core.schema import leaves
 from coterie.profile import bulk
-from coterie.profile.merge import Fragment, Source, Write, merge, settle
-from coterie.profile.policy import MergePolicy
+from coterie.profile.fragments import DELETE, MERGE
+from coterie.profile.merge import Fragment, Operation, Source, Write, merge, settle
+from coterie.profile.policy import STITCHED, VIEWS, AttributeMerge, IdentityGraph, MergePolicy, View
 
 from .world import PROFILE, World, root
 
@@ -46,61 +47,98 @@ ATTRIBUTES = objects(
     ),
 )
 PAIRS = st.tuples(st.sampled_from(["CRM", "Email"]), st.sampled_from(["1", "2", "3"]))
-ROW = st.tuples(st.lists(PAIRS, min_size=1, max_size=2), ATTRIBUTES)
-BATCH = st.tuples(st.sampled_from(["d1", "d2"]), st.lists(ROW, min_size=1, max_size=3), st.booleans())
+UNSET = st.lists(st.sampled_from(["age", "name", "name.first", "tags", "orders", "consents", "shops"]), max_size=2)
+OPERATION: st.SearchStrategy[Any] = st.one_of(
+    st.just((None, [])), st.tuples(st.just(MERGE), UNSET), st.tuples(st.just(MERGE), UNSET), st.just((DELETE, []))
+)
+ROW = st.tuples(st.lists(PAIRS, min_size=1, max_size=2), ATTRIBUTES, OPERATION, st.integers(0, 3))
+BATCH = st.tuples(
+    st.sampled_from(["d1", "d2", "dated", "clicks"]), st.lists(ROW, min_size=1, max_size=4), st.booleans()
+)
+PRECEDENCE, NONE = AttributeMerge.DATASET_PRECEDENCE, IdentityGraph.NONE
+POLICIES = (
+    *VIEWS,
+    View("d2_first", MergePolicy(PRECEDENCE, order=("d2", "never_loaded", "dated", "d1"))),
+    View("d1_only", MergePolicy(PRECEDENCE, NONE, ("d1",), event_datasets=())),
+    View("no_clicks", MergePolicy(event_datasets=("visits",))),
+)
+OPERATIONS = {None: Operation.CREATE, MERGE: Operation.MERGE, DELETE: Operation.DELETE}
+Load = tuple[int, str, list[Any], int]
 
 
-def expected(loads: list[tuple[int, str, list[Any], int]], stitched: bool) -> dict[tuple[str, str], dict[str, Any]]:
-    """Merge purely: the profile of every primary identity, by that identity."""
-    writes, group = [], {}
+def expected(loads: list[Load], view: View) -> dict[tuple[str, str], dict[str, Any]]:
+    """Merge purely: the profile of every primary identity that has one, by that identity."""
+    writes: list[Write] = []
+    group: dict[Any, set[Any]] = {}
+    happened: set[Any] = set()
     for batch, dataset, rows, at in loads:
-        for row, (pairs, value) in enumerate(rows):
-            source = Source(dataset, *pairs[0], at)
-            writes.append(Write(Fragment(source, value, (batch, row))))
+        for row, (pairs, value, (operation, unset), time) in enumerate(rows):
+            if dataset == "clicks":
+                happened.add(pairs[0])
+            else:
+                dated = {"seen": format_instant(time)} if dataset == "dated" else {}
+                fragment = Fragment(Source(dataset, *pairs[0], at), value | dated, (batch, row))
+                writes.append(Write(fragment, OPERATIONS[operation], time if dated else None, tuple(unset)))
             for pair in pairs:
                 group.setdefault(pair, {pair})
-                if stitched and group[pair] is not group[pairs[0]]:
+                if view.stitched and group[pair] is not group[pairs[0]]:
                     group[pairs[0]] |= group[pair]
                     for member in group[pair]:
                         group[member] = group[pairs[0]]
     fragments = settle(writes)
+    seen = happened if view.policy.event_datasets is None else set()
     profiles = {}
-    for fragment in fragments:
-        primary = (fragment.source.namespace, fragment.source.value)
+    for primary in group:
         mine = [f for f in fragments if (f.source.namespace, f.source.value) in group[primary]]
-        merged = merge(mine, MergePolicy())
-        assert merged is not None
-        profiles[primary] = merged.attributes
+        merged = merge(mine, view.policy)
+        if merged is not None or seen & group[primary]:
+            profiles[primary] = merged.attributes if merged else {}
     return profiles
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def load(world: World, dataset: str, rows: list[Any], at: int) -> int:
+    if dataset == "clicks":
+        number = world.batches
+        events = [(pairs, {"_id": f"{number}-{row}", "timestamp": 5}) for row, (pairs, *_) in enumerate(rows)]
+        return world.load(dataset, events, at, "event")
+    records = [
+        (pairs, value | ({"seen": format_instant(time)} if dataset == "dated" else {}))
+        for pairs, value, _, time in rows
+    ]
+    return world.load(dataset, records, at, "record", [operation for _, _, operation, _ in rows])
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(BATCH, min_size=1, max_size=4))
 def test_bulk_merge_says_what_the_pure_merge_says(tmp_path_factory: Any, batches: list[Any]) -> None:
-    world = World(tmp_path_factory.mktemp("world"))
+    world = World(tmp_path_factory.mktemp("world"), views=POLICIES)
+    world.con.execute("INSERT INTO dataset_order VALUES ($1, 'seen')", [world.history.number("dataset", "dated")])
     try:
         loads = []
         for place, (dataset, rows, _) in enumerate(batches):
-            batch = world.load(dataset, rows, 1000 + place // 2, "record")
-            loads.append((batch, dataset, rows, 1000 + place // 2))
-        agree(world, loads)
+            loads.append((load(world, dataset, rows, 1000 + place // 2), dataset, rows, 1000 + place // 2))
+        for view in world.views:
+            agree(world, view, loads)
         for place, (_, _, reverted) in enumerate(batches):
             if reverted:
                 world.revert(place + 1, 2000 + place)
-        agree(world, [load for load, batch in zip(loads, batches, strict=True) if not batch[2]])
+        left = [load for load, batch in zip(loads, batches, strict=True) if not batch[2]]
+        for view in world.views:
+            count = agree(world, view, left)
+            assert bulk.refresh(world.con, view, world.leaves) == count
+            agree(world, view, left)
     finally:
         world.close()
 
 
-def agree(world: World, loads: list[Any]) -> None:
-    """Check the profiles kept so far, and then those merged anew for everybody."""
-    for view, stitched in [*world.views.items(), *world.views.items()]:
-        persons = dict(world.con.execute(f'SELECT identity, person FROM "person_of_{view}"').fetchall())
-        stored = world.profiles(view)
-        wanted = expected(loads, stitched)
-        assert {pair: stored[persons[world.numbers[pair]]] for pair in wanted} == wanted
-        assert set(stored) == {persons[world.numbers[pair]] for pair in wanted}
-        assert bulk.refresh(world.con, view, world.leaves) == len(stored)
+def agree(world: World, view: View, loads: list[Load]) -> int:
+    """Check the stored profiles of a view; return how many there are."""
+    persons = dict(world.con.execute(f'SELECT identity, person FROM "person_of_{view.name}"').fetchall())
+    stored = world.profiles(view.name)
+    wanted = expected(loads, view)
+    assert {pair: stored[persons[world.numbers[pair]]] for pair in wanted} == wanted
+    assert set(stored) == {persons[world.numbers[pair]] for pair in wanted}
+    return len(stored)
 
 
 def test_a_person_with_events_alone_has_an_empty_profile(tmp_path: Any) -> None:
@@ -131,7 +169,7 @@ def test_a_new_attribute_gets_a_column_without_a_merge(tmp_path: Any) -> None:
     added = list(leaves(root({"vip": "boolean", "codes{}": "integer"})))
     world.history.ensure_leaves("record", added)
     world.leaves += added
-    assert bulk.refresh(world.con, "default", world.leaves, np.empty(0, np.int32)) == 0
+    assert bulk.refresh(world.con, STITCHED, world.leaves, np.empty(0, np.int32)) == 0
     assert world.profiles("default") == {0: {"age": 1}}
     world.profile = root(PROFILE | {"vip": "boolean", "codes{}": "integer"})
     world.load("crm", [([("CRM", "1")], {"vip": True, "codes": {"a": 1}})], 2, "record")

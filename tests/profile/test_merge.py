@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie import testing
-from coterie.core.errors import Unsupported
 from coterie.profile.merge import Fragment, Source, merge, nested, path_text, paths
-from coterie.profile.policy import VIEWS, AttributeMerge, IdentityGraph, MergePolicy, View, check
+from coterie.profile.policy import MergePolicy
 
 CASES = [
     json.loads(line)
@@ -130,10 +129,3 @@ def test_order_of_the_list_does_not_matter_and_every_value_is_accounted_for(obje
     assert {path_text(path) for path, _ in paths(result.attributes)} == set(result.provenance)
     claims = sum(1 + len(attribute.losers) for attribute in result.provenance.values())
     assert claims == sum(len(list(paths(value))) for value in objects)
-
-
-def test_views_that_cannot_be_kept_are_refused_by_name() -> None:
-    assert [check(view).stitched for view in VIEWS] == [True, False]
-    with pytest.raises(Unsupported) as caught:
-        check(View("crm_first", MergePolicy(AttributeMerge.DATASET_PRECEDENCE, IdentityGraph.PDG, ("crm",))))
-    assert caught.value.code == "view.dataset-precedence"

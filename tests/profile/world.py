@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from coterie.core.schema import CLASS_FIELDS, Field, FieldType, Leaf, SchemaClass, leaves, read_fields
-from coterie.identity import graph, links
+from coterie.identity import links, persons
 from coterie.profile import bulk
 from coterie.profile.nest import Shape
+from coterie.profile.policy import VIEWS, View
 from coterie.store.history import History, column_type, quote
 
 PROFILE = {
@@ -19,6 +20,7 @@ PROFILE = {
     "name.last": "string",
     "age": "integer",
     "since": "date",
+    "seen": "date-time",
     "score": {"type": "number", "decimals": 2},
     "tags[]": "string",
     "orders[].id": "string",
@@ -43,7 +45,13 @@ def root(spec: Mapping[str, Any], class_: SchemaClass = SchemaClass.PROFILE) -> 
 class World:
     """A history with numbered identities; `load` does what a batch does after intake."""
 
-    def __init__(self, folder: Path, profile: Mapping[str, Any] = PROFILE, event: Mapping[str, Any] = EVENT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        profile: Mapping[str, Any] = PROFILE,
+        event: Mapping[str, Any] = EVENT,
+        views: Sequence[View] = VIEWS,
+    ) -> None:
         (folder / "tmp").mkdir()
         self.history = History.open(folder / "history.duckdb", folder / "tmp", memory_limit="1GB", threads=1)
         self.con = self.history.con
@@ -51,9 +59,12 @@ class World:
         self.leaves: list[Leaf] = list(leaves(self.profile))
         self.history.ensure_leaves("record", self.leaves)
         self.history.ensure_leaves("event", leaves(self.event))
-        self.views = {"default": True, "unstitched": False}
-        for view in self.views:
-            self.history.ensure_view(view)
+        self.views = views
+        for view in views:
+            self.history.ensure_view(view.name, stitched=view.stitched)
+            if view.policy.event_datasets is not None:
+                numbers = [self.history.number("dataset", name) for name in view.policy.event_datasets]
+                self.history.limit_events(view.name, numbers)
         self.numbers: dict[Pair, int] = {}
         self.batches = 0
 
@@ -69,8 +80,18 @@ class World:
             )
         return self.numbers[pair]
 
-    def load(self, dataset: str, rows: Sequence[tuple[Sequence[Pair], Mapping[str, Any]]], at: int, kind: str) -> int:
-        """Load rows of (identities, the primary one first; the object); `kind` is ``record`` or ``event``."""
+    def load(
+        self,
+        dataset: str,
+        rows: Sequence[tuple[Sequence[Pair], Mapping[str, Any]]],
+        at: int,
+        kind: str,
+        operations: Sequence[tuple[int | None, Sequence[str]]] = (),
+    ) -> int:
+        """Load rows of (identities, the primary one first; the object); `kind` is ``record`` or ``event``.
+
+        Records may have operations, as they are stored, each with the paths to take away.
+        """
         self.batches += 1
         batch, number = self.batches, self.history.number("dataset", dataset)
         shape = Shape(leaves(self.profile if kind == "record" else self.event))
@@ -83,8 +104,13 @@ class World:
                 mine = [self.identity(pair, batch) for pair in pairs]
                 linked = sorted(set(mine)) if len(set(mine)) > 1 else None
                 flat = shape.flatten(value)
-                for name, cell in zip(columns, (number, batch, row, mine[0], linked, *flat.values()), strict=True):
+                for name, cell in zip(
+                    list(columns), (number, batch, row, mine[0], linked, *flat.values()), strict=True
+                ):
                     columns[name].append(cell)
+            if operations:
+                columns["$operation"] = [operation for operation, _ in operations]
+                columns["$unset"] = [list(unset) or None for _, unset in operations]
             self._insert(kind, shape.leaves, columns)
             links.add(self.con, batch, number, "record" if kind == "record" else "event")
             self.refresh(batch, at)
@@ -109,15 +135,20 @@ class World:
 
     def refresh(self, batch: int, at: int) -> None:
         """As after a load or a revert: persons, then the profiles of those touched."""
-        for view, stitch in self.views.items():
-            changes = graph.refresh(self.con, view, stitch=stitch, batch=batch, at=at)
+        changes = persons.refresh(self.con, batch=batch, at=at)
+        for view in self.views:
             rows = self.con.execute(
-                f'SELECT DISTINCT person FROM "person_of_{view}" WHERE identity IN ('
+                f'SELECT DISTINCT person FROM "person_of_{view.name}" WHERE identity IN ('
                 'SELECT "$identity" FROM record WHERE "$batch" = $1 '
                 'UNION ALL SELECT "$identity" FROM event WHERE "$batch" = $1)',
                 [batch],
             ).fetchnumpy()
-            touched = pa.chunked_array([pa.array(changes.touched), pa.array(rows["person"], pa.int32())]).unique()
+            touched = pa.chunked_array(
+                [
+                    pa.array(changes.touched if view.stitched else changes.identities),
+                    pa.array(rows["person"], pa.int32()),
+                ]
+            ).unique()
             bulk.refresh(self.con, view, self.leaves, touched.to_numpy())
 
     def profiles(self, view: str) -> dict[int, dict[str, Any]]:

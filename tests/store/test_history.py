@@ -113,7 +113,9 @@ def test_evolution_only_ever_adds(waves: list[dict[str, str]]) -> None:
             assert clash
         found = columns(history.con, "record")
         assert {path: kind for path, kind in found.items() if not path.startswith("$")} == expected
-        assert [column[0] for column in history.con.execute("SELECT * FROM fragment").description or []] == list(found)
+        assert [column[0] for column in history.con.execute("SELECT * FROM live_record").description or []] == list(
+            found
+        )
     history.close()
 
 
@@ -229,7 +231,10 @@ def loaded(history: History) -> History:
 
 
 def fragments(history: History) -> list[tuple[Any, ...]]:
-    return rows(history, 'SELECT "$dataset", "$identity", name FROM fragment ORDER BY ALL')
+    return rows(
+        history,
+        'SELECT "$dataset", "$identity", arg_max(name, ("$batch", "$row")) FROM live_record GROUP BY ALL ORDER BY ALL',
+    )
 
 
 def test_live_views_follow_withdrawals(loaded: History) -> None:
@@ -293,7 +298,7 @@ def test_tables_of_a_view(history: History) -> None:
     for _ in range(2):
         history.ensure_view("default")
     assert list(columns(history.con, "person_of_default")) == ["identity", "person"]
-    assert list(columns(history.con, "lineage_default")) == ["person", "into", "batch", "at", "kind"]
+    assert list(columns(history.con, "lineage_default")) == ["person", "into", "batch", "decision", "at", "kind"]
     with pytest.raises(Invalid) as caught:
         history.ensure_view("Not a name")
     assert caught.value.code == "view.name"
@@ -316,15 +321,21 @@ def test_format_0_is_upgraded(tmp_path: Path) -> None:
     history.con.execute("INSERT INTO membership VALUES ('a', 1, 10, NULL, 1, 'batch', 'ups', NULL)")
     for name in ("cause", "namespace", "valid_until"):  # format 0 had none of them
         history.con.execute(f"ALTER TABLE membership DROP COLUMN {name}")
-    history.con.execute('ALTER TABLE record DROP COLUMN "$operation"')
-    for name in ("decision", "folded", "graph_link", "removed_link", "evicted"):
+    for name in ("$operation", "$unset"):
+        history.con.execute(f"ALTER TABLE record DROP COLUMN {quote(name)}")
+    graphs = ("decision", "folded", "graph_link", "removed_link", "evicted", "person_of", "lineage")
+    for name in (*graphs, "suppressed", "evaluated", "event_view", "dataset_order"):
         history.con.execute(f"DROP TABLE {name}")
+    history.con.execute("CREATE TABLE person_of_default AS SELECT 3 AS identity, 1 AS person")
+    history.con.execute("CREATE TABLE person_of_unstitched AS SELECT 3 AS identity, 3 AS person")
     history.con.execute("UPDATE meta SET value = 0 WHERE key = 'format'")
     history.close()
     for _ in range(2):
         history = open_history(tmp_path)
         assert rows(history, "SELECT * FROM membership") == [("a", 1, 10, None, 1, None, "ups", None)]
         assert rows(history, "SELECT value FROM meta WHERE key = 'format'") == [(FORMAT,)]
+        assert rows(history, "SELECT * FROM person_of_default") == [(3, 1)]
+        assert rows(history, "SELECT * FROM person_of_unstitched") == [(3, 3)]
         history.close()
 
 

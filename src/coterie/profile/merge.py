@@ -46,10 +46,16 @@ class Operation(StrEnum):
 
 
 class Write(NamedTuple):
-    """A write of a record."""
+    """A write of a record.
+
+    `time` is the date that orders the writes of its dataset, if one does: a write that is not newer than all before it
+    is passed over. `unset` are paths that a merge takes away.
+    """
 
     fragment: Fragment
     operation: Operation = Operation.CREATE
+    time: int | None = None
+    unset: tuple[str, ...] = ()
 
 
 class Reason(StrEnum):
@@ -91,14 +97,19 @@ class Merged(msgspec.Struct, frozen=True):
 def settle(writes: Iterable[Write]) -> list[Fragment]:
     """Return the fragments that a history of writes leaves, in any order of the list."""
     fragments: dict[tuple[str, str, str], Fragment] = {}
-    for fragment, operation in sorted(writes, key=lambda write: _age(write.fragment)):
+    newest: dict[tuple[str, str, str], int] = {}
+    for fragment, operation, time, unset in sorted(writes, key=lambda write: _age(write.fragment)):
         key = (fragment.source.dataset, fragment.source.namespace, fragment.source.value)
+        if time is not None:
+            if key in newest and time <= newest[key]:
+                continue
+            newest[key] = time
         before = fragments.pop(key, None)
         match operation:
             case Operation.CREATE:
                 fragments[key] = fragment
             case Operation.MERGE:
-                old = before.attributes if before else {}
+                old = _without(before.attributes, unset) if before else {}
                 fragments[key] = msgspec.structs.replace(fragment, attributes=_united([fragment.attributes, old]))
             case Operation.DELETE:
                 pass
@@ -193,6 +204,13 @@ def _ranked(fragments: Iterable[Fragment], policy: MergePolicy) -> list[Fragment
 def _age(fragment: Fragment) -> tuple[int, tuple[int, ...], str, str, str]:
     source = fragment.source
     return source.recorded_at, fragment.offset, source.dataset, source.namespace, source.value
+
+
+def _without(attributes: Mapping[str, Any], unset: Sequence[str]) -> Mapping[str, Any]:
+    """Return an object without what lies at some paths or below them."""
+    gone = [tuple(path.split(".")) for path in unset]
+    kept = {path: value for path, value in paths(attributes) if not any(path[: len(p)] == p for p in gone)}
+    return nested(kept) if gone else attributes
 
 
 def _united(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from enum import StrEnum
 
 import msgspec
 
-from coterie.core.errors import Unsupported
-
 
 class AttributeMerge(StrEnum):
     """How two values of one attribute are settled."""
@@ -24,19 +22,30 @@ class IdentityGraph(StrEnum):
 
 
 class MergePolicy(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", forbid_unknown_fields=True):
-    """A merge policy; `order` names datasets, best first, and matters to ``dataSetPrecedence`` only."""
+    """A merge policy.
+
+    `order` names datasets, best first, and matters to ``dataSetPrecedence`` only. `event_datasets` are those whose
+    events there are under the policy; None for all.
+    """
 
     attribute_merge: AttributeMerge = AttributeMerge.TIMESTAMP_ORDERED
     identity_graph: IdentityGraph = IdentityGraph.PDG
     order: tuple[str, ...] = ()
+    event_datasets: tuple[str, ...] | None = None
+
+    @property
+    def attribute_datasets(self) -> tuple[str, ...] | None:
+        """The datasets that contribute attributes; None for all."""
+        return None if self.attribute_merge is AttributeMerge.TIMESTAMP_ORDERED else self.order
 
 
 class View(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A stitching mode with a merge policy: one way of looking at the same facts."""
+    """A merge policy with a name: one way of looking at the same facts. One view of a sandbox is its default."""
 
     name: str
     policy: MergePolicy = MergePolicy()
     description: str = ""
+    default: bool = False
 
     @property
     def stitched(self) -> bool:
@@ -44,24 +53,11 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return self.policy.identity_graph is IdentityGraph.PDG
 
 
-VIEWS: tuple[View, ...] = (
-    View("default", description="Follows the identity graph; of two values the one taken in last wins"),
-    View(
-        "unstitched",
-        MergePolicy(identity_graph=IdentityGraph.NONE),
-        "Each identity is a person of its own; of two values the one taken in last wins",
-    ),
+STITCHED = View("default", description="Follows the identity graph; of two values the one taken in last wins")
+UNSTITCHED = View(
+    "unstitched",
+    MergePolicy(identity_graph=IdentityGraph.NONE),
+    "Each identity is a person of its own; of two values the one taken in last wins",
 )
-"""The views that every sandbox has."""
-
-
-def check(view: View) -> View:
-    """Return `view` when profiles can be kept under it; raises ``view.dataset-precedence``."""
-    if view.policy.attribute_merge is AttributeMerge.DATASET_PRECEDENCE:
-        raise Unsupported(
-            "view.dataset-precedence",
-            f"view {view.name}: profiles cannot be kept by dataSetPrecedence yet.",
-            hint="Use timestampOrdered; a single merge can be tried with coterie.testing.merge.",
-            where={"view": view.name},
-        )
-    return view
+VIEWS: tuple[View, ...] = (STITCHED, UNSTITCHED)
+"""The views that every sandbox has; the first is the default one as long as no other is."""

@@ -158,7 +158,7 @@ def _attributes(con: DuckDBPyConnection, view: str, stored: _Stored) -> dict[int
 def _events(con: DuckDBPyConnection, view: str, stored: _Stored, until: int | None) -> dict[int, list[dict[str, Any]]]:
     rows = con.execute(
         f"""
-        SELECT p.person{stored.select("e")} FROM live_event e
+        SELECT p.person{stored.select("e")} FROM {quote(f"event_of_{view}")} e
         JOIN {quote(f"person_of_{view}")} p ON p.identity = e."$identity"
         SEMI JOIN {_WANTED} w ON w.person = p.person
         WHERE $1::BIGINT IS NULL OR e."timestamp" <= $1

@@ -115,13 +115,14 @@ def _refresh(sandbox: Sandbox, batch: int, at: int, batches: list[int], progress
     definitions = Definitions(sandbox.catalog)
     stored = profile_leaves(definitions)
     con = sandbox.history.con
+    progress.report("graphs")
+    changes = persons.refresh(con, batch=batch, at=at)
     for view in definitions.views().values():
-        progress.report(f"graphs of view {view.name}")
-        sandbox.history.ensure_view(view.name)
-        changes = persons.refresh(con, view.name, stitch=view.stitched, batch=batch, at=at)
-        touched = BitMap(changes.touched.astype(np.uint32)) | _persons_of(sandbox, view.name, batches)
+        sandbox.history.ensure_view(view.name, stitched=view.stitched)
+        changed = changes.touched if view.stitched else changes.identities
+        touched = BitMap(changed.astype(np.uint32)) | _persons_of(sandbox, view.name, batches)
         progress.report(f"profiles of view {view.name}")
-        bulk.refresh(con, view.name, stored, touched=np.array(touched, dtype=np.int32))
+        bulk.refresh(con, view, stored, touched=np.array(touched, dtype=np.int32))
 
 
 def _persons_of(sandbox: Sandbox, view: str, batches: list[int]) -> BitMap:

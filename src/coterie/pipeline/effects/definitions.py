@@ -27,8 +27,8 @@ def put(sandbox: Sandbox, entry: Entry) -> None:
 def make_views(sandbox: Sandbox, leaves: Iterable[Leaf]) -> None:
     """Make the tables of every view that are not there, and in them a column for each of these attributes."""
     attributes = list(leaves)
-    for view in Definitions(sandbox.catalog).views():
-        sandbox.history.ensure_view(view)
+    for view in Definitions(sandbox.catalog).views().values():
+        sandbox.history.ensure_view(view.name, stitched=view.stitched)
         bulk.refresh(sandbox.history.con, view, attributes, touched=np.empty(0, np.int32))
 
 
@@ -36,6 +36,7 @@ def deleted(sandbox: Sandbox, entry: Entry) -> None:
     """Close the memberships of a deleted audience."""
     if entry.body["kind"] == "audience":
         ledger.settle(sandbox.history.con, entry.body["id"], BitMap(), at=entry.accepted_at, version=0, cause="deleted")
+        ledger.forget(sandbox.history.con, entry.body["id"])
 
 
 def _make_room(sandbox: Sandbox, schema: Schema) -> None:

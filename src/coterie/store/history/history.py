@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from coterie.core.errors import Busy, Conflict, CoterieError, Damaged, Invalid, 
 from coterie.core.schema import CLASS_FIELDS, Field, FieldType, Leaf, SchemaClass, leaves
 from coterie.store.formats import refuse
 from coterie.store.history.columns import column_type, missing, quote
-from coterie.store.history.tables import FORMAT, TABLES, UPGRADES, live_views, view_tables
+from coterie.store.history.tables import FORMAT, TABLES, UPGRADES, event_view, live_views, person_views
 
 _VIEW = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _EVENT_LEAVES = list(leaves(Field(FieldType.OBJECT, properties=CLASS_FIELDS[SchemaClass.EVENT])))
@@ -213,15 +213,42 @@ class History:
                     self.con.execute(f"ALTER TABLE {name} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
             self.refresh_live_views()
 
-    def ensure_view(self, view: str) -> None:
-        """Make the tables of a view (`person_of_<view>`, `lineage_<view>`) if they are not there."""
+    def ensure_view(self, view: str, *, stitched: bool = True) -> None:
+        """Make what a view has: the SQL views `person_of_<view>`, `lineage_<view>` and `event_of_<view>`.
+
+        A new one sees the events of all datasets (see `limit_events`).
+
+        Parameters
+        ----------
+        view : str
+            Name of the view.
+        stitched : bool
+            Whether linked identities are one person; otherwise each identity is its own. It may change.
+        """
         if not _VIEW.fullmatch(view):
             raise Invalid(
                 "view.name", f"{view!r} cannot name a view.", hint="Use lower-case letters, digits and underscores."
             )
         with self._atomic():
-            for statement in view_tables(quote(f"person_of_{view}"), quote(f"lineage_{view}")):
+            for statement in person_views(view, stitched=stitched):
                 self.con.execute(statement)
+            if self._first("SELECT 1 FROM event_view WHERE view = ?", view) is None:
+                self.con.execute("INSERT INTO event_view VALUES (?, NULL)", [view])
+                self.con.execute(event_view(quote(f"event_of_{view}"), None))
+
+    def limit_events(self, view: str, datasets: Sequence[int] | None) -> None:
+        """Let a view see the events of some datasets only; of all when `datasets` is None."""
+        with self._atomic():
+            self.con.execute("UPDATE event_view SET datasets = $2::INTEGER[] WHERE view = $1", [view, datasets])
+            self.con.execute(event_view(quote(f"event_of_{view}"), datasets))
+
+    def drop_view(self, view: str) -> None:
+        """Drop all that a view has."""
+        with self._atomic():
+            self.con.execute("DELETE FROM event_view WHERE view = ?", [view])
+            for kind in ("event_of", "person_of", "lineage"):
+                self.con.execute(f"DROP VIEW IF EXISTS {quote(f'{kind}_{view}')}")
+            self.con.execute(f"DROP TABLE IF EXISTS {quote(f'profile_{view}')}")
 
     def number(self, kind: Literal["dataset", "namespace"], id: str) -> int:  # noqa: A002 (the word of the catalog)
         """Return the running number (from 1) of a dataset's id or a namespace's code, giving one if it has none."""
@@ -251,10 +278,12 @@ class History:
                 self.refresh_live_views()
 
     def refresh_live_views(self) -> None:
-        """Make `live_event`, `live_record`, `live_link` and `fragment` anew, after a new column or a withdrawal."""
+        """Make the live views and every `event_of_<view>` anew, after a new column or a withdrawal."""
         withdrawn = self._first("SELECT 1 FROM batch WHERE withdrawn_at IS NOT NULL LIMIT 1")
         for statement in live_views(withdrawn is not None):
             self.con.execute(statement)
+        for view, datasets in self.con.execute("SELECT view, datasets FROM event_view ORDER BY view").fetchall():
+            self.con.execute(event_view(quote(f"event_of_{view}"), datasets))
 
     def close(self) -> None:
         """Close the history; what was committed is in its file."""

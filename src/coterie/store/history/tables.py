@@ -1,7 +1,7 @@
 """The tables of the history (docs/architecture.md) and the steps from one format to the next.
 
-`event`, `event_duplicate` and `record` grow a column for every leaf; `person_of_…`, `lineage_…` and `profile_…`
-exist once for each view.
+`event`, `event_duplicate` and `record` grow a column for every leaf; `profile_…` exists once for each view, and so do
+the SQL views `event_of_…`, `person_of_…` and `lineage_…`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _FACT_TABLES = (
     )""",
     f"CREATE TABLE event ({SYSTEM_COLUMNS})",
     f"CREATE TABLE event_duplicate ({SYSTEM_COLUMNS})",
-    # the operation is NULL for a create, 1 for a merge, 2 for a delete
-    f'CREATE TABLE record ({SYSTEM_COLUMNS}, "$operation" UTINYINT)',
+    # the operation is NULL for a create, 1 for a merge, 2 for a delete; a merge may take paths away
+    f'CREATE TABLE record ({SYSTEM_COLUMNS}, "$operation" UTINYINT, "$unset" VARCHAR[])',
     """CREATE TABLE link (
         a INTEGER NOT NULL, b INTEGER NOT NULL, batch INTEGER NOT NULL, dataset INTEGER NOT NULL,
         first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, records BIGINT NOT NULL
@@ -64,9 +64,47 @@ GRAPH_TABLES = (
     """CREATE TABLE evicted (
         identity INTEGER NOT NULL, "at" BIGINT NOT NULL, batch INTEGER, "row" BIGINT, decision INTEGER
     )""",
+    # the person of every identity that occurs, and how persons came out of others by a batch or a decision
+    "CREATE TABLE person_of (identity INTEGER NOT NULL, person INTEGER NOT NULL)",
+    """CREATE TABLE lineage (
+        person INTEGER NOT NULL, "into" INTEGER NOT NULL, batch INTEGER, decision INTEGER, "at" BIGINT NOT NULL,
+        kind VARCHAR NOT NULL
+    )""",
 )
 
-TABLES = (*_FACT_TABLES, *GRAPH_TABLES)
+POLICY_TABLES = (
+    # the views there are, and the datasets whose events each of them sees; NULL for all
+    "CREATE TABLE event_view (view VARCHAR NOT NULL, datasets INTEGER[])",
+    # datasets whose writes are ordered by a date of their own, and the path of that date
+    "CREATE TABLE dataset_order (dataset INTEGER NOT NULL, path VARCHAR NOT NULL)",
+)
+
+AUDIENCE_TABLES = (
+    # the last evaluation of each audience: how many satisfied its rule, and how many of them were withheld
+    """CREATE TABLE evaluated (
+        audience VARCHAR NOT NULL, "at" BIGINT NOT NULL, version INTEGER NOT NULL, members INTEGER NOT NULL,
+        opted_out INTEGER NOT NULL, no_consent INTEGER NOT NULL
+    )""",
+)
+
+PRIVACY_TABLES = (
+    # keyed hashes of the identities that were erased, each under the request that it comes from
+    "CREATE TABLE suppressed (hash VARCHAR NOT NULL, request VARCHAR NOT NULL)",
+)
+
+TABLES = (*_FACT_TABLES, *GRAPH_TABLES, *POLICY_TABLES, *AUDIENCE_TABLES, *PRIVACY_TABLES)
+
+
+def person_views(view: str, *, stitched: bool) -> tuple[str, str]:
+    """Return the statements that (re)make the persons of a view: those of the graphs, or every identity its own."""
+    person, told = ("person", "") if stitched else ("identity AS person", " WHERE false")
+    return (
+        f'CREATE OR REPLACE VIEW "person_of_{view}" AS SELECT identity, {person} FROM person_of',
+        f'CREATE OR REPLACE VIEW "lineage_{view}" AS SELECT * FROM lineage{told}',
+    )
+
+
+_FIRST_VIEWS = {"default": True, "unstitched": False}
 
 UPGRADES: Sequence[Sequence[str]] = (
     # 0 to 1: memberships say what caused them
@@ -77,19 +115,26 @@ UPGRADES: Sequence[Sequence[str]] = (
         "ALTER TABLE membership ADD COLUMN valid_until BIGINT",
     ),
     # 2 to 3: writes that change or remove a record, decisions about identities, and graphs that were replayed
-    ('ALTER TABLE record ADD COLUMN "$operation" UTINYINT', *GRAPH_TABLES),
+    (
+        'ALTER TABLE record ADD COLUMN "$operation" UTINYINT',
+        'ALTER TABLE record ADD COLUMN "$unset" VARCHAR[]',
+        *GRAPH_TABLES,
+        *POLICY_TABLES,
+        *PRIVACY_TABLES,
+        *AUDIENCE_TABLES,
+        "INSERT INTO event_view (view) VALUES ('default'), ('unstitched')",
+        # the views share one mapping to persons
+        "CREATE TABLE IF NOT EXISTS person_of_default (identity INTEGER, person INTEGER)",
+        "CREATE TABLE IF NOT EXISTS lineage_default "
+        '(person INTEGER, "into" INTEGER, batch INTEGER, "at" BIGINT, kind VARCHAR)',
+        "INSERT INTO person_of SELECT identity, person FROM person_of_default",
+        "INSERT INTO lineage BY NAME SELECT * FROM lineage_default",
+        *(f"DROP TABLE IF EXISTS {kind}_{view}" for kind in ("person_of", "lineage") for view in _FIRST_VIEWS),
+        *(statement for view, stitched in _FIRST_VIEWS.items() for statement in person_views(view, stitched=stitched)),
+        "DROP VIEW IF EXISTS fragment",
+    ),
 )
 """Statements that lead from format *n* (the position in the sequence) to *n* + 1."""
-
-
-def view_tables(person_of: str, lineage: str) -> tuple[str, str]:
-    """Return the statements that make the tables of a view, given their quoted names."""
-    return (
-        f"CREATE TABLE IF NOT EXISTS {person_of} (identity INTEGER NOT NULL, person INTEGER NOT NULL)",
-        f"""CREATE TABLE IF NOT EXISTS {lineage} (
-            person INTEGER NOT NULL, "into" INTEGER NOT NULL, batch INTEGER, "at" BIGINT NOT NULL, kind VARCHAR NOT NULL
-        )""",
-    )
 
 
 def live_views(withdrawn: bool) -> tuple[str, ...]:
@@ -103,11 +148,10 @@ def live_views(withdrawn: bool) -> tuple[str, ...]:
         f"CREATE OR REPLACE VIEW live_event AS SELECT * FROM event{of_batch}",
         f"CREATE OR REPLACE VIEW live_record AS SELECT * FROM record{of_batch}",
         f"CREATE OR REPLACE VIEW live_link AS SELECT * FROM link{of_link}",
-        # the last write of each fragment is found on its narrow key, then fetched by row id: no sort of wide rows; an
-        # inner join on the whole key (though the row id would do) lets a filter on the identity reach both sides
-        f"""CREATE OR REPLACE VIEW fragment AS SELECT record.* FROM record JOIN (
-            SELECT "$dataset", "$identity", arg_max(rowid, ("$batch", "$row")) AS last
-            FROM record{of_batch} GROUP BY "$dataset", "$identity"
-        ) AS newest ON record."$dataset" = newest."$dataset" AND record."$identity" = newest."$identity"
-            AND record.rowid = newest.last""",
     )
+
+
+def event_view(name: str, datasets: Sequence[int] | None) -> str:
+    """Return the statement that (re)makes the events that a view sees, given its quoted name."""
+    seen = "" if datasets is None else f' WHERE "$dataset" IN ({", ".join(map(str, datasets)) or "NULL"})'
+    return f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM live_event{seen}"

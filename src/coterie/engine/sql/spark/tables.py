@@ -36,7 +36,7 @@ def lend(con: DuckDBPyConnection, spark: SparkSession, folder: Path, view: str =
     session = spark.newSession()
     for name, value in SETTINGS.items():
         session.conf.set(name, value)
-    for table in ("live_event", "identity", "namespace", "membership", f"person_of_{view}", f"profile_{view}"):
+    for table in ("identity", "namespace", "membership", f"event_of_{view}", f"person_of_{view}", f"profile_{view}"):
         path = str(folder / f"{table}.parquet")
         con.execute(f'COPY (SELECT * FROM "{table}") TO {_text(path)} (FORMAT parquet)')
         session.read.parquet(path).createOrReplaceTempView(table)

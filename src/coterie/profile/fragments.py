@@ -1,0 +1,142 @@
+"""Fragments in SQL: what the writes of records leave for each dataset and identity.
+
+Says what `coterie.profile.merge.settle` says. Most datasets know only writes that replace the whole record, of which
+the last one is the fragment. The others are folded: rows that are older than the record that stands are passed over,
+writes before the last replacement or removal are gone, and what is left is united leaf by leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from coterie.core.schema import Leaf
+from coterie.ingest.sql import literal
+from coterie.profile.latest import merged
+from coterie.store.history import quote
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MERGE, DELETE = 1, 2
+"""Values of ``record."$operation"``; NULL is a create."""
+
+WRITE = '("$batch"::BIGINT << 32) + "$row"'
+"""SQL for the number of a write, which grows with the time it was recorded, batch and row; no two writes share one."""
+
+_KEY = ("$dataset", "$identity")
+_BY = ", ".join(map(quote, _KEY))
+
+
+class Folded(NamedTuple):
+    """Datasets whose writes do not simply replace each other.
+
+    `ordered` has the path of the date that orders the writes of a dataset, `operated` the datasets with merges or
+    deletes, `unset` the paths that some merge takes away.
+    """
+
+    ordered: Mapping[int, str]
+    operated: frozenset[int]
+    unset: frozenset[str]
+
+    @property
+    def datasets(self) -> list[int]:
+        """Numbers of all of them."""
+        return sorted(self.operated | self.ordered.keys())
+
+
+def folded(con: DuckDBPyConnection) -> Folded:
+    """Return the datasets whose writes do not simply replace each other."""
+    ordered = con.execute("SELECT dataset, path FROM dataset_order").fetchall()
+    operated = con.execute('SELECT DISTINCT "$dataset" FROM record WHERE "$operation" IS NOT NULL').fetchall()
+    unset = con.execute('SELECT DISTINCT unnest("$unset") FROM record WHERE "$unset" IS NOT NULL').fetchall()
+    return Folded(dict(ordered), frozenset(number for (number,) in operated), frozenset(path for (path,) in unset))
+
+
+def settled(source: str, leaves: Sequence[Leaf], which: Folded) -> str:
+    """Return a SELECT of the fragments that writes leave.
+
+    Parameters
+    ----------
+    source : str
+        A relation with the columns of `record`, where all live writes of an identity in a dataset are or none.
+    leaves : sequence of Leaf
+        The attributes.
+    which : Folded
+        The datasets that need folding.
+
+    Returns
+    -------
+    str
+        A query for ``$dataset``, ``$identity``, ``$rank`` (the number of the last write) and the leaves.
+    """
+    if not which.datasets:
+        return _last(source, leaves)
+    numbers = ", ".join(map(str, which.datasets))
+    plain = f'(SELECT * FROM {source} WHERE "$dataset" NOT IN ({numbers}))'
+    rest = f'(SELECT * FROM {source} WHERE "$dataset" IN ({numbers}))'
+    return f"{_last(plain, leaves)} UNION ALL {_fold(rest, leaves, which)}"
+
+
+def heeded(source: str, which: Folded, columns: str = "") -> str:
+    """Return a SELECT of the writes that count: without those that are not newer than the record that stands.
+
+    It has ``$dataset``, ``$identity``, ``$rank`` (the number of the write), ``$operation``, ``$unset`` and `columns`,
+    the tail of a SELECT list.
+    """
+    head = f'{_BY}, {WRITE} AS "$rank", "$operation", "$unset"'
+    if not which.ordered:
+        return f"SELECT {head}{columns} FROM {source}"
+    cases = "".join(f" WHEN {dataset:d} THEN {quote(path)}" for dataset, path in sorted(which.ordered.items()))
+    # of the writes of an ordered dataset count those that are newer than all before them
+    return (
+        f'SELECT {head}{columns} FROM (SELECT *, CASE "$dataset"{cases} END AS "$time" FROM {source}) '
+        'QUALIFY "$time" IS NULL OR coalesce("$time" > max("$time") OVER (PARTITION BY "$dataset", "$identity" '
+        'ORDER BY "$batch", "$row" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), TRUE)'
+    )
+
+
+def _last(source: str, leaves: Sequence[Leaf]) -> str:
+    columns = "".join(f", r.{quote(leaf.path)}" for leaf in leaves)
+    return (
+        f'SELECT r."$dataset", r."$identity", {WRITE} AS "$rank"{columns} FROM {source} r SEMI JOIN '
+        f"(SELECT max({WRITE}) AS number FROM {source} GROUP BY {_BY}) l ON l.number = {WRITE}"
+    )
+
+
+def _fold(source: str, leaves: Sequence[Leaf], which: Folded) -> str:
+    """Return a SELECT of the fragments of datasets with merges and deletes, or with an order of their own."""
+    columns = "".join(f", {quote(leaf.path)}" for leaf in leaves)
+    taken = {leaf.path: _taken(leaf, which.unset) for leaf in leaves}
+    listed = [path for path, paths in taken.items() if paths]
+    gone = "".join(
+        f', max("$rank") FILTER (WHERE list_has_any("$unset", [{", ".join(map(literal, taken[path]))}])) '
+        f"AS {quote(f'$unset.{path}')}"
+        for path in listed
+    )
+    values = "".join(
+        f', CASE WHEN {quote(f"$unset.{leaf.path}")} > "$rank" THEN NULL ELSE {quote(leaf.path)} END '
+        f"AS {quote(leaf.path)}"
+        if leaf.path in listed
+        else f", {quote(leaf.path)}"
+        for leaf in leaves
+    )
+    return f"""
+        SELECT {_BY}, "$rank"{columns} FROM (
+            WITH heeded AS MATERIALIZED ({heeded(source, which, columns)}), standing AS (
+                SELECT {_BY}, max("$rank") AS "$last", arg_max(coalesce("$operation", 0), "$rank") AS "$done",
+                       max("$rank") FILTER (WHERE "$operation" IS DISTINCT FROM {MERGE}) AS "$since"{gone}
+                FROM heeded GROUP BY {_BY}
+            ), kept AS (
+                SELECT {_BY}, "$rank"{values} FROM heeded JOIN standing USING ({_BY})
+                WHERE "$done" <> {DELETE} AND (
+                    "$since" IS NULL OR "$rank" > "$since" OR ("$rank" = "$since" AND "$operation" IS NULL)
+                )
+            )
+            SELECT {_BY}, "$last" AS "$rank"{columns} FROM ({merged("kept", _KEY, leaves)}) JOIN standing USING ({_BY})
+        )"""
+
+
+def _taken(leaf: Leaf, unset: frozenset[str]) -> list[str]:
+    """Return which of the paths that merges take away take a leaf with them."""
+    return sorted(path for path in unset if leaf.path == path or leaf.path.startswith(f"{path}."))
