@@ -17,7 +17,7 @@ def history(tmp_path: Path) -> Iterator[History]:
     (tmp_path / "tmp").mkdir()
     history = History.open(tmp_path / "history.duckdb", tmp_path / "tmp", memory_limit="1GB", threads=1)
     history.ensure_view("default")
-    history.ensure_view("unstitched")
+    history.ensure_view("unstitched", stitched=False)
     yield history
     history.close()
 

@@ -34,7 +34,7 @@ class Load:
         rows: Sequence[tuple[int, Sequence[str | None], Entries]],
         dataset: str = "web",
         priorities: Sequence[str] | None = None,
-    ) -> tuple[Assigned, dict[str, graph.Changes]]:
+    ) -> tuple[Assigned, graph.Changes]:
         self.batch += 1
         event = schema.class_ is SchemaClass.EVENT
         table = "event" if event else "record"
@@ -73,20 +73,13 @@ class Load:
             marks = ", ".join(f"${place}" for place in range(1, len(cells) + 1))
             self.con.execute(f"INSERT INTO stage ({names}) VALUES ({marks})", list(cells.values()))
 
-    def refresh(self) -> dict[str, graph.Changes]:
-        at = 1000 * self.batch
-        return {
-            view: graph.refresh(self.con, view, stitch=stitch, batch=self.batch, at=at)
-            for view, stitch in (("default", True), ("unstitched", False))
-        }
+    def refresh(self) -> graph.Changes:
+        return graph.refresh(self.con, batch=self.batch, at=1000 * self.batch)
 
-    def revert(self, batch: int) -> dict[str, graph.Changes]:
+    def revert(self, batch: int) -> graph.Changes:
         with self.history.transaction():
             self.history.withdraw_batch(batch, 9000)
-            return {
-                view: graph.refresh(self.con, view, stitch=stitch, batch=batch, at=9000)
-                for view, stitch in (("default", True), ("unstitched", False))
-            }
+            return graph.refresh(self.con, batch=batch, at=9000)
 
     def identities(self) -> list[tuple[int, str, str, int]]:
         return self.con.execute(

@@ -115,17 +115,17 @@ def test_persons_merge_and_split_with_their_lineage(load: Load) -> None:
     _, changes = load(WEB, [(1, ["w1", "c1"], []), (2, ["w2", "c2"], []), (3, ["w3", None], [])])
     # numbers: w1 0, w2 1, w3 2, c1 3, c2 4
     assert load.persons() == {0: 0, 1: 1, 2: 2, 3: 0, 4: 1}
-    assert changes["default"].touched.tolist() == [0, 1, 2]
+    assert changes.touched.tolist() == [0, 1, 2]
     _, changes = load(WEB, [(4, ["w1", "c2"], [])])
     assert load.persons() == {0: 0, 1: 0, 2: 2, 3: 0, 4: 0}
-    assert changes["default"].touched.tolist() == [0, 1]
-    assert changes["unstitched"].touched.tolist() == []
+    assert changes.touched.tolist() == [0, 1]
+    assert changes.identities.tolist() == []
     changes = load.revert(2)
     assert load.persons() == {0: 0, 1: 1, 2: 2, 3: 0, 4: 1}
-    assert (changes["default"].merged, changes["default"].split) == (0, 1)
+    assert (changes.merged, changes.split) == (0, 1)
     changes = load.revert(1)
     assert load.persons() == load.persons("unstitched") == {}
-    assert changes["default"].touched.tolist() == [0, 1, 2]
+    assert changes.touched.tolist() == [0, 1, 2]
     lineage = load.con.execute('SELECT person, "into", batch, "at", kind FROM lineage_default').fetchall()
     assert lineage == [(1, 0, 2, 2000, "merged"), (0, 1, 2, 9000, "split")]
     assert load.con.execute("SELECT count(*) FROM lineage_unstitched").fetchall() == [(0,)]
@@ -136,7 +136,7 @@ def test_a_person_whose_founder_goes_is_named_after_the_next_identity(load: Load
     load(WEB, [(2, ["w2", "c1"], [])])
     changes = load.revert(1)
     assert load.persons() == {1: 1, 2: 1}
-    assert changes["default"].touched.tolist() == [0, 1]
+    assert changes.touched.tolist() == [0, 1]
     assert load.con.execute('SELECT person, "into", kind FROM lineage_default').fetchall() == [(0, 1, "split")]
 
 
@@ -144,10 +144,9 @@ def test_starting_from_nothing_gives_the_same_persons(load: Load) -> None:
     load(WEB, [(1, ["w1", "c1"], []), (2, ["w2", "c2"], [])])
     load(WEB, [(3, ["w2", "c1"], []), (4, ["w4", None], [])])
     kept = {view: load.persons(view) for view in ("default", "unstitched")}
-    for view, stitch in (("default", True), ("unstitched", False)):
-        assert graph.refresh(load.con, view, stitch=stitch, batch=None, at=1).touched.size == 0
-        load.con.execute(f"DELETE FROM person_of_{view}")
-        graph.refresh(load.con, view, stitch=stitch, batch=None, at=1)
+    assert graph.refresh(load.con, batch=None, at=1).touched.size == 0
+    load.con.execute("DELETE FROM person_of")
+    graph.refresh(load.con, batch=None, at=1)
     assert {view: load.persons(view) for view in kept} == kept
 
 

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from coterie.identity.cluster import Ints, extend
-from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -20,17 +18,18 @@ _NOBODY = -1
 class Changes(msgspec.Struct, frozen=True):
     """What `refresh` changed.
 
-    `touched` holds the persons, old and new, that gained, lost or exchanged identities; `merged` and `split` count the
-    rows added to the lineage.
+    `touched` holds the persons, old and new, that gained, lost or exchanged identities; `identities` those that are new
+    or gone; `merged` and `split` count the rows added to the lineage.
     """
 
     touched: Ints
+    identities: Ints
     merged: int
     split: int
 
 
-def refresh(con: DuckDBPyConnection, view: str, *, stitch: bool, batch: int | None, at: int) -> Changes:
-    """Bring ``person_of_<view>`` to what the live facts say, and tell the lineage of persons who merged or split.
+def refresh(con: DuckDBPyConnection, *, batch: int | None, at: int) -> Changes:
+    """Bring `person_of` to what the live facts say, and tell the lineage of persons who merged or split.
 
     Every identity that occurs in a live record, event or link belongs to a person, who is the smallest identity of
     the graph. After a load only the batch is read; after a revert (the batch is withdrawn), everything.
@@ -38,11 +37,7 @@ def refresh(con: DuckDBPyConnection, view: str, *, stitch: bool, batch: int | No
     Parameters
     ----------
     con : DuckDBPyConnection
-        Connection to the history, with ``person_of_<view>`` and ``lineage_<view>`` made.
-    view : str
-        Name of the view.
-    stitch : bool
-        Whether linked identities are one person; otherwise each identity is its own.
+        Connection to the history.
     batch : int or None
         The batch whose rows and links were added or withdrawn; None to start from nothing.
     at : int
@@ -53,23 +48,24 @@ def refresh(con: DuckDBPyConnection, view: str, *, stitch: bool, batch: int | No
     Changes
         Touched persons and counts.
     """
-    old = _stored(con, view)
+    old = _stored(con)
     loaded = batch is not None and old.size and not _withdrawn(con, batch)
-    new = _persons(con, old if loaded else old[:0], batch if loaded else None, stitch=stitch)
+    new = _persons(con, old if loaded else old[:0], batch if loaded else None)
     size = max(len(old), len(new))
     old, new = _grown(old, size), _grown(new, size)
     changed = np.flatnonzero(old != new).astype(np.int32)
     if not changed.size:
-        return Changes(np.empty(0, np.int32), 0, 0)
-    _store(con, view, old, new, changed)
-    merged, split = _tell(con, view, old, new, changed, batch, at)
+        return Changes(changed, changed, 0, 0)
+    _store(con, old, new, changed)
+    merged, split = _tell(con, old, new, changed, batch, at)
     touched = np.unique(np.concatenate([old[changed], new[changed]]))
-    return Changes(touched[touched != _NOBODY], merged, split)
+    come_or_gone = changed[(old[changed] == _NOBODY) | (new[changed] == _NOBODY)]
+    return Changes(touched[touched != _NOBODY], come_or_gone, merged, split)
 
 
-def _stored(con: DuckDBPyConnection, view: str) -> Ints:
+def _stored(con: DuckDBPyConnection) -> Ints:
     """Return the person of each identity by number, -1 for those that have none."""
-    rows = con.execute(f"SELECT identity, person FROM {_table('person_of', view)}").fetchnumpy()
+    rows = con.execute(f"SELECT identity, person FROM person_of").fetchnumpy()
     identity, person = _ints(rows["identity"]), _ints(rows["person"])
     persons = _grown(np.empty(0, np.int32), int(identity.max()) + 1 if identity.size else 0)
     persons[identity] = person
@@ -80,7 +76,7 @@ def _withdrawn(con: DuckDBPyConnection, batch: int) -> bool:
     return bool(con.execute("SELECT 1 FROM batch WHERE batch = $1 AND withdrawn_at IS NOT NULL", [batch]).fetchall())
 
 
-def _persons(con: DuckDBPyConnection, before: Ints, batch: int | None, *, stitch: bool) -> Ints:
+def _persons(con: DuckDBPyConnection, before: Ints, batch: int | None) -> Ints:
     """Return the persons after the facts of a batch are added to those of `before`; all facts when it is None."""
     where = "" if batch is None else f'WHERE "$batch" = {batch:d}'
     links = con.execute(
@@ -95,7 +91,7 @@ def _persons(con: DuckDBPyConnection, before: Ints, batch: int | None, *, stitch
     forest = _grown(before, max(len(before), int(occurring.max()) + 1 if occurring.size else 0))
     fresh = occurring[forest[occurring] == _NOBODY]
     forest[fresh] = fresh
-    if not stitch or not a.size:
+    if not a.size:
         return forest
     there = forest != _NOBODY
     gaps = np.flatnonzero(~there).astype(np.int32)
@@ -105,26 +101,23 @@ def _persons(con: DuckDBPyConnection, before: Ints, batch: int | None, *, stitch
     return forest
 
 
-def _store(con: DuckDBPyConnection, view: str, old: Ints, new: Ints, changed: Ints) -> None:
-    table = _table("person_of", view)
+def _store(con: DuckDBPyConnection, old: Ints, new: Ints, changed: Ints) -> None:
     if len(changed) > len(new) // 4:
-        con.execute(f"DELETE FROM {table}")
+        con.execute("DELETE FROM person_of")
         kept = np.flatnonzero(new != _NOBODY).astype(np.int32)
     else:
         gone = changed[old[changed] != _NOBODY]
         if gone.size:
-            _with_rows(con, {"identity": gone}, f"DELETE FROM {table} WHERE identity IN (SELECT identity FROM moved)")
+            _with_rows(con, {"identity": gone}, "DELETE FROM person_of WHERE identity IN (SELECT identity FROM moved)")
         kept = changed[new[changed] != _NOBODY]
     _with_rows(
         con,
         {"identity": kept, "person": new[kept]},
-        f"INSERT INTO {table} BY NAME SELECT identity, person FROM moved",
+        "INSERT INTO person_of BY NAME SELECT identity, person FROM moved",
     )
 
 
-def _tell(
-    con: DuckDBPyConnection, view: str, old: Ints, new: Ints, changed: Ints, batch: int | None, at: int
-) -> tuple[int, int]:
+def _tell(con: DuckDBPyConnection, old: Ints, new: Ints, changed: Ints, batch: int | None, at: int) -> tuple[int, int]:
     """Add a row to the lineage for each person of whom identities went to another one; return merged and split."""
     moved = changed[(old[changed] != _NOBODY) & (new[changed] != _NOBODY)]
     if not moved.size:
@@ -137,7 +130,7 @@ def _tell(
     _with_rows(
         con,
         {"person": person, "into": into, "merged": merged},
-        f'INSERT INTO {_table("lineage", view)} (person, "into", batch, "at", kind) '
+        'INSERT INTO lineage (person, "into", batch, "at", kind) '
         "SELECT person, \"into\", $batch::INTEGER, $at, CASE WHEN merged THEN 'merged' ELSE 'split' END FROM moved",
         {"batch": batch, "at": at},
     )
@@ -148,13 +141,9 @@ def _with_rows(
     con: DuckDBPyConnection, columns: dict[str, Any], statement: str, parameters: dict[str, object] | None = None
 ) -> None:
     """Run a statement that reads the table ``moved``."""
-    con.register("moved", pa.table(columns))
+    con.register("moved", columns)
     con.execute(statement, parameters)
     con.unregister("moved")
-
-
-def _table(kind: str, view: str) -> str:
-    return quote(f"{kind}_{view}")
 
 
 def _ints(column: Any) -> Ints:

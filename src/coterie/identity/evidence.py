@@ -1,0 +1,320 @@
+"""Evidence: what the history holds of which identities were seen together, as arrays by the numbers of identities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from coterie.identity.fold import Bools, Ints, Links, Longs, Pairs, Records, Rules
+from coterie.identity.namespaces import Namespace, NamespaceType
+from coterie.identity.settings import IdentitySettings, priorities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+NOBODY = -1
+"""Stands for the person, or the component, of an identity that does not occur."""
+
+_RANK = {NamespaceType.COOKIE: 0, NamespaceType.DEVICE: 1}
+_PERSON = 2
+
+
+class Sightings(msgspec.Struct, frozen=True, eq=False):
+    """Records of the store, by the numbers of their identities, with where each stands.
+
+    The record of a merge decision has -1 for its batch and row, the others for their decision.
+    """
+
+    records: Records
+    batch: Ints
+    row: Longs
+    decision: Ints
+
+
+class Decisions(msgspec.Struct, frozen=True, eq=False):
+    """What people decided, as far as it was not taken back."""
+
+    merges: Sightings
+    apart: Pairs
+    never: Ints
+
+
+class Evidence:
+    """What a history says of identities, read when it is asked for.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history.
+    settings : IdentitySettings
+        The settings that decide what is taken for evidence.
+    namespaces : mapping
+        All namespaces by code.
+    """
+
+    def __init__(
+        self, con: DuckDBPyConnection, settings: IdentitySettings, namespaces: Mapping[str, Namespace]
+    ) -> None:
+        self.con = con
+        self.settings = settings
+        self._namespaces = namespaces
+
+    @cached_property
+    def size(self) -> int:
+        """One more than the largest number of an identity."""
+        return int(self.con.execute("SELECT coalesce(max(identity) + 1, 0) FROM identity").fetchall()[0][0])
+
+    @cached_property
+    def codes(self) -> dict[int, str]:
+        """The codes of the namespaces that occur, by number."""
+        return dict(self.con.execute("SELECT namespace, code FROM namespace ORDER BY namespace").fetchall())
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules of the fold; the place of a namespace is its number."""
+        places = max(self.codes, default=0) + 1
+        order = priorities(self.settings, self._namespaces)
+        priority, rank = np.zeros(places, np.int32), np.zeros(places, np.int8)
+        unique = np.zeros(places, np.bool_)
+        for number, code in self.codes.items():
+            priority[number] = order.get(code, 0)
+            rank[number] = _RANK.get(self._namespaces[code].type, _PERSON)
+            unique[number] = code in self.settings.unique
+        return Rules(priority, unique, rank, self.settings.graph_limit, self.settings.optimized)
+
+    @cached_property
+    def namespace(self) -> Ints:
+        """The number of the namespace of every identity."""
+        found = self.con.execute("SELECT identity, namespace FROM identity").fetchnumpy()
+        namespace = np.zeros(self.size, np.int32)
+        namespace[ints(found["identity"])] = ints(found["namespace"])
+        return namespace
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """What people decided: who is one person, who is not, who is never linked."""
+        rows = self.con.execute(
+            "SELECT decision, kind, identities, recorded_at FROM decision WHERE withdrawn_at IS NULL ORDER BY decision"
+        ).fetchall()
+        merges = [(decision, mine, at) for decision, kind, mine, at in rows if kind == "merge"]
+        apart = np.array([mine for _, kind, mine, _ in rows if kind == "split"], np.int32).reshape(-1, 2)
+        never = [identity for _, kind, mine, _ in rows if kind == "never" for identity in mine]
+        nowhere = np.full(len(merges), -1)
+        return Decisions(
+            Sightings(
+                Records(
+                    np.array([at for *_, at in merges], np.int64),
+                    np.cumsum([0, *(len(mine) for _, mine, _ in merges)], dtype=np.int64),
+                    np.array([identity for _, mine, _ in merges for identity in mine], np.int32),
+                ),
+                nowhere.astype(np.int32),
+                nowhere.astype(np.int64),
+                np.array([decision for decision, _, _ in merges], np.int32),
+            ),
+            (apart[:, 0], apart[:, 1]),
+            np.array(never, np.int32),
+        )
+
+    @cached_property
+    def unlinkable(self) -> Bools | None:
+        """Which identities take no part in linking; None when all do."""
+        blocked = [number for number, code in self.codes.items() if self._is_blocked(code)]
+        never = self.decisions.never
+        if not blocked and not never.size:
+            return None
+        found = np.isin(self.namespace, blocked)
+        found[never] = True
+        return found
+
+    def _is_blocked(self, code: str) -> bool:
+        return code in self.settings.blocked_namespaces or not self._namespaces[code].type.links
+
+    # -- who occurs ---------------------------------------------------------------------------------------------------
+
+    def occurring(self, batch: int | None = None) -> Ints:
+        """Return the identities that occur in live facts, or in those of a batch; some perhaps more than once."""
+        where = "" if batch is None else f'WHERE "$batch" = {batch:d}'
+        return self._occurring(where, where.replace('"$batch"', "batch"), batch is None)
+
+    def still(self, identities: Ints) -> Ints:
+        """Return which of some identities occur in live facts."""
+        with lent(self.con, "asked", identity=identities):
+            sources = [
+                f"SELECT {column} AS identity FROM {table} WHERE {column} IN (SELECT identity FROM asked)"
+                for column, table in (
+                    ('"$identity"', "live_event"),
+                    ('"$identity"', "live_record"),
+                    ("a", "live_link"),
+                    ("b", "live_link"),
+                )
+            ]
+            rows = self.con.execute(f"SELECT DISTINCT identity FROM ({' UNION ALL '.join(sources)})").fetchnumpy()
+        decided = self.decisions.merges.records.identities
+        return np.union1d(ints(rows["identity"]), np.intersect1d(decided, identities)).astype(np.int32)
+
+    def _occurring(self, of_rows: str, of_links: str, everywhere: bool) -> Ints:
+        rows = self.con.execute(
+            f'SELECT DISTINCT "$identity" AS identity FROM live_event {of_rows} '
+            f'UNION SELECT DISTINCT "$identity" FROM live_record {of_rows}'
+        ).fetchnumpy()
+        links = self.con.execute(f"SELECT DISTINCT a, b FROM live_link {of_links}").fetchnumpy()
+        decided = self.decisions.merges.records.identities if everywhere else np.empty(0, np.int32)
+        return np.concatenate([ints(rows["identity"]), ints(links["a"]), ints(links["b"]), decided])
+
+    # -- pairs --------------------------------------------------------------------------------------------------------
+
+    def pairs(self, batch: int | None = None) -> Pairs:
+        """Return the pairs seen together in live facts, or in those of a batch; some perhaps more than once."""
+        where = "" if batch is None else f"WHERE batch = {batch:d}"
+        found = self.con.execute(f"SELECT DISTINCT a, b FROM live_link {where}").fetchnumpy()
+        return self._usable(ints(found["a"]), ints(found["b"]), decided=batch is None)
+
+    def pairs_of(self, identities: Ints) -> Pairs:
+        """Return the pairs seen together in live facts of which some identities are one end, or both."""
+        with lent(self.con, "asked", identity=identities):
+            found = self.con.execute(
+                "SELECT DISTINCT a, b FROM live_link "
+                "WHERE a IN (SELECT identity FROM asked) OR b IN (SELECT identity FROM asked)"
+            ).fetchnumpy()
+        return self._usable(ints(found["a"]), ints(found["b"]), decided=True)
+
+    def _usable(self, a: Ints, b: Ints, *, decided: bool) -> Pairs:
+        merges = self.decisions.merges.records
+        if decided and len(merges):
+            first = np.repeat(merges.identities[merges.offsets[:-1]], np.diff(merges.offsets))
+            a, b = np.concatenate([a, first]), np.concatenate([b, merges.identities])
+        if self.unlinkable is None:
+            return a, b
+        kept = ~(self.unlinkable[a] | self.unlinkable[b])
+        return a[kept], b[kept]
+
+    def links_of(self, identities: Ints, before: int) -> Links:
+        """Return the links among some identities as they were before a batch, each with its first and last time.
+
+        They are those in force where no link was ever cut.
+        """
+        with lent(self.con, "asked", identity=identities):
+            found = self.con.execute(
+                "SELECT a, b, min(first_at) AS first_at, max(last_at) AS last_at FROM live_link "
+                "WHERE batch <> $1 AND a IN (SELECT identity FROM asked) GROUP BY a, b",
+                [before],
+            ).fetchnumpy()
+        a, b = ints(found["a"]), ints(found["b"])
+        links = Links(a, b, longs(found["first_at"]), longs(found["last_at"]))
+        if self.unlinkable is None:
+            return links
+        kept = ~(self.unlinkable[a] | self.unlinkable[b])
+        return Links(a[kept], b[kept], links.first_at[kept], links.last_at[kept])
+
+    def last_seen(self, identities: Ints, before: int) -> tuple[Ints, Longs]:
+        """Return identities with the last time of a link of each before a batch; the smaller end of a link only."""
+        with lent(self.con, "asked", identity=identities):
+            found = self.con.execute(
+                "SELECT a, max(last_at) AS last_at FROM live_link "
+                "WHERE batch <> $1 AND a IN (SELECT identity FROM asked) GROUP BY a",
+                [before],
+            ).fetchnumpy()
+        return ints(found["a"]), longs(found["last_at"])
+
+    def first_seen(self, batch: int) -> tuple[Ints, Longs]:
+        """Return identities with the first time of a link of each in a batch; the smaller end of a link only."""
+        found = self.con.execute(
+            "SELECT a, min(first_at) AS first_at FROM live_link WHERE batch = $1 GROUP BY a", [batch]
+        ).fetchnumpy()
+        return ints(found["a"]), longs(found["first_at"])
+
+    # -- records ------------------------------------------------------------------------------------------------------
+
+    def sightings(self, identities: Ints, batch: int | None = None) -> Sightings:
+        """Return the live records in which some identities occur, or those of a batch, in the order of the store.
+
+        Merge decisions are among them, unless a batch is asked for.
+        """
+        with lent(self.con, "asked", identity=identities):
+            parts = [
+                self._sightings("live_event", '"timestamp"', batch),
+                self._sightings("live_record", '(SELECT recorded_at FROM batch b WHERE b.batch = "$batch")', batch),
+            ]
+        return joined([*parts, *([self.decisions.merges] if batch is None else [])])
+
+    def _sightings(self, table: str, time: str, batch: int | None) -> Sightings:
+        if batch is not None:
+            of_batch = f'"$batch" = {batch:d}'
+        else:  # few batches are read where the links of the identities come from few
+            of_batch = '"$batch" IN (SELECT batch FROM live_link WHERE a IN (SELECT identity FROM asked))'
+        # the linked identities of a record are in one component: where all are linked, the first tells whose it is
+        mine = '"$identities"[1] IN (SELECT identity FROM asked)'
+        if self.unlinkable is not None:
+            mine = (
+                '("$batch", "$row") IN (SELECT (batch, "row") FROM ('
+                f'SELECT "$batch" AS batch, "$row" AS "row", unnest("$identities") AS identity FROM {table} '
+                f"WHERE {of_batch}) WHERE identity IN (SELECT identity FROM asked))"
+            )
+        found = self.con.execute(
+            'SELECT "at", batch, "row", unnest(identities) AS identity FROM ('
+            f'SELECT {time} AS "at", "$batch" AS batch, "$row" AS "row", "$identities" AS identities '
+            f'FROM {table} WHERE "$identities" IS NOT NULL AND {of_batch} AND {mine} ORDER BY batch, "row")'
+        ).fetchnumpy()
+        batches, rows = ints(found["batch"]), longs(found["row"])
+        begins = np.ones(len(rows), np.bool_)
+        begins[1:] = (batches[1:] != batches[:-1]) | (rows[1:] != rows[:-1])
+        first = np.flatnonzero(begins)
+        offsets = np.concatenate([first, [len(rows)]]).astype(np.int64)
+        return Sightings(
+            Records(longs(found["at"])[first], offsets, ints(found["identity"])),
+            batches[first],
+            rows[first],
+            np.full(len(first), -1, np.int32),
+        )
+
+    def canonical(self, identities: Ints) -> Ints:
+        """Return identities in canonical order: by namespace code, then by value."""
+        with lent(self.con, "asked", identity=identities):
+            found = self.con.execute(
+                "SELECT i.identity FROM identity i JOIN namespace n ON n.namespace = i.namespace "
+                "WHERE i.identity IN (SELECT identity FROM asked) ORDER BY n.code, i.value"
+            ).fetchnumpy()
+        return ints(found["identity"])
+
+
+def joined(parts: Iterable[Sightings]) -> Sightings:
+    """Return sightings one after the other."""
+    each = list(parts)
+    sizes = np.concatenate([np.diff(part.records.offsets) for part in each])
+    return Sightings(
+        Records(
+            np.concatenate([part.records.time for part in each]),
+            np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            np.concatenate([part.records.identities for part in each]),
+        ),
+        np.concatenate([part.batch for part in each]),
+        np.concatenate([part.row for part in each]),
+        np.concatenate([part.decision for part in each]),
+    )
+
+
+@contextmanager
+def lent(con: DuckDBPyConnection, table: str, **columns: Any) -> Iterator[None]:
+    """Let statements read arrays as a table."""
+    con.register(table, columns)
+    try:
+        yield
+    finally:
+        con.unregister(table)
+
+
+def ints(column: Any) -> Ints:
+    """Return a column of an answer as numbers of identities, batches, …"""
+    return np.asarray(column, dtype=np.int32)
+
+
+def longs(column: Any) -> Longs:
+    """Return a column of an answer as instants or row numbers."""
+    return np.asarray(column, dtype=np.int64)
