@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coterie import testing
-from coterie.core.errors import Invalid, NotFound, Unsupported
+from coterie.core.errors import Invalid, NotFound
 
 from .loading import Load, schema
 
@@ -31,8 +31,8 @@ def as_sets(graphs: Any) -> set[frozenset[tuple[str, str]]]:
     return {frozenset((code, value) for code, value in graph) for graph in graphs}
 
 
-@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case["id"])
-def test_without_linking_rules_graphs_are_as_documented(case: dict[str, Any]) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_graphs_are_as_documented(case: dict[str, Any]) -> None:
     found = testing.clusters(case["namespaces"], case["algorithm"], case["events"])
     assert as_sets(found) == as_sets(case["expectClusters"])
 
@@ -47,13 +47,6 @@ def test_a_load_gives_the_same_graphs(load: Load, case: dict[str, Any]) -> None:
     for identity, code, value, _ in load.identities():
         graphs.setdefault(load.persons()[identity], set()).add((code, value))
     assert set(map(frozenset, graphs.values())) == as_sets(case["expectClusters"])
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case not in PLAIN], ids=lambda case: case["id"])
-def test_linking_rules_are_refused_by_name(case: dict[str, Any]) -> None:
-    with pytest.raises(Unsupported) as caught:
-        testing.clusters(case["namespaces"], case["algorithm"], case["events"])
-    assert caught.value.code == "identity.linking-rules"
 
 
 def test_there_are_cases_of_both_kinds() -> None:
@@ -90,12 +83,10 @@ def test_two_values_of_a_unique_namespace_refuse_the_record() -> None:
     assert graphs([["CRM", "1"], ["CRM", "2"], ["Web", "7"]], namespaces=unique) == []
 
 
-def test_a_graph_beyond_the_limit_is_refused_by_name() -> None:
-    chain = [[["Web", str(n)], ["Web", str(n + 1)]] for n in range(50)]
+def test_a_graph_beyond_the_limit_loses_its_oldest() -> None:
+    chain = [[["Web", f"{n:02}"], ["Web", f"{n + 1:02}"]] for n in range(50)]
     assert len(graphs(*chain[:49])[0]) == 50
-    with pytest.raises(Unsupported) as caught:
-        graphs(*chain)
-    assert caught.value.code == "identity.graph-limit"
+    assert graphs(*chain) == [[("Web", f"{n:02}") for n in range(1, 51)]]
 
 
 def test_unknown_names_are_refused() -> None:

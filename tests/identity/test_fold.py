@@ -18,6 +18,7 @@ from coterie.identity.fold import (
     Rules,
     conflicted,
     fold,
+    prepared,
     records_of,
     sort_records,
     usable,
@@ -214,7 +215,14 @@ def test_a_record_is_left_out_for_two_values_of_a_unique_namespace_or_too_many_i
         (5, [n for n in range(2, 22) if n != 5]),
     ]
     off = msgspec.structs.replace(terms, optimized=False)
-    assert sightings_of(usable(raw, namespace, off)) == [(1, [0, 1, 2]), *expected]
+    assert sightings_of(usable(raw, namespace, off)) == expected
+
+
+def test_records_are_prepared_with_the_places_they_had() -> None:
+    raw = records_of([(5, [2, 1]), (3, [0, 0]), (3, [3, 2]), (5, [1, 2]), (3, [3, 1])])
+    records, places = prepared(raw, ints([0, 0, 0, 0]), rules([1], [False], [2]))
+    assert sightings_of(records) == [(3, [1, 3]), (3, [2, 3]), (5, [1, 2])]
+    assert places.tolist() == [4, 2, 0]
 
 
 def test_components_that_are_not_their_graphs() -> None:

@@ -138,10 +138,25 @@ def usable(records: Records, namespace: Ints, rules: Rules, linkable: Bools | No
     namespace : array of int32
         The place of the namespace of each identity.
     rules : Rules
-        A record with two values of a namespace that is kept unique is left out.
+        A record with two values of a unique namespace is left out, also when graphs are not kept unique.
     linkable : array of bool, optional
         Which identities take part in linking; all of them if not given.
     """
+    return _taken(records, namespace, rules, linkable)[0]
+
+
+def prepared(
+    records: Records, namespace: Ints, rules: Rules, linkable: Bools | None = None
+) -> tuple[Records, npt.NDArray[np.intp]]:
+    """Return what of the records links (`usable`) in the order of the fold, and the places of those records."""
+    found, places = _taken(records, namespace, rules, linkable)
+    order = sorted_places(found)
+    return found.take(order), places[order]
+
+
+def _taken(
+    records: Records, namespace: Ints, rules: Rules, linkable: Bools | None
+) -> tuple[Records, npt.NDArray[np.intp]]:
     owner = np.repeat(np.arange(len(records), dtype=np.int64), np.diff(records.offsets))
     identities = records.identities
     if linkable is not None:
@@ -151,11 +166,11 @@ def usable(records: Records, namespace: Ints, rules: Rules, linkable: Bools | No
     owner, identities = key >> 32, (key & 0xFFFFFFFF).astype(np.int32)
     sizes = np.bincount(owner, minlength=len(records))
     taken = (sizes >= 2) & (sizes <= MAX_IDENTITIES)
-    limited = rules.kept_unique[namespace[identities]]
+    limited = rules.unique[namespace[identities]]
     kinds, counts = np.unique(owner[limited] << 32 | namespace[identities[limited]], return_counts=True)
     taken[kinds[counts > 1] >> 32] = False
     offsets = np.concatenate([[0], np.cumsum(sizes[taken])]).astype(np.int64)
-    return Records(records.time[taken], offsets, identities[taken[owner]])
+    return Records(records.time[taken], offsets, identities[taken[owner]]), np.flatnonzero(taken)
 
 
 def sort_records(records: Records) -> Records:

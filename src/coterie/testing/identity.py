@@ -21,7 +21,7 @@ def clusters(
     namespaces : iterable of mapping
         Each with `code`, `type`, `unique` and `priority` (1 is the highest).
     algorithm : {"none", "optimized"}
-        ``optimized`` is refused (``identity.linking-rules``).
+        ``none`` joins all that is linked; ``optimized`` keeps unique namespaces unique.
     events : iterable of mapping
         Each with `t`, its time, and `identities`, a list of [code, value].
 
@@ -37,6 +37,7 @@ def clusters(
     [[('CRM', 'Ann'), ('Web', '7')]]
     """
     rules = [msgspec.convert(namespace, Rule) for namespace in namespaces]
-    in_time = sorted(events, key=lambda event: event["t"])
-    records = [[Identity(code, value) for code, value in event["identities"]] for event in in_time]
-    return [[(code, value) for code, value in graph] for graph in simulate(rules, algorithm, records)]
+    given = list(events)
+    records = [[Identity(code, value) for code, value in event["identities"]] for event in given]
+    found = simulate(rules, algorithm, records, times=[event["t"] for event in given])
+    return [[(code, value) for code, value in graph] for graph in found.graphs]
