@@ -6,7 +6,7 @@ bad does a second pass look at those, and say everything that is wrong with each
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,6 +53,7 @@ def stage(
     namespaces: Mapping[str, str],
     progress: Progress | None = None,
     now: int | None = None,
+    inspect: Callable[[], None] | None = None,
 ) -> Staged:
     """Fill the TEMP tables ``stage`` and ``stage_error`` from files.
 
@@ -72,6 +73,8 @@ def stage(
         Receiver of progress reports (bytes).
     now : int, optional
         The present instant: events after it are taken, and counted as ``event.future``.
+    inspect : callable, optional
+        Called when all rows have been read and the bad ones are still in ``stage``, with ``"$ok"`` false.
 
     Returns
     -------
@@ -113,6 +116,8 @@ def stage(
         files.append(StagedFile(file.name, read, bad))
         rows, done = rows + read, done + file.bytes
     progress.report("reading", done, source.bytes)
+    if inspect is not None:
+        inspect()
     return _finish(con, schema, files, now)
 
 

@@ -53,6 +53,11 @@ def head(path: str, name: str) -> bytes:
     return next(_blocks(path, name, None, 4096), b"")
 
 
+def marked(first: bytes) -> str | None:
+    """Return the encoding that a byte order mark at the beginning of a text names."""
+    return next((codec for mark, codec in _BOMS if first.startswith(mark)), None)
+
+
 def pieces(path: str, name: str, encoding: str | None = None, report: Report | None = None) -> Iterator[bytes]:
     """Yield the text of a file as UTF-8, in pieces that end at a line end.
 

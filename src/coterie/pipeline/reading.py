@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from hashlib import sha256
@@ -49,8 +50,10 @@ class Reading:
         """Return a digest of how files are read, the same for the same mapping and format."""
         return sha256(msgspec.json.encode(self.body(), order="deterministic")).hexdigest()[:32]
 
-    def stage(self, sandbox: Sandbox, source: Source, progress: Progress) -> Staged:
-        """Fill the TEMP tables ``stage`` and ``stage_error`` of the history."""
+    def stage(
+        self, sandbox: Sandbox, source: Source, progress: Progress, inspect: Callable[[], None] | None = None
+    ) -> Staged:
+        """Fill the TEMP tables ``stage`` and ``stage_error`` of the history; `inspect` sees the bad rows too."""
         types = {code: str(item.type) for code, item in Definitions(sandbox.catalog).namespaces().items()}
         return stage(
             sandbox.history.con,
@@ -60,6 +63,7 @@ class Reading:
             namespaces=types,
             progress=progress,
             now=sandbox.clock.now(),
+            inspect=inspect,
         )
 
 
