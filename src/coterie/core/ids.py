@@ -10,6 +10,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
+from coterie.core.errors import Invalid
+
 
 class Identity(NamedTuple):
     """An identity: equal only when both namespace code and value are equal (case-sensitive)."""
@@ -19,6 +21,24 @@ class Identity(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.namespace}:{self.value}"
+
+    @classmethod
+    def read(cls, text: str) -> Identity:
+        """Return the identity written as ``Namespace:value``; raises ``identity.text``.
+
+        Examples
+        --------
+        >>> Identity.read("Email:ann@example.org")
+        Identity(namespace='Email', value='ann@example.org')
+        """
+        namespace, _, value = text.partition(":")
+        if not namespace or not value:
+            raise Invalid(
+                "identity.text",
+                f"{text!r} is no identity.",
+                hint="Write the namespace, a colon and the value, as in Email:ann@example.org.",
+            )
+        return cls(namespace, value)
 
 
 def xid(namespace: str, value: str) -> str:
