@@ -14,6 +14,8 @@ from coterie.core.errors import Invalid
 from coterie.core.ids import person_id
 from coterie.profile import lookup
 from coterie.profile.lookup import Contribution, Membership, ProfileView
+from coterie.profile.policy import VIEWS
+from coterie.profile.timeline import Page
 
 from .world import World
 
@@ -45,7 +47,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def get(world: World, pair: tuple[str, str], name: str = "default", **options: Any) -> ProfileView | None:
-    return lookup.get(world.con, *pair, name, leaves=world.leaves, event_union=world.event, **options)
+    (chosen,) = (item for item in VIEWS if item.name == name)
+    return lookup.get(world.con, *pair, chosen, leaves=world.leaves, event_union=world.event, **options)
 
 
 def test_any_identity_of_the_graph_finds_the_whole(world: World) -> None:
@@ -123,7 +126,7 @@ def test_events_come_newest_first_page_by_page(world: World) -> None:
     world.load("web", rows, 5000, "event")
     seen, cursor = [], None
     while True:
-        profile = get(world, CRM, events=2, before=cursor)
+        profile = get(world, CRM, page=Page(2, cursor))
         assert profile is not None
         seen += [item.event["_id"] for item in profile.events]
         cursor = profile.next
@@ -139,7 +142,7 @@ def test_events_come_newest_first_page_by_page(world: World) -> None:
         "items": [{"sku": "a", "price": Decimal("1.10")}],
     }
     assert (everything.events[-1].dataset, everything.events[-1].batch) == ("web", "b4")
-    nothing = get(world, CRM, events=0)
+    nothing = get(world, CRM, page=Page(0))
     assert nothing is not None
     assert (nothing.events, nothing.next) == ((), None)
 
@@ -147,7 +150,7 @@ def test_events_come_newest_first_page_by_page(world: World) -> None:
 @pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "1:2:3:4"])
 def test_a_wrong_cursor_is_refused(world: World, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:
-        get(world, CRM, before=cursor)
+        get(world, CRM, page=Page(before=cursor))
     assert caught.value.code == "profile.cursor"
 
 

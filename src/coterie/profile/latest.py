@@ -28,37 +28,37 @@ def merged(source: str, keys: tuple[str, ...], leaves: Sequence[Leaf], level: in
         How many maps were opened.
     """
     by = ", ".join(map(quote, keys))
-    groups = _groups(leaves, level)
-    wholes = [group for group in groups if group.map is None]
+    parts = groups(leaves, level)
+    wholes = [group for group in parts if group.map is None]
     aggregates = "".join(f", {_latest(group.leaves)} AS w{place:d}" for place, group in enumerate(wholes))
     found: dict[str, str] = {}
     for place, group in enumerate(wholes):
         for position, leaf in enumerate(group.leaves):
             found[leaf.path] = f"b.w{place:d}" if len(group.leaves) == 1 else f"b.w{place:d}.f{position:d}"
     joins = ""
-    for place, group in enumerate(group for group in groups if group.map is not None):
+    for place, group in enumerate(group for group in parts if group.map is not None):
         joins += f" LEFT JOIN ({_merged_map(source, keys, group, level)}) m{place:d} USING ({by})"
         found |= {leaf.path: f"m{place:d}.{quote(leaf.path)}" for leaf in group.leaves}
     columns = "".join(f", {found[leaf.path]} AS {quote(leaf.path)}" for leaf in leaves)
     return f"SELECT {by}{columns} FROM (SELECT {by}{aggregates} FROM {source} GROUP BY {by}) b{joins}"
 
 
-class _Group(NamedTuple):
+class Group(NamedTuple):
     """Leaves that are one value: a scalar, or all of an array; or those of a map, which are merged key by key."""
 
     leaves: tuple[Leaf, ...]
     map: str | None
 
 
-def _groups(leaves: Sequence[Leaf], level: int) -> list[_Group]:
+def groups(leaves: Sequence[Leaf], level: int) -> list[Group]:
     """Divide leaves inside of so many maps into the values that compete as wholes, and into maps."""
-    groups: dict[tuple[str, bool], list[Leaf]] = {}
+    divided: dict[tuple[str, bool], list[Leaf]] = {}
     for leaf in leaves:
         inside = len(leaf.levels) > level
-        groups.setdefault((leaf.levels[level] if inside else leaf.path, inside), []).append(leaf)
+        divided.setdefault((leaf.levels[level] if inside else leaf.path, inside), []).append(leaf)
     return [
-        _Group(tuple(group), path if inside and _is_map(group, path, level) else None)
-        for (path, inside), group in groups.items()
+        Group(tuple(group), path if inside and _is_map(group, path, level) else None)
+        for (path, inside), group in divided.items()
     ]
 
 
@@ -76,7 +76,7 @@ def _latest(leaves: Sequence[Leaf]) -> str:
     return f'arg_max(struct_pack({fields}), "$rank") FILTER (WHERE {has})'
 
 
-def _merged_map(source: str, keys: tuple[str, ...], group: _Group, level: int) -> str:
+def _merged_map(source: str, keys: tuple[str, ...], group: Group, level: int) -> str:
     """Return a SELECT of the entries of a map, each merged by itself, gathered in the order of their keys."""
     by = ", ".join(map(quote, keys))
     key, entry = f"{group.map}.{KEY}", f"$key{level:d}"

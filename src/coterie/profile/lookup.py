@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from coterie.core.errors import Invalid
 from coterie.core.ids import person_id
 from coterie.core.schema import Field, Leaf
 from coterie.core.schema import leaves as leaves_of
 from coterie.identity.graph import find, members
-from coterie.profile.merge import Attribute, Fragment, Source, merge
+from coterie.identity.past import Moment, PastGraph
+from coterie.profile.merge import Attribute, merge, settle
 from coterie.profile.nest import Shape
-from coterie.profile.policy import MergePolicy
+from coterie.profile.policy import View
+from coterie.profile.timeline import Page, TimelineEvent, timeline
+from coterie.profile.writes import rows_of, writes
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
@@ -42,16 +44,6 @@ class Membership(msgspec.Struct, frozen=True):
     cause: str
 
 
-class TimelineEvent(msgspec.Struct, frozen=True):
-    """An event, as it was written, with the identity it is kept under."""
-
-    dataset: str
-    batch: str
-    namespace: str
-    value: str
-    event: dict[str, Any]
-
-
 class Contribution(msgspec.Struct, frozen=True):
     """What a dataset holds of a profile, and when the last of it was taken in."""
 
@@ -65,11 +57,15 @@ class ProfileView(msgspec.Struct, frozen=True):
     """A profile as one view shows it.
 
     Attributes are nested as they were written: decimals are exact (`decimal.Decimal`), instants are ISO 8601 text.
-    `provenance` has an entry for each attribute by its path. `next` is the cursor to older events, None at the end.
+    `provenance` has an entry for each attribute by its path. `at` and `known` are the instants it was looked at from,
+    None for the present. `matching` is how many events there are on all pages, `next` the cursor to the page after
+    this one, None at the end.
     """
 
     person: str
     view: str
+    at: int | None
+    known: int | None
     attributes: dict[str, Any]
     provenance: dict[str, Attribute]
     identities: tuple[ProfileIdentity, ...]
@@ -77,6 +73,7 @@ class ProfileView(msgspec.Struct, frozen=True):
     memberships: tuple[Membership, ...]
     sources: tuple[Contribution, ...]
     events: tuple[TimelineEvent, ...]
+    matching: int
     next: str | None
 
 
@@ -94,13 +91,14 @@ def get(
     con: DuckDBPyConnection,
     namespace: str,
     value: str,
-    view: str,
+    view: View,
     *,
     leaves: Iterable[Leaf],
     event_union: Field,
-    events: int = 100,
-    before: str | None = None,
+    page: Page | None = None,
     audiences: Iterable[str] = (),
+    moment: Moment | None = None,
+    graph: PastGraph | None = None,
 ) -> ProfileView | None:
     """Return the profile that an identity belongs to.
 
@@ -110,49 +108,61 @@ def get(
         Connection to the history.
     namespace, value : str
         Any identity of the person; in a view without stitching one under which something is kept.
-    view : str
-        Name of the view.
+    view : View
+        The view: whose persons, merged how.
     leaves : iterable of Leaf
         Attributes of the profile union.
     event_union : Field
         The union of the event schemas.
-    events : int
-        How many events, newest first.
-    before : str, optional
-        `next` of an earlier answer: events older than those.
+    page : Page, optional
+        Which events; default the newest 100.
     audiences : iterable of str
         The audiences of this view, whose memberships are wanted (persons are numbered anew in every view).
+    moment : Moment, optional
+        When the profile is looked at; default now.
+    graph : PastGraph, optional
+        The identity's graph at that moment; default that of now.
 
     Returns
     -------
     ProfileView or None
-        None when no live record or event belongs to the person.
+        None when no record or event that counts belongs to the person.
 
     Raises
     ------
     Invalid
-        ``profile.cursor`` when `before` is not a cursor.
+        ``profile.cursor`` when `page.before` is not a cursor.
     """
-    older_than = _read_cursor(before)
-    identity = find(con, namespace, value)
-    mine = members(con, view, identity) if identity is not None else ()
-    sources = _contributions(con, mine) if mine else ()
-    if not sources:
+    moment = moment or Moment()
+    if graph is None:
+        identity = find(con, namespace, value)
+        mine = members(con, view.name, identity) if identity is not None else ()
+    else:
+        mine = graph.members
+    if not mine:
         return None
-    merged = merge(_fragments(con, mine, Shape(leaves)), MergePolicy())
-    timeline, following = _timeline(con, mine, Shape(leaves_of(event_union)), events, older_than)
-    identities, links = _identities(con, mine)
+    history = writes(con, mine, leaves, moment)
+    events = moment.events(mine, view.policy.event_datasets)
+    merged = merge(settle(history), view.policy)
+    sources = _contributions(con, moment.records(mine), events, view.policy.attribute_datasets)
+    if merged is None and not any(source.events for source in sources):
+        return None
+    happened = timeline(con, events, leaves_of(event_union), page or Page())
+    identities, links = _identities(con, mine, graph)
     return ProfileView(
         person=person_id(identities[0].namespace, identities[0].value),
-        view=view,
+        view=view.name,
+        at=moment.at,
+        known=moment.known,
         attributes=merged.attributes if merged else {},
         provenance=merged.provenance if merged else {},
         identities=identities,
         links=links,
-        memberships=_memberships(con, mine[0], sorted(audiences)),
+        memberships=_memberships(con, mine[0], sorted(audiences), moment.latest),
         sources=sources,
-        events=timeline,
-        next=following,
+        events=happened.events,
+        matching=happened.total,
+        next=happened.next,
     )
 
 
@@ -160,7 +170,7 @@ def sample(con: DuckDBPyConnection, view: str, n: int, *, leaves: Iterable[Leaf]
     """Return up to `n` profiles of a view, those with the most identities first, the older ones first among equals."""
     shape = Shape(leaves)
     persons, profiles = quote(f"person_of_{view}"), quote(f"profile_{view}")
-    rows = _rows(
+    rows = rows_of(
         con,
         f"""
         WITH chosen AS (
@@ -182,143 +192,77 @@ def sample(con: DuckDBPyConnection, view: str, n: int, *, leaves: Iterable[Leaf]
     ]
 
 
-def _rows(con: DuckDBPyConnection, statement: str, parameters: object) -> list[dict[str, Any]]:
-    cursor = con.execute(statement, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-_MINE = '"$identity" IN (SELECT unnest($1::INTEGER[]))'
-
-
-def _contributions(con: DuckDBPyConnection, mine: Sequence[int]) -> tuple[Contribution, ...]:
+def _contributions(
+    con: DuckDBPyConnection, records: str, events: str, listed: Sequence[str] | None
+) -> tuple[Contribution, ...]:
+    """Return what each dataset holds of a person; of attributes only the `listed` datasets count, if any are."""
     rows = con.execute(
         f"""
         SELECT d.id, count(*) FILTER (WHERE o.kind = 'record'), count(*) FILTER (WHERE o.kind = 'event'),
                max(b.recorded_at)
         FROM (
-            SELECT "$batch" AS batch, 'event' AS kind FROM live_event WHERE {_MINE}
-            UNION ALL SELECT "$batch", 'record' FROM live_record WHERE {_MINE}
+            SELECT "$batch" AS batch, 'event' AS kind FROM ({events})
+            UNION ALL SELECT "$batch", 'record' FROM ({records})
         ) o JOIN batch b ON b.batch = o.batch JOIN dataset d ON d.dataset = b.dataset
+        WHERE o.kind = 'event' OR $1::VARCHAR[] IS NULL OR list_contains($1, d.id)
         GROUP BY d.id ORDER BY d.id
         """,
-        [mine],
+        [listed],
     ).fetchall()
     return tuple(Contribution(*row) for row in rows)
 
 
-def _fragments(con: DuckDBPyConnection, mine: Sequence[int], shape: Shape) -> list[Fragment]:
-    columns = "".join(f", r.{quote(leaf.path)}" for leaf in shape.leaves)
-    rows = _rows(
-        con,
-        f"""
-        SELECT d.id AS "$dataset", n.code AS "$namespace", i.value AS "$value", b.recorded_at AS "$recorded_at",
-               b.id AS "$batch_id", r."$batch", r."$row"{columns}
-        FROM (
-            SELECT * FROM live_record WHERE {_MINE}
-            QUALIFY row_number() OVER (PARTITION BY "$dataset", "$identity" ORDER BY "$batch" DESC, "$row" DESC) = 1
-        ) r
-        JOIN batch b ON b.batch = r."$batch" JOIN dataset d ON d.dataset = r."$dataset"
-        JOIN identity i ON i.identity = r."$identity" JOIN namespace n ON n.namespace = i.namespace
-        """,
-        [mine],
-    )
-    return [
-        Fragment(
-            Source(row["$dataset"], row["$namespace"], row["$value"], row["$recorded_at"], row["$batch_id"]),
-            shape.nest(row),
-            (row["$batch"], row["$row"]),
-        )
-        for row in rows
-    ]
+_PAIRS = """
+    SELECT a, b, min(first_at) AS first_at, max(last_at) AS last_at FROM (
+        SELECT l.a, l.b, l.first_at, l.last_at FROM live_link l ANTI JOIN folded f ON f.identity = l.a
+        UNION ALL SELECT a, b, first_at, last_at FROM graph_link
+    ) SEMI JOIN member x ON x.identity = a SEMI JOIN member y ON y.identity = b GROUP BY a, b
+"""
+"""The links in force between identities: all that were seen, or those that the replay of a component kept."""
 
 
-def _timeline(
-    con: DuckDBPyConnection, mine: Sequence[int], shape: Shape, count: int, older_than: tuple[int, int, int] | None
-) -> tuple[tuple[TimelineEvent, ...], str | None]:
-    """Return the newest events, and the cursor to those that follow."""
-    if count < 1:
-        return (), None
-    columns = "".join(f", e.{quote(leaf.path)}" for leaf in shape.leaves)
-    earlier, parameters = "", {"mine": list(mine), "count": count + 1}
-    if older_than is not None:
-        earlier = 'AND "timestamp" <= $at AND ("timestamp", "$batch", "$row") < ($at, $batch, $row)'
-        parameters |= dict(zip(("at", "batch", "row"), older_than, strict=True))
-    # the places of the newest are found on narrow columns; only those few rows are read whole
-    rows = _rows(
-        con,
-        f"""
-        WITH place AS (
-            SELECT "timestamp", "$batch", "$row" FROM live_event
-            WHERE "$identity" IN (SELECT unnest($mine::INTEGER[])) {earlier}
-            ORDER BY "timestamp" DESC, "$batch" DESC, "$row" DESC LIMIT $count
-        )
-        SELECT d.id AS "$dataset", b.id AS "$batch_id", n.code AS "$namespace", i.value AS "$value",
-               e."$batch", e."$row"{columns}
-        FROM live_event e
-        SEMI JOIN place p ON p."timestamp" = e."timestamp" AND p."$batch" = e."$batch" AND p."$row" = e."$row"
-        JOIN batch b ON b.batch = e."$batch" JOIN dataset d ON d.dataset = e."$dataset"
-        JOIN identity i ON i.identity = e."$identity" JOIN namespace n ON n.namespace = i.namespace
-        ORDER BY e."timestamp" DESC, e."$batch" DESC, e."$row" DESC
-        """,
-        parameters,
-    )
-    shown = tuple(
-        TimelineEvent(row["$dataset"], row["$batch_id"], row["$namespace"], row["$value"], shape.nest(row))
-        for row in rows[:count]
-    )
-    if len(rows) <= count:
-        return shown, None
-    last = rows[count - 1]
-    return shown, f"{last['timestamp']}:{last['$batch']}:{last['$row']}"
-
-
-def _read_cursor(text: str | None) -> tuple[int, int, int] | None:
-    if text is None:
-        return None
-    try:
-        at, batch, row = map(int, text.split(":"))
-    except ValueError as error:
-        raise Invalid(
-            "profile.cursor",
-            f"{text!r} is not a cursor.",
-            hint="Pass on the `next` of an earlier answer, or nothing.",
-            where={"before": text},
-        ) from error
-    return at, batch, row
-
-
-def _identities(con: DuckDBPyConnection, mine: Sequence[int]) -> tuple[tuple[ProfileIdentity, ...], int]:
-    """Return the identities, the founding one first, and the number of links between them."""
+def _identities(
+    con: DuckDBPyConnection, mine: Sequence[int], graph: PastGraph | None
+) -> tuple[tuple[ProfileIdentity, ...], int]:
+    """Return the identities, that of the person first, and the number of links between them."""
+    pairs = _PAIRS
+    parameters: list[list[int]] = [list(mine)]
+    if graph is not None:
+        columns = ("a", "b", "first_at", "last_at")
+        pairs = "SELECT " + ", ".join(f"unnest(${n}::BIGINT[]) AS {name}" for n, name in enumerate(columns, start=2))
+        parameters += [[link[place] for link in graph.links] for place in range(4)]
     rows = con.execute(
-        """
-        WITH member AS (SELECT unnest($1::INTEGER[]) AS identity),
-        pair AS (
-            SELECT l.a, l.b, min(l.first_at) AS first_at, max(l.last_at) AS last_at FROM live_link l
-            SEMI JOIN member x ON x.identity = l.a SEMI JOIN member y ON y.identity = l.b GROUP BY l.a, l.b
-        ), ending AS (
+        f"""
+        WITH member AS (SELECT unnest($1::INTEGER[]) AS identity, generate_subscripts($1::INTEGER[], 1) AS place),
+        pair AS ({pairs}), ending AS (
             SELECT a AS identity, first_at, last_at FROM pair UNION ALL SELECT b, first_at, last_at FROM pair
         )
         SELECT n.code, i.value, count(e.identity), min(e.first_at), max(e.last_at)
         FROM member m JOIN identity i ON i.identity = m.identity JOIN namespace n ON n.namespace = i.namespace
         LEFT JOIN ending e ON e.identity = m.identity
-        GROUP BY m.identity, n.code, i.value ORDER BY m.identity
+        GROUP BY m.place, n.code, i.value ORDER BY m.place
         """,
-        [mine],
+        parameters,
     ).fetchall()
     identities = tuple(ProfileIdentity(*row) for row in rows)
     return identities, sum(identity.links for identity in identities) // 2
 
 
-def _memberships(con: DuckDBPyConnection, person: int, audiences: Sequence[str]) -> tuple[Membership, ...]:
+def _memberships(
+    con: DuckDBPyConnection, person: int, audiences: Sequence[str], at: int | None
+) -> tuple[Membership, ...]:
     rows = con.execute(
         """
         SELECT audience, CASE WHEN exited_at IS NULL THEN 'realized' ELSE 'exited' END, entered_at, exited_at, version,
                coalesce(cause, '')
-        FROM membership WHERE person = $1 AND namespace = 'ups' AND list_contains($2::VARCHAR[], audience)
+        FROM (
+            SELECT * REPLACE (CASE WHEN $3::BIGINT IS NULL OR exited_at <= $3 THEN exited_at END AS exited_at)
+            FROM membership WHERE person = $1 AND namespace = 'ups' AND list_contains($2::VARCHAR[], audience)
+            AND ($3::BIGINT IS NULL OR entered_at <= $3)
+        )
         QUALIFY row_number() OVER (PARTITION BY audience ORDER BY entered_at DESC, exited_at DESC NULLS FIRST) = 1
         ORDER BY audience
         """,
-        [person, audiences],
+        [person, audiences, at],
     ).fetchall()
     return tuple(Membership(*row) for row in rows)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from coterie.audience.definition import Audience
 from coterie.core.errors import NotFound
 from coterie.identity import graph
 from coterie.identity.namespaces import Namespace
+from coterie.identity.past import Moment
 from coterie.pipeline import define, status
 from coterie.pipeline.definitions import profile_leaves
 from coterie.pipeline.effects.evaluations import everyone
+from coterie.pipeline.profiles import Look
 from coterie.profile import lookup
 from coterie.profile.lookup import ProfileView
-from coterie.workspace.room import Room
+from coterie.profile.timeline import Page
+from coterie.profile.why import AttributeView
+from coterie.workspace.room import Room, instant
 
 
 class Identities(Room):
@@ -47,7 +50,20 @@ class Profiles(Room):
     """Merged profiles."""
 
     def get(
-        self, namespace: str, value: str, view: str = "default", *, events: int = 100, before: str | None = None
+        self,
+        namespace: str,
+        value: str,
+        view: str = "default",
+        *,
+        events: int = 100,
+        before: str | None = None,
+        types: Iterable[str] | None = None,
+        datasets: Iterable[str] | None = None,
+        since: str | int | None = None,
+        until: str | int | None = None,
+        oldest_first: bool = False,
+        at: str | int | None = None,
+        known: str | int | None = None,
     ) -> ProfileView:
         """Return the profile found by an identity.
 
@@ -60,28 +76,72 @@ class Profiles(Room):
         events : int
             How many events, newest first.
         before : str, optional
-            The cursor of an earlier answer: events older than those.
+            The cursor of an earlier answer: the events that follow those.
+        types, datasets : iterable of str, optional
+            Only events of these types, of these datasets.
+        since, until : str or int, optional
+            Only events at or after the one instant, and before the other.
+        oldest_first : bool
+            Whether events come in the order of time.
+        at : str or int, optional
+            The profile as it was: what had happened by this instant.
+        known : str or int, optional
+            The profile as it was known: what had been recorded by this instant, later reverts undone.
 
         Raises
         ------
         NotFound
             ``identity.not-found``.
         """
-        self._definitions.view(view)
-        found = lookup.get(
-            self._con,
-            namespace,
-            value,
-            view,
-            leaves=profile_leaves(self._definitions),
-            event_union=self._definitions.union().event,
-            events=events,
-            before=before,
-            audiences=[item.name for item in self._definitions.list(Audience) if item.view == view],
+        page = Page(
+            events,
+            before,
+            None if types is None else tuple(types),
+            None if datasets is None else tuple(datasets),
+            instant(since),
+            instant(until),
+            oldest_first,
         )
+        found = self._look(view, at, known).profile(namespace, value, page)
         if found is None:
             raise _unknown_identity(namespace, value)
         return found
+
+    def why(
+        self,
+        namespace: str,
+        value: str,
+        attribute: str,
+        view: str = "default",
+        *,
+        at: str | int | None = None,
+        known: str | int | None = None,
+    ) -> AttributeView:
+        """Return one attribute of a profile whole: who won and why, who lost, and what was written over time.
+
+        Parameters
+        ----------
+        namespace, value : str
+            Any identity of the person.
+        attribute : str
+            Path of the attribute, as `get` names it in its provenance.
+        view : str
+            Which view of the profile.
+        at, known : str or int, optional
+            As for `get`.
+
+        Raises
+        ------
+        NotFound
+            ``identity.not-found`` or ``profile.attribute``.
+        """
+        found = self._look(view, at, known).why(namespace, value, attribute)
+        if found is None:
+            raise _unknown_identity(namespace, value)
+        return found
+
+    def _look(self, view: str, at: str | int | None = None, known: str | int | None = None) -> Look:
+        return Look(self._sandbox, view, Moment(instant(at), instant(known)))
 
     def count(self, view: str = "default") -> int:
         """Return the number of profiles of a view."""

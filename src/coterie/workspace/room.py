@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coterie.core.clock import parse_instant
 from coterie.pipeline.definitions import Definitions
 from coterie.store.sandbox import Sandbox
 
@@ -30,3 +31,8 @@ class Room:
     @property
     def _con(self) -> DuckDBPyConnection:
         return self._workspace.sandbox.history.con
+
+
+def instant(at: str | int | None) -> int | None:
+    """Return an instant, given as ISO 8601 text or in milliseconds, in milliseconds."""
+    return parse_instant(at) if isinstance(at, str) else at

@@ -1,0 +1,81 @@
+"""Questions to profiles: one looked at whole, now or from the past; all of them counted and compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from coterie.identity.graph import find
+from coterie.identity.past import Moment, PastGraph, graph_as_of
+from coterie.identity.settings import IdentitySettings
+from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.profile import lookup
+from coterie.profile.lookup import ProfileView
+from coterie.profile.policy import View
+from coterie.profile.timeline import Page
+from coterie.profile.why import AttributeView, why
+from coterie.profile.writes import writes
+from coterie.store.sandbox import Sandbox
+
+
+@dataclass
+class Look:
+    """A look at profiles of one view, from one moment.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        Open stores.
+    view : str
+        Name of the view.
+    moment : Moment
+        When; definitions are those known then.
+    """
+
+    sandbox: Sandbox
+    view: str
+    moment: Moment = field(default_factory=Moment)
+
+    def __post_init__(self) -> None:
+        self.definitions = Definitions(self.sandbox.catalog, self.moment.known)
+        self.policy: View = self.definitions.view(self.view)
+        self.con = self.sandbox.history.con
+
+    def profile(self, namespace: str, value: str, page: Page) -> ProfileView | None:
+        """Return the profile that an identity belongs to, or None."""
+        return lookup.get(
+            self.con,
+            namespace,
+            value,
+            self.policy,
+            leaves=profile_leaves(self.definitions),
+            event_union=self.definitions.union().event,
+            page=page,
+            audiences=self.definitions.audiences(self.view),
+            moment=self.moment,
+            graph=self._graph(namespace, value),
+        )
+
+    def why(self, namespace: str, value: str, path: str) -> AttributeView | None:
+        """Return one attribute of a profile whole, or None when there is no such profile."""
+        profile = self.profile(namespace, value, Page(0))
+        if profile is None:
+            return None
+        mine = [find(self.con, item.namespace, item.value) for item in profile.identities]
+        history = writes(
+            self.con, [number for number in mine if number is not None], profile_leaves(self.definitions), self.moment
+        )
+        return why(profile.person, self.view, history, self.policy.policy, path)
+
+    def _graph(self, namespace: str, value: str) -> PastGraph | None:
+        """Return the graph of an identity as it was; None when the present one is meant."""
+        if self.moment.present:
+            return None
+        identity = find(self.con, namespace, value)
+        if identity is None:
+            return PastGraph(())
+        if not self.policy.stitched:
+            return PastGraph((identity,))
+        settings = self.definitions.find(IdentitySettings, "default") or IdentitySettings()
+        # the type of a namespace never changes, and one made later moves none of those there were
+        namespaces = Definitions(self.sandbox.catalog).namespaces()
+        return graph_as_of(self.con, identity, self.moment, settings, namespaces)
