@@ -19,6 +19,7 @@ from coterie.pql.analysis import audiences_read
 from coterie.pql.ast import Expr
 from coterie.profile import lookup
 from coterie.profile.record import find_person, records
+from coterie.profile.timeline import Page
 from coterie.store.sandbox import Sandbox
 
 
@@ -102,6 +103,11 @@ def _sources(
 ) -> Mapping[str, str]:
     """Return the dataset that each attribute of a person comes from."""
     profile = lookup.get(
-        sandbox.history.con, *founder, view, leaves=profile_leaves(definitions), event_union=union.event, events=0
+        sandbox.history.con,
+        *founder,
+        definitions.view(view),
+        leaves=profile_leaves(definitions),
+        event_union=union.event,
+        page=Page(0),
     )
     return {} if profile is None else {path: found.winner.dataset for path, found in profile.provenance.items()}
