@@ -10,6 +10,7 @@ from coterie.audience.definition import Audience
 from coterie.core.errors import NotFound
 from coterie.core.schema import FieldGroup, Leaf, Schema, Union, leaves, union_of
 from coterie.identity.namespaces import STANDARD, Namespace
+from coterie.identity.settings import IdentitySettings
 from coterie.ingest.dataset import Dataset
 from coterie.profile.policy import VIEWS, View
 from coterie.store.catalog import Catalog
@@ -23,6 +24,7 @@ KINDS: dict[type, str] = {
     Namespace: "namespace",
     View: "view",
     Audience: "audience",
+    IdentitySettings: "identity_settings",
 }
 
 
