@@ -25,6 +25,7 @@ ERASED = "erased"
 """What stands in place of a value that was taken out of a text."""
 
 LONG = 8
+LONG_NUMBER = 15
 _AT_ONCE = 200
 _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 _OVERLAP = 1 << 12
@@ -35,13 +36,15 @@ _PLAIN = (r"A-Za-z0-9", r"[A-Za-z0-9]")
 
 
 def distinctive(value: str) -> bool:
-    """Whether a value can be told in free text: it is long, or an address.
+    """Whether a value can be told in free text: it is long, an address, or a number with more digits than instants have.
 
     Examples
     --------
-    >>> distinctive("ann@example.org"), distinctive("2421"), distinctive("2421-88-XK")
-    (True, False, True)
+    >>> [distinctive(value) for value in ("ann@example.org", "2421", "2421-88-XK", "1514764800000")]
+    [True, False, True, False]
     """
+    if value.isdigit():
+        return len(value) >= LONG_NUMBER
     return len(value) >= LONG or ("@" in value.strip("@") and len(value) >= LONG // 2)
 
 
@@ -89,11 +92,6 @@ class Sought:
         """The values that are looked for in texts, sorted."""
         told = {item.value for item in self.identities if distinctive(item.value)}
         return tuple(sorted({*told, *self.persons, *self.texts}))
-
-    @cached_property
-    def integers(self) -> tuple[int, ...]:
-        """Those of the values that a column of integers could hold."""
-        return tuple(int(value) for value in self.values if re.fullmatch(r"[1-9][0-9]{0,17}", value))
 
     def mentions(self, text: str) -> int:
         """Return how often a text holds one of the values."""
@@ -209,5 +207,3 @@ def _texts(path: str, array: Any) -> Iterator[tuple[str, Any]]:
         or pa.types.is_large_string(kind)
     ):
         yield path, array
-    elif pa.types.is_integer(kind):
-        yield path, array.cast(pa.string())

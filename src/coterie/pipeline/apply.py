@@ -11,6 +11,7 @@ from typing import Any
 
 from coterie.core.errors import Damaged
 from coterie.core.progress import Progress, Quiet
+from coterie.governance import suppression
 from coterie.ingest import quarantine
 from coterie.pipeline.effects import batches, definitions, evaluations
 from coterie.pipeline.effects.evaluations import EngineOf
@@ -72,15 +73,20 @@ def commit(
     return told
 
 
-def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None) -> None:
-    """Bring history and catalog past an entry that the log has; a store that has its effect already is left alone."""
-    progress = progress or Quiet()
+def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None, *, staged: bool = False) -> Any:
+    """Bring history and catalog past an entry that the log has; a store that has its effect already is left alone.
+
+    The rows of an accepted batch are read from the copies of its files, unless they are `staged` already. Returns what
+    `commit` would.
+    """
+    progress, told = progress or Quiet(), None
     if entry.position > sandbox.history.position:
-        if entry.kind == "batch.accepted":
+        if entry.kind == "batch.accepted" and not staged:
             restage(sandbox, entry.body, progress)
         with sandbox.history.transaction(entry.position, facts=_changes_facts(entry)):
-            _effect(sandbox, entry, progress)
+            told = _effect(sandbox, entry, progress)
     sandbox.catalog.apply(entry)
+    return told
 
 
 def _changes_facts(entry: Entry) -> bool:
@@ -101,8 +107,12 @@ def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf
             return batches.reverted(sandbox, entry, progress)
         case "audience.evaluated":
             return evaluations.evaluated(sandbox, entry, engine)
+        case "privacy.erased":
+            suppression.add(sandbox.history.con, entry.body["hashes"], entry.body["request"])
+        case "privacy.unsuppressed":
+            return suppression.remove(sandbox.history.con, entry.body["hashes"])
         case _:
-            pass  # a refused batch concerns the catalog only
+            pass  # a refused batch concerns the catalog only, and of a removed entry nothing is left
     return None
 
 
