@@ -67,7 +67,7 @@ verbs of `pql` need no workspace when `--schema` is given.
 """
 
 READS = {
-    "status", "schema list", "schema show", "schema union", "dataset list", "dataset show",
+    "status", "schema list", "schema groups", "schema show", "schema union", "dataset list", "dataset show",
     "ingest batches", "ingest show", "ingest quarantine", "identity namespaces", "identity graph", "identity stats",
     "profile show", "profile count", "profile sample",
     "pql check", "pql explain-text",

@@ -15,18 +15,22 @@ import msgspec
 from annotated_types import Ge, Le, MaxLen
 
 from coterie.audience.analysis import Analysed
-from coterie.audience.definition import Audience
 from coterie.audience.difference import Difference
 from coterie.audience.explanation import Explanation
 from coterie.audience.export import Member
 from coterie.audience.funnel import Counted
 from coterie.audience.ledger import Change
 from coterie.audience.overlap import Overlap
-from coterie.core.schema import Schema, Union
+from coterie.core.ids import Identity
+from coterie.core.schema import FieldGroup, Schema, Union
+from coterie.governance.consent import Consent
 from coterie.identity.graph import Graph
+from coterie.identity.joining import Joining
 from coterie.identity.namespaces import Namespace
+from coterie.identity.simulation import Simulation
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.quarantine import QuarantinedRow
+from coterie.pipeline.audiences import AudienceView
 from coterie.pipeline.status import IdentityStats, Status
 from coterie.pql import Problem
 from coterie.profile.lookup import ProfileSummary, ProfileView
@@ -43,12 +47,16 @@ Names = Annotated[list[Name], MaxLen(1_000)]
 Limit = Annotated[int, Ge(1), Le(10_000)]
 
 PARAMETERS = {
+    "a": "An identity as `Namespace:value`.",
+    "b": "Another identity as `Namespace:value`.",
     "after": "Continue after this cursor: the `next` of the page before.",
     "at": "Instant to ask at, ISO 8601; default now.",
     "batch": "Id of a batch.",
     "before": "Continue with events before this cursor: the `next` of the page before.",
+    "channels": "Channels of marketing that members must have agreed to, such as `email`.",
     "dataset": "Name of a dataset.",
     "events": "How many events at most, newest first.",
+    "exclude_opt_out": "Whether those are withheld who opted out of everything.",
     "fresh": "Evaluate the audiences now, without saving; otherwise their members are those of the last evaluation.",
     "limit": "How many at most.",
     "name": "Name of the definition.",
@@ -58,7 +66,12 @@ PARAMETERS = {
     "old": "A rule in PQL, or the name of a saved audience.",
     "person": "An identity as `Namespace:value`, or the id of a person.",
     "pql": "A rule in PQL.",
+    "preset": "Instead of events an example: `shared-device`, `non-unique-phone` or `bad-values`.",
+    "settings": "Identity settings; default the sandbox's.",
+    "text": "A line for each event: identities separated by commas, each as `Namespace: value`.",
+    "purposes": "Purposes that members must have agreed to, such as `share`.",
     "sample": "How many persons to show of those who enter, and of those who leave.",
+    "unknown": "What it means when nothing is known of somebody's choice.",
     "value": "Value of the identity.",
     "view": "Name of a view: how profiles are stitched and merged.",
     "zone": "IANA name of the time zone whose calendar the rule means.",
@@ -174,6 +187,12 @@ def schemas(ws: Workspace) -> list[Schema]:
     return ws.schemas.list()
 
 
+@_get("/api/field-groups")
+def field_groups(ws: Workspace) -> list[FieldGroup]:
+    """List the field groups: those that come with the program, and those saved here."""
+    return ws.schemas.groups()
+
+
 @_get("/api/schemas/{name}")
 def schema(ws: Workspace, name: Name) -> Schema:
     """Show a schema."""
@@ -234,6 +253,20 @@ def identity_stats(ws: Workspace, view: Name = "default") -> IdentityStats:
     return ws.identities.stats(view)
 
 
+@_get("/api/identities:explain")
+def explain_joining(ws: Workspace, a: Name, b: Name, view: Name = "default") -> Joining:
+    """Tell why two identities are one person, or are not: the chain of links between them, with their records."""
+    return ws.identities.explain(Identity.read(a), Identity.read(b), view)
+
+
+@_post("/api/identities:simulate")
+def simulate(
+    ws: Workspace, text: Query | None = None, preset: Name | None = None, settings: dict[str, Any] | None = None
+) -> Simulation:
+    """Tell what graphs some events would give, and which links and identities would go; nothing is stored."""
+    return ws.identities.simulate(text, preset=preset, settings=settings)
+
+
 @_get("/api/identities/{namespace}/{value:path}")
 def graph(ws: Workspace, namespace: Name, value: Name, view: Name = "default") -> Graph:
     """Show the identity graph that an identity belongs to."""
@@ -272,15 +305,26 @@ def profile(
 
 
 @_get("/api/audiences")
-def audiences(ws: Workspace) -> list[Audience]:
+def audiences(ws: Workspace) -> list[AudienceView]:
     """List the audiences."""
-    return ws.audiences.list()
+    return ws.audiences.describe_all()
 
 
 @_post("/api/audiences:count")
-def count(ws: Workspace, pql: Query, view: Name = "default", zone: Name = "UTC", at: Name | None = None) -> Counted:
-    """Count the people that a rule holds for, exactly, and those that each of its conditions leaves."""
-    return ws.audiences.count(pql, view, at, zone)
+def count(
+    ws: Workspace,
+    pql: Query,
+    view: Name = "default",
+    zone: Name = "UTC",
+    at: Name | None = None,
+    channels: Names | None = None,
+    purposes: Names | None = None,
+    unknown: Literal["yes", "no"] = "no",
+    exclude_opt_out: bool = True,
+) -> Counted:
+    """Count the people that a rule holds for, exactly, those that each of its conditions leaves, and those withheld."""
+    consent = Consent(tuple(channels or ()), tuple(purposes or ()), unknown) if channels or purposes else None
+    return ws.audiences.count(pql, view, at, zone, consent=consent, exclude_opt_out=exclude_opt_out)
 
 
 @_post("/api/audiences:overlap")
@@ -330,9 +374,9 @@ def check(ws: Workspace, pql: Query) -> list[Problem]:
 
 
 @_get("/api/audiences/{name}")
-def audience(ws: Workspace, name: Name) -> Audience:
+def audience(ws: Workspace, name: Name) -> AudienceView:
     """Show an audience."""
-    return ws.audiences.get(name)
+    return ws.audiences.describe(name)
 
 
 @_get("/api/audiences/{name}/members")

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from coterie.core.errors import Invalid
+from coterie.governance.consent import Consent
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,127}")
 
@@ -15,7 +16,8 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     """A segment definition.
 
     `name` is the id by which other rules refer to it (``inSegment("name")``) and by which exports are named. `zone` is
-    the IANA name of the time zone whose calendar the rule means.
+    the IANA name of the time zone whose calendar the rule means. Who satisfies the rule is a member unless withheld:
+    after a general opt-out when `exclude_opt_out` is true, and for want of the `consent` that is asked for, if any.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     description: str = ""
     view: str = "default"
     zone: str = "UTC"
+    consent: Consent | None = None
+    exclude_opt_out: bool = True
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -33,10 +37,29 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
                 hint="Put the words for people into the title.",
                 where={"audience": self.name},
             )
+        if self.consent is not None and not (self.consent.channels or self.consent.purposes):
+            raise Invalid(
+                "audience.consent",
+                f"audience {self.name}: consent to what?",
+                hint="Name channels such as email, or purposes such as share.",
+                where={"audience": self.name},
+            )
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """How many people satisfy a rule and are withheld: by a general opt-out, and of the others for want of consent."""
+
+    people: int = 0
+    opted_out: int = 0
+    no_consent: int = 0
 
 
 class Evaluated(msgspec.Struct, frozen=True):
-    """The outcome of one audience in an evaluation; `seconds` is its share of the run."""
+    """The outcome of one audience in an evaluation.
+
+    Of those who satisfy the rule, `withheld` are left out and the rest are `members`. `seconds` is its share of the
+    run.
+    """
 
     audience: str
     version: int
@@ -44,6 +67,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     entered: int
     exited: int
     seconds: float
+    withheld: Withheld = Withheld()
 
 
 class Evaluation(msgspec.Struct, frozen=True):

@@ -38,11 +38,12 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One of the two rules: the time zone of its calendar, and how many people it holds for."""
+    """One of the two rules: the time zone of its calendar, its members, and who satisfies it and is withheld."""
 
     pql: str
     zone: str
     members: int
+    withheld: int
 
 
 class Difference(msgspec.Struct, frozen=True):

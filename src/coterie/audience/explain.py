@@ -13,6 +13,8 @@ from typing import Literal as Choice
 from coterie.audience.asking import Asking
 from coterie.audience.evidence import Fact, evidence_of, stored_in
 from coterie.audience.explanation import Explanation, Part, Turn
+from coterie.audience.gate import Gate
+from coterie.audience.held import held_by
 from coterie.audience.needs import need_of, passing
 from coterie.pql.ast import Binary, Expr, Unary
 from coterie.pql.english.outline import outline
@@ -31,6 +33,7 @@ def explain(
     pql: str = "",
     view: str = "default",
     notes: tuple[str, ...] = (),
+    gate: Gate | None = None,
 ) -> Explanation:
     """Return why a rule holds for a person, or does not.
 
@@ -50,6 +53,8 @@ def explain(
         The view that the record is of.
     notes : tuple of str
         What must be known of the record to read the answer.
+    gate : Gate, optional
+        Who is withheld from the audience.
 
     Raises
     ------
@@ -73,6 +78,7 @@ def explain(
             turn=_turn(expr, tree, asking),
             stored=None if audience is None else stored_in(asking, audience),
             notes=notes,
+            withheld=() if gate is None else held_by(gate, asking),
         )
     except RecursionError:
         raise unsupported(expr, "a rule nested so deep") from None

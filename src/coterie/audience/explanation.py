@@ -93,9 +93,22 @@ class Turn(msgspec.Struct, frozen=True):
     why: tuple[str, ...] = ()
 
 
+class Held(msgspec.Struct, frozen=True):
+    """Why a person is withheld from an audience, whatever its rule says: in words, with the values that say so.
+
+    `since` is the date of the choice, where one is known.
+    """
+
+    cause: Literal["opt-out", "consent"]
+    words: str
+    values: tuple[UsedValue, ...]
+    since: str | None = None
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """The verdict of a rule for a person at an instant, with its reasons.
 
+    Who satisfies the rule is a member unless `withheld`.
     `needs` are the nearest steps that together would turn the verdict; `turn` says when time alone does. `stored` is
     the membership that the last evaluation of a saved audience left, which may be older than this answer.
     """
@@ -113,3 +126,4 @@ class Explanation(msgspec.Struct, frozen=True):
     turn: Turn | None = None
     stored: Stored | None = None
     notes: tuple[str, ...] = ()
+    withheld: tuple[Held, ...] = ()

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from pyroaring import BitMap
 
+from coterie.audience import ledger
 from coterie.core.errors import Invalid
 from coterie.core.ids import xid_sql
+from coterie.engine import people
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,13 +25,20 @@ FORMATS = {
 
 
 class Export(msgspec.Struct, frozen=True):
-    """A written file."""
+    """A written file.
+
+    Members who chose otherwise since the last evaluation are `withheld` from it. `labels` are those of the audience,
+    `identity_labels` those of the identities in the file.
+    """
 
     audience: str
     path: str
     format: str
     members: int
     bytes: int
+    withheld: int = 0
+    labels: tuple[str, ...] = ()
+    identity_labels: tuple[str, ...] = ()
 
 
 def format_of(path: Path, format_: str | None) -> str:
@@ -44,12 +54,13 @@ def format_of(path: Path, format_: str | None) -> str:
     return name
 
 
-def member_rows(view: str, namespaces: list[str], *, joined: bool) -> str:
+def member_rows(view: str, namespaces: list[str], *, joined: bool, without: str | None = None) -> str:
     r"""Return SQL for the open members of audience ``$audience``: person, entered_at, and a column a namespace.
 
     With `joined` several identities of one namespace stand in one text, divided by ``;`` (a ``;`` or ``\`` inside a
-    value is escaped by ``\``); otherwise they are a list.
+    value is escaped by ``\``); otherwise they are a list. Persons in the table `without` are left out.
     """
+    left_out = f"AND m.person NOT IN (SELECT person FROM {without})" if without else ""
     columns = []
     for position, code in enumerate(namespaces):
         value = r"regexp_replace(i.value, '([;\\])', '\\\1', 'g')" if joined else "i.value"
@@ -70,7 +81,7 @@ def member_rows(view: str, namespaces: list[str], *, joined: bool) -> str:
         JOIN namespace n ON n.namespace = i.namespace
         JOIN identity founder ON founder.identity = m.person
         JOIN namespace founder_ns ON founder_ns.namespace = founder.namespace
-        WHERE m.audience = $audience AND m.namespace = 'ups' AND m.exited_at IS NULL
+        WHERE m.audience = $audience AND m.namespace = 'ups' AND m.exited_at IS NULL {left_out}
         GROUP BY m.person, m.entered_at
         ORDER BY m.person"""
 
@@ -103,7 +114,14 @@ def _namespaces(con: DuckDBPyConnection, audience: str) -> tuple[list[str], dict
     return codes, {"audience": audience} | {f"namespace{position}": code for position, code in enumerate(codes)}
 
 
-def export(con: DuckDBPyConnection, audience: str, view: str, path: Path, format_: str | None = None) -> Export:
+def export(
+    con: DuckDBPyConnection,
+    audience: str,
+    view: str,
+    path: Path,
+    format_: str | None = None,
+    without: BitMap | None = None,
+) -> Export:
     """Write the present members of an audience to `path`.
 
     Parameters
@@ -116,6 +134,8 @@ def export(con: DuckDBPyConnection, audience: str, view: str, path: Path, format
         The file; replaced when it exists.
     format_ : {"csv", "jsonl", "parquet"}, optional
         Default: what the file name ends with.
+    without : BitMap, optional
+        Members who are left out.
 
     Returns
     -------
@@ -136,15 +156,16 @@ def export(con: DuckDBPyConnection, audience: str, view: str, path: Path, format
             where={"file": str(path)},
         ) from error
     target = str(partial).replace("'", "''")
-    rows = member_rows(view, namespaces, joined=name == "csv")
+    without = BitMap() if without is None else without
     try:
-        con.execute(f"COPY ({rows}) TO '{target}' ({FORMATS[name]})", parameters)
+        with people.lent(con, "coterie_withheld", without) as withheld:
+            rows = member_rows(view, namespaces, joined=name == "csv", without=withheld)
+            con.execute(f"COPY ({rows}) TO '{target}' ({FORMATS[name]})", parameters)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    counted = con.execute(
-        "SELECT count(*) FROM membership WHERE audience = $1 AND namespace = 'ups' AND exited_at IS NULL", [audience]
-    ).fetchall()
-    return Export(audience, str(path), name, counted[0][0], path.stat().st_size)
+    present = ledger.members(con, audience)
+    left_out = present.intersection_cardinality(without)
+    return Export(audience, str(path), name, len(present) - left_out, path.stat().st_size, left_out)

@@ -12,6 +12,7 @@ from typing import Literal as Choice
 import msgspec
 from pyroaring import BitMap
 
+from coterie.audience.definition import Withheld
 from coterie.core.shares import share
 from coterie.pql.ast import Binary, Expr, Lambda, Let
 from coterie.pql.logic import operands_of
@@ -51,10 +52,13 @@ class Branch(msgspec.Struct, frozen=True):
 class Counted(msgspec.Struct, frozen=True):
     """An exact count with its funnel: `steps` of a rule joined by *and*, `branches` of one joined by *or*.
 
+    The rule holds for `count` people; without those `withheld` they are the `members` that an audience would have.
     `memberships` tells how many members each audience has that the rule reads, by the ledger.
     """
 
     count: int
+    members: int
+    withheld: Withheld
     people: int
     share: float
     view: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from pyroaring import BitMap
 
+from coterie.audience.definition import Evaluated, Withheld
 from coterie.engine import people
 
 if TYPE_CHECKING:
@@ -97,6 +98,45 @@ def settle(
                 [audience, at, version, cause],
             )
     return len(entered), len(left)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the last evaluation of an audience gave: members, and those who satisfied its rule and were withheld."""
+
+    at: int
+    version: int
+    members: int
+    withheld: Withheld
+
+
+def note(con: DuckDBPyConnection, found: Evaluated, at: int) -> None:
+    """Keep the outcome of an evaluation as the last one of its audience."""
+    forget(con, found.audience)
+    con.execute(
+        "INSERT INTO evaluated VALUES ($1, $2, $3, $4, $5, $6)",
+        [
+            found.audience,
+            at,
+            found.version,
+            found.members,
+            found.withheld.opted_out,
+            found.withheld.no_consent,
+        ],
+    )
+
+
+def forget(con: DuckDBPyConnection, audience: str) -> None:
+    """Forget the last evaluation of an audience."""
+    con.execute("DELETE FROM evaluated WHERE audience = $1", [audience])
+
+
+def outcomes(con: DuckDBPyConnection) -> dict[str, Outcome]:
+    """Return the outcome of the last evaluation of each audience, by its name."""
+    rows = con.execute('SELECT audience, "at", version, members, opted_out, no_consent FROM evaluated').fetchall()
+    return {
+        name: Outcome(at, version, members, Withheld(opted_out + no_consent, opted_out, no_consent))
+        for name, at, version, members, opted_out, no_consent in rows
+    }
 
 
 def history(con: DuckDBPyConnection, audience: str, limit: int) -> list[Change]:

@@ -10,7 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from pyroaring import BitMap
 
-from coterie.audience.definition import Audience
+from coterie.audience.definition import Audience, Withheld
+from coterie.audience.gate import Gate, gate_of
 from coterie.core.errors import CoterieError, Invalid
 from coterie.core.schema import Union
 from coterie.engine.algebra import fold
@@ -23,26 +24,34 @@ from coterie.pql.normal import normalise
 
 @dataclass(frozen=True)
 class Planned:
-    """An audience with its rule in normal form and the names of the audiences it reads."""
+    """An audience with its rule in normal form, the names of the audiences it reads, and its gate."""
 
     audience: Audience
     rule: Rule
     reads: frozenset[str]
+    gate: Gate
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The distinct conditions of the rule, then those of the gate."""
+        return list({each.key: each for each in (*conditions_of(self.rule), *self.gate.conditions)}.values())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Members of an audience and its share of the time: that of the conditions it is the first to need."""
+    """Members of an audience, those withheld, and its share of the time: of the conditions it is the first to need."""
 
     members: BitMap
+    withheld: Withheld
     seconds: float
 
 
 def plan(audience: Audience, union: Union) -> Planned:
-    """Bring the rule of an audience into normal form; raises `PqlError` or `Unsupported` naming the audience."""
+    """Bring rule and gate of an audience into normal form; raises `PqlError` or `Unsupported` naming the audience."""
     try:
         expr = parse(audience.pql)
-        return Planned(audience, normalise(expr, union, audience.zone), frozenset(audiences_read(expr)))
+        rule = normalise(expr, union, audience.zone)
+        return Planned(audience, rule, frozenset(audiences_read(expr)), gate_of(audience, union))
     except CoterieError as error:
         error.where.setdefault("audience", audience.name)
         raise
@@ -155,16 +164,17 @@ def evaluated(
     by_name = {item.audience.name: item for item in planned}
     order = levels({name: item.reads for name, item in by_name.items()})
     answers = Answers(engine, view, at, dict(stored))
-    conditions = [condition for item in planned for condition in conditions_of(item.rule)]
+    conditions = [condition for item in planned for condition in item.conditions]
     answers.ask(condition for condition in conditions if not analyse_condition(condition).reads_memberships)
     for level in order:
-        answers.ask(condition for name in level for condition in conditions_of(by_name[name].rule))
+        answers.ask(condition for name in level for condition in by_name[name].conditions)
         for name in level:
             began = time.perf_counter()
-            members = fold(by_name[name].rule, answers.known, universe)
+            item = by_name[name]
+            members, withheld = item.gate.withhold(fold(item.rule, answers.known, universe), answers.known)
             answers.memberships[name] = members
-            shares = sum(answers.charge(condition) for condition in conditions_of(by_name[name].rule))
-            yield name, Outcome(members, time.perf_counter() - began + shares)
+            shares = sum(answers.charge(condition) for condition in item.conditions)
+            yield name, Outcome(members, withheld, time.perf_counter() - began + shares)
 
 
 class Answers:

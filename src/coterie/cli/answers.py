@@ -30,6 +30,8 @@ def counted(out: Console, found: dict[str, Any]) -> None:
             (f"  counted in {found['seconds']:.2f} s", "dim"),
         )
     )
+    if found["withheld"]["people"]:
+        out.print(Text(matching(found["members"], found["withheld"]), style="bold"))
     if found["branches"]:
         _branches(out, found["branches"])
     else:
@@ -37,6 +39,19 @@ def counted(out: Console, found: dict[str, Any]) -> None:
     if found["memberships"]:
         read = ", ".join(f"{name} ({members:,})" for name, members in found["memberships"].items())
         out.print(Text(f"Members by the last evaluation: {read}", style="dim"))
+
+
+def matching(members: int, withheld: dict[str, Any]) -> str:
+    """Return in words how many satisfy a rule, and how many of them are withheld and why."""
+    if not withheld["people"]:
+        return f"{members:,} members"
+    why = [
+        f"{withheld[key]:,} {words}"
+        for key, words in (("opted_out", "by a general opt-out"), ("no_consent", "without consent"))
+        if withheld[key]
+    ]
+    match = members + withheld["people"]
+    return f"{match:,} match, {withheld['people']:,} withheld ({', '.join(why)}), {members:,} members"
 
 
 def _steps(out: Console, steps: list[dict[str, Any]], people: int) -> None:
@@ -220,6 +235,8 @@ def difference(out: Console, found: dict[str, Any]) -> None:
     show.table(out, "Conditions", rows, ["change", "*condition", "people"], empty="None: both rules are constant.")
     for title, key, total in (("Enter", "entrants", "entering"), ("Leave", "leavers", "leaving")):
         _persons(out, title, found[key], found[total])
+    if old["withheld"] or new["withheld"]:
+        out.print(Text(f"Withheld, and not counted: {old['withheld']:,}, by the new rule {new['withheld']:,}."))
     if found["stored"] is not None and found["stored"] != old["members"]:
         out.print(Text(f"The last evaluation gave it {found['stored']:,} members.", style="dim"))
     if found["dependents"]:

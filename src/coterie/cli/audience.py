@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -27,6 +27,20 @@ Zone = Annotated[str, typer.Option(help="Time zone whose calendar the rule means
 Saved = Annotated[
     str | None, typer.Option("--audience", "-a", help="Take the rule, view and zone of a saved audience.")
 ]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option("--consent", help="A channel that members must have agreed to, such as email; repeatable."),
+]
+Purposes = Annotated[
+    list[str] | None,
+    typer.Option("--purpose", help="A purpose that members must have agreed to, such as share; repeatable."),
+]
+Unknown = Annotated[
+    Literal["yes", "no"], typer.Option(help="What it means when nothing is known of somebody's choice.")
+]
+ExcludeOptOut = Annotated[
+    bool, typer.Option("--exclude-opt-out/--no-exclude-opt-out", help="Leave out who opted out of everything.")
+]
 RuleFile = Annotated[Path | None, typer.Option("--file", "-f", help="Read the rule from a file; - is standard input.")]
 
 
@@ -40,13 +54,29 @@ def put(
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     view: View = "default",
     zone: Zone = "UTC",
+    consent: Channels = None,
+    purpose: Purposes = None,
+    unknown: Unknown = "no",
+    exclude_opt_out: ExcludeOptOut = True,
 ) -> None:
     """Save an audience. Its members come with the next evaluation."""
     rule = _rule(session, pql, file)
-    answer = session.change(
-        lambda ws: ws.audiences.put(name, rule, title=title, description=description, view=view, zone=zone)
-    )
-    session.print(answer, _audience)
+    asked = {"channels": consent or [], "purposes": purpose or [], "unknown": unknown}
+
+    def save(ws: Any) -> Any:
+        ws.audiences.put(
+            name,
+            rule,
+            title=title,
+            description=description,
+            view=view,
+            zone=zone,
+            consent=asked if consent or purpose else None,
+            exclude_opt_out=exclude_opt_out,
+        )
+        return ws.audiences.describe(name)
+
+    session.print(session.change(save), _audience)
 
 
 @verb(app, "list")
@@ -79,10 +109,17 @@ def count(
     view: View = "default",
     zone: Zone = "UTC",
     at: At = None,
+    consent: Channels = None,
+    purpose: Purposes = None,
+    unknown: Unknown = "no",
+    exclude_opt_out: ExcludeOptOut = True,
 ) -> None:
     """Count the people that a rule holds for, exactly, and show how many each of its conditions leaves."""
-    rule = _asked(session, pql, file, audience, view, zone)
-    session.print(session.read("count", **rule, at=at), answers.counted)
+    rule: dict[str, Any] = _asked(session, pql, file, audience, view, zone)
+    gate = {"channels": consent, "purposes": purpose, "unknown": unknown, "exclude_opt_out": exclude_opt_out}
+    if audience is not None:
+        gate = _gate(msgspec.json.decode(session.read("audience", name=audience)))
+    session.print(session.read("count", **rule, **gate, at=at), answers.counted)
 
 
 @verb(app, "overlap")
@@ -179,9 +216,14 @@ def export(
     format_: Annotated[
         str | None, typer.Option("--format", "-f", help="csv, jsonl or parquet; default: by the file name.")
     ] = None,
+    refuse: Annotated[
+        list[str] | None,
+        typer.Option("--refuse-labels", help="Write nothing if what is exported carries this label; repeatable."),
+    ] = None,
 ) -> None:
     """Write the members of an audience to a file."""
-    session.print(session.change(lambda ws: ws.audiences.export(name, path, format_)), _export)
+    answer = session.change(lambda ws: ws.audiences.export(name, path, format_, refuse_labels=refuse or ()))
+    session.print(answer, _export)
 
 
 @verb(app, "history")
@@ -216,6 +258,11 @@ def _asked(
     return {"pql": saved["pql"], "view": saved.get("view", "default"), "zone": saved.get("zone", "UTC")}
 
 
+def _gate(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return what a saved audience asks of its members beside its rule."""
+    return {**(saved["consent"] or {}), "exclude_opt_out": saved["exclude_opt_out"]}
+
+
 def _rule(session: Session, pql: str | None, file: Path | None, audience: str | None = None) -> str:
     if [pql, file, audience].count(None) != 2:
         raise Invalid(
@@ -228,13 +275,34 @@ def _rule(session: Session, pql: str | None, file: Path | None, audience: str | 
 
 def _audience(out: Console, audience: dict[str, Any]) -> None:
     facts = {key: audience.get(key) for key in ("title", "description", "view", "zone")}
+    consent = audience["consent"] or {}
+    facts |= {
+        "consent to channels": consent.get("channels"),
+        "consent to purposes": consent.get("purposes"),
+        "unknown choice means": consent.get("unknown", "no") if consent else None,
+        "general opt-outs": "left out" if audience["exclude_opt_out"] else "not asked",
+        "labels": audience["labels"],
+    }
+    last = audience["last"]
+    if last:
+        facts["last evaluated"] = f"{show.instant(last['at'])}: {answers.matching(last['members'], last['withheld'])}"
     show.facts(out, f"Audience {audience['name']}", facts)
     out.print(audience["pql"].strip(), style="cyan")
 
 
 def _list(out: Console, audiences: list[dict[str, Any]]) -> None:
-    rows = [(item["name"], item.get("title") or item.get("description", ""), item["pql"].strip()) for item in audiences]
-    show.table(out, "Audiences", rows, ["name", "*title", "*rule"])
+    rows = [
+        (
+            item["name"],
+            item["title"] or item["description"],
+            item["last"] and item["last"]["members"],
+            item["last"] and item["last"]["withheld"]["people"],
+            item["labels"],
+            item["pql"].strip(),
+        )
+        for item in audiences
+    ]
+    show.table(out, "Audiences", rows, ["name", "*title", "members", "withheld", "*labels", "*rule"])
 
 
 def _problems(out: Console, problems: list[dict[str, Any]], text: str | None) -> None:
@@ -246,12 +314,18 @@ def _problems(out: Console, problems: list[dict[str, Any]], text: str | None) ->
 
 def _evaluation(out: Console, run: dict[str, Any]) -> None:
     rows = [
-        (item["audience"], item["members"], item["entered"], item["exited"], f"{item['seconds']:.3f}")
+        (
+            item["audience"],
+            item["members"],
+            item["withheld"]["people"],
+            item["entered"],
+            item["exited"],
+            f"{item['seconds']:.3f}",
+        )
         for item in run["audiences"]
     ]
-    show.table(
-        out, f"Evaluated at {show.instant(run['at'])}", rows, ["audience", "members", "entered", "left", "seconds"]
-    )
+    columns = ["audience", "members", "withheld", "entered", "left", "seconds"]
+    show.table(out, f"Evaluated at {show.instant(run['at'])}", rows, columns)
     out.print(f"{run['people']:,} people, {run['conditions']:,} distinct conditions, {run['seconds']:.2f} s")
 
 
@@ -268,6 +342,11 @@ def _members(out: Console, page: dict[str, Any]) -> None:
 
 def _export(out: Console, written: dict[str, Any]) -> None:
     out.print(f"{written['members']:,} members of {written['audience']} written to {written['path']}")
+    if written["withheld"]:
+        out.print(f"{written['withheld']:,} left out: they chose so since the last evaluation.")
+    for key, whose in (("labels", "the audience"), ("identity_labels", "the identities in the file")):
+        if written[key]:
+            out.print(f"Labels of {whose}: {', '.join(written[key])}", style="dim")
 
 
 def _history(out: Console, changes: list[dict[str, Any]]) -> None:

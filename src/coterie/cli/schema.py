@@ -46,6 +46,12 @@ def list_(session: Session) -> None:
     session.print(session.read("schemas"), _list)
 
 
+@verb(app, "groups")
+def groups(session: Session) -> None:
+    """List the field groups: those that come with the program, and those saved here."""
+    session.print(session.read("field_groups"), _groups)
+
+
 @verb(app, "show")
 def show_(session: Session, name: Annotated[str, typer.Argument(help="Name of the schema.")]) -> None:
     """Show the fields of a schema and which of them are identities."""
@@ -119,22 +125,32 @@ def _union(out: Console, union: dict[str, Any]) -> None:
 
 
 def _fields(out: Console, title: str, fields: dict[str, Any]) -> None:
-    show.table(out, title, fields_of(fields), ["field", "type", "*title"], empty="None.")
+    rows = fields_of(fields)
+    if any(labels for *_, labels in rows):
+        show.table(out, title, rows, ["field", "type", "*title", "*labels"])
+    else:
+        show.table(out, title, [row[:3] for row in rows], ["field", "type", "*title"], empty="None.")
 
 
-def fields_of(fields: dict[str, Any], prefix: str = "") -> list[tuple[str, str, str]]:
-    """Return path, type and title of each field that holds values, with ``[]`` after arrays and ``{}`` after maps."""
-    rows: list[tuple[str, str, str]] = []
+def fields_of(
+    fields: dict[str, Any], prefix: str = "", above: tuple[str, ...] = ()
+) -> list[tuple[str, str, str, list[str]]]:
+    """Return path, type, title and labels of each field that holds values.
+
+    There is ``[]`` after arrays and ``{}`` after maps; the labels are its own and those of what is around it.
+    """
+    rows: list[tuple[str, str, str, list[str]]] = []
     for name, field in fields.items():
-        path, title = f"{prefix}{name}", field.get("title", "")
+        path, title, labels = f"{prefix}{name}", field.get("title", ""), (*above, *field.get("labels", ()))
         while field.get("items") is not None:
             path += "{}" if field["type"] == "map" else "[]"
             field = field["items"]
+            labels = (*labels, *field.get("labels", ()))
         if field["type"] == "object":
-            rows += fields_of(field.get("properties", {}), f"{path}.")
+            rows += fields_of(field.get("properties", {}), f"{path}.", labels)
         else:
             kind = field["type"] + (f", {field['decimals']} decimals" if field.get("decimals") is not None else "")
-            rows.append((path, kind, title or field.get("title", "")))
+            rows.append((path, kind, title or field.get("title", ""), list(dict.fromkeys(labels))))
     return rows
 
 

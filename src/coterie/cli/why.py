@@ -20,6 +20,8 @@ def explanation(out: Console, found: dict[str, Any]) -> None:
     holds = found["holds"]
     what = f"the audience {found['audience']}" if found["audience"] else "the people of this rule"
     verdict = ("is in ", "bold green") if holds else ("is not in ", "bold red")
+    if holds and found["withheld"]:
+        verdict = ("satisfies the rule, but is withheld from ", "bold yellow")
     out.print(
         Text.assemble((found["person"], "bold"), " ", verdict, what, (f"  at {show.instant(found['at'])}", "dim"))
     )
@@ -30,12 +32,20 @@ def explanation(out: Console, found: dict[str, Any]) -> None:
     _grow(tree, found["root"])
     out.print(tree)
     out.print()
+    for held in found["withheld"]:
+        _withheld(out, held)
     _needs(out, found["needs"], holds)
     if found["turn"] is not None:
         _turn(out, found["turn"])
     for line in (_stored_note(found), *found["notes"]):
         if line:
             out.print(Text(line, style="dim"))
+
+
+def _withheld(out: Console, held: dict[str, Any]) -> None:
+    lines = [f"{value['name']}: {show.words(value['value'])}" for value in held["values"]]
+    said = f" ({'; '.join(lines)})" if lines else ""
+    out.print(Text.assemble(("Withheld: ", "bold yellow"), _clean(held["words"]), (said, "dim")))
 
 
 def _label(part: dict[str, Any]) -> Text:
@@ -114,7 +124,8 @@ def _turn(out: Console, turn: dict[str, Any]) -> None:
 
 def _stored_note(found: dict[str, Any]) -> str:
     stored = found["stored"]
-    if stored is None or (stored["status"] in ("realized", "existing")) == found["holds"]:
+    member = found["holds"] and not found["withheld"]
+    if stored is None or (stored["status"] in ("realized", "existing")) == member:
         return ""
     return f"The last evaluation says otherwise: {_stored(stored)}. `coterie audience evaluate` brings it up to date."
 

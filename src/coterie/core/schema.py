@@ -51,7 +51,8 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """A field and what lies below it.
 
     `decimals` makes a number exact: it is kept as an integer scaled by ten to that power (docs/adr/0002).
-    A number without it is a binary double. `items` is the element of an array or the value of a map.
+    A number without it is a binary double. `items` is the element of an array or the value of a map. `labels` say how
+    the data may be used, here and below.
     """
 
     type: FieldType
@@ -68,6 +69,7 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     min_length: int | None = None
     max_length: int | None = None
     required: bool = False
+    labels: tuple[str, ...] = ()
 
     @property
     def scalar(self) -> bool:
@@ -127,11 +129,19 @@ class FieldGroup(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     description: str = ""
 
 
+COMPUTED = "computedAttributes"
+"""The field of a profile under which its computed attributes are named."""
+
+
 class Union(msgspec.Struct, frozen=True):
-    """The union of all schemas: one object for profiles, one for events."""
+    """The union of all schemas: one object for profiles, one for events.
+
+    `computed` holds the expressions, in PQL, of the computed attributes that the profile has under `COMPUTED`.
+    """
 
     profile: Field
     event: Field
+    computed: dict[str, str] = {}
 
 
 IDENTITY_MAP = Field(
@@ -290,6 +300,8 @@ def merge_fields(left: Mapping[str, Field], right: Mapping[str, Field], where: s
 def _merge_field(left: Field, right: Field, where: str, path: str) -> Field:
     if left.type is not right.type or left.decimals != right.decimals:
         raise _conflict(where, path, f"is {_described(left)} elsewhere and {_described(right)} here")
+    if right.labels:
+        left = msgspec.structs.replace(left, labels=tuple(dict.fromkeys((*left.labels, *right.labels))))
     if left.type is FieldType.OBJECT:
         return msgspec.structs.replace(left, properties=merge_fields(left.properties, right.properties, where, path))
     if left.items is not None and right.items is not None:

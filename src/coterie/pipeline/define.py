@@ -21,13 +21,15 @@ from coterie.core.schema import (
     union_of,
 )
 from coterie.engine.sql import SqlEngine
+from coterie.governance import labels
+from coterie.governance.retention import days
 from coterie.identity.namespaces import Namespace, check_change
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import KINDS, Definitions
 from coterie.pipeline.written import convert, read_group, read_schema
 from coterie.pql import check
-from coterie.pql.conditions import Membership, conditions_of
+from coterie.pql.conditions import Membership
 from coterie.store.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -57,8 +59,9 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
         ``schema.not-additive`` when a field would go or change its type.
     """
     definitions = Definitions(sandbox.catalog)
-    schema = spec if isinstance(spec, Schema) else read_schema(spec, partial(definitions.get, FieldGroup))
+    schema = spec if isinstance(spec, Schema) else read_schema(spec, partial(_group, definitions))
     where = f"schema {schema.name}"
+    labels.all_of(schema.fields, where)
     if "person" in schema.leaves():
         raise Invalid(
             "schema.reserved",
@@ -88,6 +91,13 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
     return save(sandbox, schema.name, schema)
 
 
+def _group(definitions: Definitions, name: str) -> FieldGroup:
+    groups = definitions.groups()
+    if name not in groups:
+        raise NotFound.named("field_group", name, groups)
+    return groups[name]
+
+
 def _primary(schema: Schema) -> str | None:
     return next((descriptor.path for descriptor in schema.identities if descriptor.primary), None)
 
@@ -108,17 +118,27 @@ def _check_identity(schema: Schema, descriptor: IdentityDescriptor, definitions:
 
 def put_group(sandbox: Sandbox, spec: Mapping[str, Any] | FieldGroup) -> FieldGroup:
     """Save a field group, written as `name`, `classes` and `fields`."""
-    if isinstance(spec, FieldGroup):
-        return save(sandbox, spec.name, spec)
-    group = read_group(spec)
+    group = spec if isinstance(spec, FieldGroup) else read_group(spec)
+    labels.all_of(group.fields, f"field group {group.name}")
     return save(sandbox, group.name, group)
 
 
 def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
     """Save a dataset; its schema must exist and never changes."""
     definitions = Definitions(sandbox.catalog)
-    dataset = convert(spec, Dataset, "dataset.spec", f"dataset {spec.get('name')}")
+    where = f"dataset {spec.get('name')}"
+    if spec.get("expire_events_after") is not None:
+        spec = {**spec, "expire_events_after": days(spec["expire_events_after"], where)}
+    dataset = convert(spec, Dataset, "dataset.spec", where)
+    labels.checked(dataset.labels, where)
     schema = definitions.get(Schema, dataset.schema)
+    if dataset.expire_events_after is not None and schema.class_ is not SchemaClass.EVENT:
+        raise Invalid(
+            "dataset.expiry",
+            f"{where}: its records are no events, and do not expire.",
+            hint="Only events have a time of their own to count from.",
+            where={"dataset": dataset.name},
+        )
     if schema.class_ is SchemaClass.RECORD:
         raise Unsupported(
             "dataset.record-class",
@@ -164,7 +184,7 @@ def put_audience(sandbox: Sandbox, audience: Audience) -> Audience:
 
 def _check_engine(engine: SqlEngine, planned: plan.Planned) -> None:
     """Raise ``engine.unsupported`` now for what an evaluation could not answer later."""
-    for condition in conditions_of(planned.rule):
+    for condition in planned.conditions:
         if not isinstance(condition.shape, Membership):
             engine.explain(condition, planned.audience.view, 0)
 

@@ -9,6 +9,7 @@ import msgspec
 from coterie.audience.definition import Audience
 from coterie.core.errors import NotFound
 from coterie.core.schema import FieldGroup, Leaf, Schema, Union, leaves, union_of
+from coterie.governance.fields import GROUPS
 from coterie.identity.namespaces import STANDARD, Namespace
 from coterie.identity.settings import IdentitySettings
 from coterie.ingest.dataset import Dataset
@@ -69,6 +70,10 @@ class Definitions:
     def union(self) -> Union:
         """Return the union of all schemas."""
         return union_of(self.list(Schema))
+
+    def groups(self) -> dict[str, FieldGroup]:
+        """Return all field groups by name: those that come with the program and the sandbox's own."""
+        return GROUPS | {item.name: item for item in self.list(FieldGroup)}
 
     def namespaces(self) -> dict[str, Namespace]:
         """Return all namespaces by code: the standard ones and the sandbox's own."""

@@ -13,6 +13,7 @@ from coterie.audience.analysis import Analysed, Cost
 from coterie.audience.definition import NAME, Audience
 from coterie.audience.difference import Difference, Side
 from coterie.audience.funnel import Counted
+from coterie.audience.gate import gate_of
 from coterie.audience.overlap import Overlap, Size
 from coterie.audience.registry import Place, Registry, Remembering
 from coterie.core.errors import CoterieError, Invalid
@@ -87,25 +88,30 @@ class Questions:
             return {name: ledger.members(con, name) for name in sorted(names)}
         return {name: ledger.members_at(con, name, until) for name in sorted(names)}
 
-    def count(self, pql: str, view: str, zone: str, at: int | None) -> Counted:
+    def count(self, asked: Audience, at: int | None) -> Counted:
         """Count the people of a rule, and those that each of its conditions leaves; see `Audiences.count`."""
         began = time.perf_counter()
+        pql, view, zone = asked.pql, asked.view, asked.zone
         union, instant = self._definitions.union(), self._now(at)
         expr = self._checked(pql, union, view)
+        gate = gate_of(asked, union)
         op, parts = funnel.divide(pql, expr)
         rules = [normalise(part.expr, union, zone) for part in parts]
         universe = self._everyone(view)
         until = past(self.sandbox, at)
         members = self._members(audiences_read(expr), until)
         answers = plan.Answers(self.engine(view, until, union), view, instant, members)
-        answers.ask(condition for rule in rules for condition in conditions_of(rule))
+        answers.ask([*(condition for rule in rules for condition in conditions_of(rule)), *gate.conditions])
         sets = [fold(rule, answers.known, universe) for rule in rules]
         texts = [part.text for part in parts]
-        count = len(funnel.together(op, sets, universe))
+        matching = funnel.together(op, sets, universe)
+        staying, withheld = gate.withhold(matching, answers.known)
         return Counted(
-            count=count,
+            count=len(matching),
+            members=len(staying),
+            withheld=withheld,
             people=len(universe),
-            share=share(count, len(universe)),
+            share=share(len(matching), len(universe)),
             view=view,
             zone=zone,
             at=instant,
@@ -202,9 +208,12 @@ class Questions:
         members = self._members(set().union(*map(audiences_read, exprs)), until)
         answers = plan.Answers(self.engine(view, until, union), view, instant, members)
         of_rule = [conditions_of(rule) for rule in rules]
-        answers.ask(condition for conditions in of_rule for condition in conditions)
-        was, becomes = (fold(rule, answers.known, universe) for rule in rules)
+        gate = gate_of(before, union)
+        answers.ask([*(condition for conditions in of_rule for condition in conditions), *gate.conditions])
         sizes = {key: found.intersection_cardinality(universe) for key, found in answers.known.items()}
+        (was, not_was), (becomes, not_becomes) = (
+            gate.withhold(fold(rule, answers.known, universe), answers.known) for rule in rules
+        )
         entering, leaving = becomes - was, was - becomes
         con = self.sandbox.history.con
         return Difference(
@@ -212,8 +221,8 @@ class Questions:
             view=view,
             at=instant,
             people=len(universe),
-            old=Side(before.pql, before.zone, len(was)),
-            new=Side(new, zone, len(becomes)),
+            old=Side(before.pql, before.zone, len(was), not_was.people),
+            new=Side(new, zone, len(becomes), not_becomes.people),
             entering=len(entering),
             leaving=len(leaving),
             staying=was.intersection_cardinality(becomes),
@@ -234,6 +243,14 @@ class Questions:
             if NAME.fullmatch(pql):
                 error.message = f"there is no audience {pql}, and as a rule: {error.message}"
             raise
+
+    def withheld(self, name: str) -> BitMap:
+        """Return the present members of an audience who must be left out by now, since they chose so later."""
+        audience, union = self._definitions.get(Audience, name), self._definitions.union()
+        gate, members = gate_of(audience, union), ledger.members(self.sandbox.history.con, name)
+        answers = plan.Answers(self.engine(audience.view, None, union), audience.view, self._now(None), {})
+        answers.ask(gate.conditions)
+        return members - gate.withhold(members, answers.known)[0]
 
     def _readers(self, name: str) -> tuple[str, ...]:
         return tuple(item.name for item in self._definitions.list(Audience) if name in plan.reads(item))

@@ -8,13 +8,14 @@ import msgspec
 
 from coterie.core.errors import Conflict
 from coterie.core.progress import Progress
+from coterie.governance import suppression
 from coterie.pipeline.apply import replay
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.definitions import make_views
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 
-_TABLES = ("identity", "event", "event_duplicate", "record", "link", "membership", "batch")
+_TABLES = ("identity", "event", "event_duplicate", "record", "link", "membership", "evaluated", "batch", "suppressed")
 
 
 class TableDigest(msgspec.Struct, frozen=True):
@@ -60,6 +61,7 @@ def rebuild(sandbox: Sandbox, into: Path, progress: Progress) -> Rebuilt:
         )
     total = sandbox.log.last
     with Sandbox.open(into, sandbox.path.name, clock=sandbox.clock, create=True) as target:
+        suppression.copy_key(sandbox.path, target.path)
         make_views(target, [])
         for entry in sandbox.log.entries():
             progress.report("rebuilding", entry.position, total)

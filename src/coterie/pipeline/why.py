@@ -9,6 +9,7 @@ from coterie.audience.asking import Asking, moment_of
 from coterie.audience.definition import Audience
 from coterie.audience.explain import explain
 from coterie.audience.explanation import Explanation
+from coterie.audience.gate import gate_of
 from coterie.core.errors import Invalid, NotFound
 from coterie.core.ids import person_id
 from coterie.core.schema import Union
@@ -75,6 +76,7 @@ def why(
         pql=asked.pql,
         view=asked.view,
         notes=tuple(notes),
+        gate=gate_of(asked, union),
     )
 
 

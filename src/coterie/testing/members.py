@@ -165,7 +165,7 @@ class People:
         return self._spark
 
     def _evaluated(self, pql: str, engine: Evaluates) -> BitMap:
-        planned = plan.plan(Audience("rule", pql), self._union)
+        planned = plan.plan(Audience("rule", pql, exclude_opt_out=False), self._union)
         memberships = {name: BitMap([self._person[id_] for id_ in ids]) for name, ids in self._stored.items()}
         memberships |= {name: ledger.members(self._con, name) for name in planned.reads - memberships.keys()}
         return plan.evaluate([planned], engine, "default", self._at, self._universe, memberships)["rule"].members

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from coterie.audience import export, ledger
 from coterie.audience.analysis import Analysed
@@ -14,7 +15,9 @@ from coterie.audience.explanation import Explanation
 from coterie.audience.funnel import Counted
 from coterie.audience.overlap import Overlap
 from coterie.core.clock import parse_instant
-from coterie.pipeline import define, evaluate, why
+from coterie.governance.consent import Consent
+from coterie.pipeline import audiences, define, evaluate, why
+from coterie.pipeline.written import convert
 from coterie.pql import Problem, check
 from coterie.workspace.room import Room
 
@@ -31,9 +34,22 @@ class Audiences(Room):
         description: str = "",
         view: str = "default",
         zone: str = "UTC",
+        consent: Consent | Mapping[str, Any] | None = None,
+        exclude_opt_out: bool = True,
     ) -> Audience:
-        """Save an audience; its rule must be one that the engine takes. Members come with the next evaluation."""
-        return define.put_audience(self._sandbox, Audience(name, pql, title, description, view, zone))
+        """Save an audience; its rule must be one that the engine takes. Members come with the next evaluation.
+
+        Parameters
+        ----------
+        name, pql, title, description, view, zone
+            Its name, its rule, words for people, the view of the profiles and the time zone of its calendar.
+        consent : Consent or mapping, optional
+            What members must have agreed to: `channels`, `purposes`, and whether `unknown` means yes or no.
+        exclude_opt_out : bool
+            Whether those are left out who opted out of everything.
+        """
+        asked = Audience(name, pql, title, description, view, zone, _consent(consent), exclude_opt_out)
+        return define.put_audience(self._sandbox, asked)
 
     def get(self, name: str) -> Audience:
         """Return an audience; raises ``audience.not-found``."""
@@ -42,6 +58,15 @@ class Audiences(Room):
     def list(self) -> builtins.list[Audience]:
         """Return all audiences by name."""
         return self._definitions.list(Audience)
+
+    def describe(self, name: str) -> audiences.AudienceView:
+        """Return an audience with its labels and the outcome of its last evaluation."""
+        (found,) = audiences.views(self._sandbox, [self.get(name)])
+        return found
+
+    def describe_all(self) -> builtins.list[audiences.AudienceView]:
+        """Return all audiences by name, with their labels and the outcome of the last evaluation."""
+        return audiences.views(self._sandbox, self.list())
 
     def delete(self, name: str) -> None:
         """Delete an audience that no other one reads; its members leave."""
@@ -56,7 +81,16 @@ class Audiences(Room):
         """Evaluate audiences, and those they read, at one instant, default now; of a past one, without later events."""
         return evaluate.evaluate(self._sandbox, names, _instant(at), engine=self._workspace.questions.engine)
 
-    def count(self, pql: str, view: str = "default", at: str | int | None = None, zone: str = "UTC") -> Counted:
+    def count(
+        self,
+        pql: str,
+        view: str = "default",
+        at: str | int | None = None,
+        zone: str = "UTC",
+        *,
+        consent: Consent | Mapping[str, Any] | None = None,
+        exclude_opt_out: bool = True,
+    ) -> Counted:
         """Count the people a rule holds for, without saving anything.
 
         Parameters
@@ -69,14 +103,18 @@ class Audiences(Room):
             Instant to ask at; default now. At a past one, later events are left out, here as in every other question.
         zone : str
             IANA name of the time zone whose calendar the rule means.
+        consent, exclude_opt_out
+            As for `put`.
 
         Returns
         -------
         Counted
-            The exact `count`, and the funnel: how many people each condition leaves (or each alternative adds), in
-            the order in which they are written.
+            The exact `count` of those who satisfy the rule, how many of them an audience would have withheld, and the
+            funnel: how many people each condition leaves (or each alternative adds), in the order in which they are
+            written.
         """
-        return self._workspace.questions.count(pql, view, zone, _instant(at))
+        asked = Audience("asked", pql, "", "", view, zone, _consent(consent), exclude_opt_out)
+        return self._workspace.questions.count(asked, _instant(at))
 
     def overlap(
         self, names: Iterable[str] | None = None, *, fresh: bool = False, at: str | int | None = None
@@ -167,9 +205,20 @@ class Audiences(Room):
         """Return the number of present members."""
         return len(ledger.members(self._con, self.get(name).name))
 
-    def export(self, name: str, path: str | Path, format: str | None = None) -> export.Export:  # noqa: A002
-        """Write the present members to a CSV, JSONL or Parquet file."""
-        return export.export(self._con, name, self.get(name).view, Path(path), format)
+    def export(
+        self,
+        name: str,
+        path: str | Path,
+        format: str | None = None,  # noqa: A002
+        *,
+        refuse_labels: Iterable[str] = (),
+    ) -> export.Export:
+        """Write the present members to a CSV, JSONL or Parquet file.
+
+        Those who are withheld since the last evaluation are left out. Raises ``export.label`` when what is exported
+        carries a label of `refuse_labels`.
+        """
+        return audiences.export_members(self._workspace.questions, name, Path(path), format, refuse_labels)
 
     def history(self, name: str, limit: int = 100) -> builtins.list[ledger.Change]:
         """Return entries and exits of an audience by instant and cause, newest first."""
@@ -180,6 +229,12 @@ class Audiences(Room):
         if self.list():
             engine = self._workspace.questions.engine
             evaluate.evaluate(self._sandbox, None, None, cause=cause, engine=engine)
+
+
+def _consent(given: Consent | Mapping[str, Any] | None) -> Consent | None:
+    if not isinstance(given, Mapping):
+        return given
+    return convert(given, Consent, "audience.consent", "consent")
 
 
 def _instant(at: str | int | None) -> int | None:

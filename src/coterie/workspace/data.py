@@ -44,8 +44,8 @@ class Schemas(Room):
         return self._definitions.list(Schema)
 
     def groups(self) -> builtins.list[FieldGroup]:
-        """Return all field groups by name."""
-        return self._definitions.list(FieldGroup)
+        """Return all field groups by name: those that come with the program and the sandbox's own."""
+        return builtins.list(self._definitions.groups().values())
 
     def union(self) -> Union:
         """Return the union of all schemas: one object for profiles, one for events."""
@@ -91,6 +91,8 @@ class Ingest(Room):
         threshold: float = batch.THRESHOLD,
         dry_run: bool = False,
         evaluate: bool = True,
+        operation: str | None = None,
+        unset: Sequence[str] = (),
     ) -> BatchReport:
         """Load files into a dataset.
 
@@ -110,6 +112,12 @@ class Ingest(Room):
             Say what would happen and change nothing.
         evaluate : bool
             Evaluate all audiences afterwards.
+        operation : {"create", "merge", "delete"}, optional
+            What each row does to the record that the dataset has of its identity: replace it, change the attributes
+            that the row has, or remove it. Default that of the dataset. A mapping may give each row its own, by a rule
+            for ``$operation``.
+        unset : sequence of str
+            Paths that merges take away.
 
         Returns
         -------
@@ -118,7 +126,9 @@ class Ingest(Room):
         """
         if isinstance(mapping, Mapping):
             mapping = FieldMapping.read(mapping)
-        request = batch.Request(dataset, tuple(_paths(paths)), mapping, _format(format), threshold, dry_run)
+        request = batch.Request(
+            dataset, tuple(_paths(paths)), mapping, _format(format), threshold, dry_run, operation, tuple(unset)
+        )
         report = batch.load(self._sandbox, request, self._workspace.progress)
         if evaluate and report.status == "active":
             self._workspace.audiences._after(f"batch {report.batch}")

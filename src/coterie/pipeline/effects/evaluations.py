@@ -12,7 +12,6 @@ from coterie.engine import people
 from coterie.engine.protocol import Engine
 from coterie.engine.sql import SqlEngine
 from coterie.pipeline.definitions import Definitions
-from coterie.pql.conditions import conditions_of
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
 
@@ -39,8 +38,12 @@ def evaluated(sandbox: Sandbox, entry: Entry, engine: EngineOf | None = None) ->
             entered, exited = ledger.settle(
                 con, name, outcome.members, at=at, version=versions[name], cause=entry.body["cause"]
             )
-            results.append(Evaluated(name, versions[name], len(outcome.members), entered, exited, outcome.seconds))
-    distinct = {condition.key for item in planned for condition in conditions_of(item.rule)}
+            found = Evaluated(
+                name, versions[name], len(outcome.members), entered, exited, outcome.seconds, outcome.withheld
+            )
+            ledger.note(con, found, at)
+            results.append(found)
+    distinct = {condition.key for item in planned for condition in item.conditions}
     return Evaluation(at, most, len(distinct), sum(item.seconds for item in results), tuple(results))
 
 

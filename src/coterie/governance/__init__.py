@@ -1,0 +1,1 @@
+"""What may be kept and done with data: consent, labels, retention, suppression."""

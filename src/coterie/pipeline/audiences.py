@@ -1,0 +1,82 @@
+"""Audiences with what follows from them: labels, warnings, the last evaluation; and their exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from coterie.audience import export, ledger
+from coterie.audience.definition import Audience
+from coterie.audience.export import Export
+from coterie.audience.ledger import Outcome
+from coterie.governance.consent import Consent
+from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.labels import Labels, refuse_labels
+from coterie.pipeline.questions import Questions
+from coterie.store.sandbox import Sandbox
+
+
+class AudienceView(msgspec.Struct, frozen=True):
+    """An audience with what follows from it.
+
+    `labels` are those of all that its rule reads. `last` tells what the last evaluation gave.
+    """
+
+    name: str
+    pql: str
+    title: str
+    description: str
+    view: str
+    zone: str
+    consent: Consent | None
+    exclude_opt_out: bool
+    labels: tuple[str, ...]
+    last: Outcome | None
+
+
+def views(sandbox: Sandbox, audiences: Iterable[Audience]) -> list[AudienceView]:
+    """Return audiences with what follows from them."""
+    labels, outcomes = Labels(Definitions(sandbox.catalog)), ledger.outcomes(sandbox.history.con)
+    return [
+        AudienceView(
+            **{name: getattr(item, name) for name in Audience.__struct_fields__},
+            labels=labels.of_audience(item),
+            last=outcomes.get(item.name),
+        )
+        for item in audiences
+    ]
+
+
+def export_members(
+    questions: Questions, name: str, path: Path, format_: str | None, refused: Iterable[str] = ()
+) -> Export:
+    """Write the present members of an audience to a file, without those who are withheld by now.
+
+    Parameters
+    ----------
+    questions : Questions
+        Asks who is withheld.
+    name : str
+        The audience.
+    path : Path
+        The file.
+    format_ : {"csv", "jsonl", "parquet"}, optional
+        Default: what the file name ends with.
+    refused : iterable of str
+        Labels that what is exported must not carry.
+
+    Raises
+    ------
+    Conflict
+        ``export.label`` when it does.
+    """
+    definitions = Definitions(questions.sandbox.catalog)
+    audience = definitions.get(Audience, name)
+    labels = Labels(definitions)
+    of_audience, of_identities = labels.of_audience(audience), labels.of_identities()
+    refuse_labels(name, refused, of_audience, of_identities)
+    con = questions.sandbox.history.con
+    written = export.export(con, name, audience.view, path, format_, questions.withheld(name))
+    return msgspec.structs.replace(written, labels=of_audience, identity_labels=of_identities)
