@@ -1,7 +1,8 @@
 """The normal form: equivalent spellings become one core tree, and a rule becomes algebra over conditions.
 
-`normalise` resolves names (`resolve`), brings every expression into canonical form (`Canon`), and divides the result at
-`and`, `or` and `not`. Logic is two-valued: a predicate on null is false, so `not` may be pushed inward freely.
+`normalise` resolves names (`resolve`), puts the expressions of computed attributes in their places (`expansion`), brings
+every expression into canonical form (`Canon`), and divides the result at `and`, `or` and `not`. Logic is two-valued: a
+predicate on null is false, so `not` may be pushed inward freely.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from coterie.core.schema import Union
 from coterie.pql.ast import Binary, Expr, Literal, Unary
 from coterie.pql.canon import Canon
 from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
+from coterie.pql.expansion import expanded
 from coterie.pql.local import UTC, zone_of
 from coterie.pql.logic import operands_of
 from coterie.pql.resolve import resolve, unsupported
@@ -39,13 +41,13 @@ def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
     Raises
     ------
     Invalid
-        ``pql.zone`` for a time zone that there is none of.
+        ``pql.zone`` for a time zone that there is none of; ``computed.cycle``.
     Unsupported
         ``engine.unsupported`` for forms that have no core tree yet.
     """
     zone_of(zone)
     try:
-        rule = Canon(union).truth(resolve(expr), root_scopes(union))
+        rule = Canon(union).truth(expanded(resolve(expr), union.computed), root_scopes(union))
         return rule_of(rule, lambda leaf: zone if zone != UTC and _is_zoned(leaf, union) else UTC)
     except RecursionError:
         raise unsupported(expr, "a rule nested so deep") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from coterie.core.schema import KEY, VALUE
+from coterie.core.schema import COMPUTED, KEY, VALUE
 from coterie.engine.sql import gathering
 from coterie.engine.sql.aggregates import or_zero
 from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, present, subquery, table
@@ -87,7 +87,10 @@ class Profiles:
                 return column("s", _MEMBERSHIPS[path])
             return cast(NULL, _NOT_KEPT[path]) if path in _NOT_KEPT else column("r", path)
 
-        return Row(leaf, lambda path: path not in _NOT_KEPT, zone=self.statements.zone)
+        def known(path: str) -> bool:
+            return path not in _NOT_KEPT and not path.startswith(f"{COMPUTED}.")
+
+        return Row(leaf, known, zone=self.statements.zone)
 
     def truth(self, expr: Expr) -> Sql:
         """Return a predicate on the row of a profile, under the alias ``r``, and on what is joined to it."""

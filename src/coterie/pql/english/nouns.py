@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from coterie.core.errors import Invalid
-from coterie.core.schema import Field
+from coterie.core.schema import COMPUTED, Field
 from coterie.pql import ast
 from coterie.pql.ast import Expr, Literal
 from coterie.pql.words import PLURALS
@@ -95,7 +95,7 @@ def phrase(path: list[str], field: Field | None) -> str:
         return _OWN[path[0]]
     if field is not None and field.title:
         return lowered(field.title)
-    if len(path) > 1 and path[0] == "person":
+    if len(path) > 1 and path[0] in ("person", COMPUTED):
         path = path[1:]
     said = ""
     for name in map(words, path):

@@ -70,7 +70,7 @@ def holds(
     Unsupported
         ``pql.too-costly`` for a rule that looks at too many items.
     """
-    return _truth(expr, read_profile(profile, union, zone), within, Clock(at, zone))
+    return _truth(expr, read_profile(profile, union, zone), within, Clock(at, zone), union)
 
 
 def value(
@@ -82,7 +82,7 @@ def value(
     """
     person = read_profile(profile, union, zone)
     try:
-        return plain(Evaluation(person, Clock(at, zone)).value(expr, _scope(person, within)), zone)
+        return plain(Evaluation(person, Clock(at, zone), union.computed).value(expr, _scope(person, within)), zone)
     except RecursionError:
         raise _too_deep() from None
 
@@ -102,7 +102,7 @@ def next_change(
         which to look again is returned.
     """
     person = read_profile(profile, union, zone)
-    return change.next_change(lambda clock: _truth(expr, person, within, clock), at, zone)
+    return change.next_change(lambda clock: _truth(expr, person, within, clock, union), at, zone)
 
 
 def read_profile(profile: Profile, union: Union, zone: str = UTC) -> Object:
@@ -122,9 +122,9 @@ def _order(event: Object) -> tuple[int, str]:
     return time.start if isinstance(time, Time) else 0, str(name)
 
 
-def _truth(expr: Expr, person: Object, within: Sequence[Mapping[str, Any]], clock: Clock) -> bool:
+def _truth(expr: Expr, person: Object, within: Sequence[Mapping[str, Any]], clock: Clock, union: Union) -> bool:
     try:
-        return Evaluation(person, clock).truth(expr, _scope(person, within))
+        return Evaluation(person, clock, union.computed).truth(expr, _scope(person, within))
     except RecursionError:
         raise _too_deep() from None
 

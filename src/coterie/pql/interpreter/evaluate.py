@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import product
 from typing import assert_never
 
 from coterie.core.errors import Invalid, Unsupported
+from coterie.core.schema import COMPUTED
 from coterie.pql import ast
 from coterie.pql.ast import Expr
+from coterie.pql.computed import parsed
 from coterie.pql.environment import RESERVED
 from coterie.pql.interpreter import arrays, calls, predicates
 from coterie.pql.interpreter.arrays import aggregate
 from coterie.pql.interpreter.chains import Search
+from coterie.pql.interpreter.derived import Derived
 from coterie.pql.interpreter.environment import Scope
 from coterie.pql.interpreter.numbers import arithmetic
 from coterie.pql.interpreter.parts import conjuncts, named, variable_of
@@ -54,11 +57,15 @@ class Evaluation:
         The profile, which holds its events as `xEvent`.
     clock : Clock
         Tells the time.
+    computed : mapping of str to str
+        The expressions of the computed attributes that the profile has.
     """
 
-    def __init__(self, profile: Object, clock: Clock) -> None:
+    def __init__(self, profile: Object, clock: Clock, computed: Mapping[str, str] | None = None) -> None:
         self.profile, self.clock = profile, clock
         self._budget = BUDGET
+        self._computed = computed or {}
+        self._derived = Derived(self._attribute, self._computed)
 
     def truth(self, expr: Expr, scope: Scope) -> bool:
         """Return an expression in Boolean position (5.3). What has decided ends `and` and `or` (6)."""
@@ -78,7 +85,7 @@ class Evaluation:
             case ast.Name(name):
                 return self._name(name, scope)
             case ast.Property(target, name):
-                return projection(self.value(target, scope), name)
+                return self._property(self.value(target, scope), name)
             case ast.Literal(written, kind):
                 return _literal(written, kind)
             case ast.Binary():
@@ -135,7 +142,7 @@ class Evaluation:
         if name in scope.variables:
             return scope.variables[name]
         if name not in RESERVED:
-            return projection(scope.objects[-1], name)
+            return self._property(scope.objects[-1], name)
         match name:
             case "xEvent":
                 return self.profile.get(name)
@@ -151,7 +158,17 @@ class Evaluation:
         if levels >= len(scope.objects):
             raise Invalid("pql.scope", f"^ climbs {levels} scopes, but there are {len(scope.objects) - 1} around.")
         found = scope.objects[-1 - levels]
-        return found if name == "this" else projection(found, name)
+        return found if name == "this" else self._property(found, name)
+
+    def _property(self, owner: Value, name: str) -> Value:
+        """Return a property; computed attributes are worked out when they are read."""
+        if name == COMPUTED and owner is self.profile and self._computed:
+            return self._derived
+        return projection(owner, name)
+
+    def _attribute(self, pql: str) -> Value:
+        """Return the value of a computed attribute."""
+        return self.value(parsed(pql), Scope((self.profile,)))
 
     # -- operators (12.2, 12.3, 12.7, 12.8) -------------------------------------------------------------------------
 
