@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coterie.core.schema import CLASS_FIELDS, IdentityDescriptor, Schema, SchemaClass, read_fields
-from coterie.identity import assign, graph, links
+from coterie.identity import assign, links
 from coterie.identity.assign import Assigned
+from coterie.identity.evidence import Evidence
 from coterie.identity.namespaces import STANDARD
+from coterie.identity.persons import Cause, Changes, refresh
+from coterie.identity.settings import IdentitySettings
+from coterie.identity.stitch import Scope
 from coterie.store.history import History, quote
 
 NAMESPACES = {namespace.code: namespace for namespace in STANDARD}
@@ -27,6 +31,7 @@ class Load:
 
     def __init__(self, history: History) -> None:
         self.history, self.con, self.batch = history, history.con, 0
+        self.settings = IdentitySettings()
 
     def __call__(
         self,
@@ -34,7 +39,7 @@ class Load:
         rows: Sequence[tuple[int, Sequence[str | None], Entries]],
         dataset: str = "web",
         priorities: Sequence[str] | None = None,
-    ) -> tuple[Assigned, graph.Changes]:
+    ) -> tuple[Assigned, Changes]:
         self.batch += 1
         event = schema.class_ is SchemaClass.EVENT
         table = "event" if event else "record"
@@ -73,13 +78,20 @@ class Load:
             marks = ", ".join(f"${place}" for place in range(1, len(cells) + 1))
             self.con.execute(f"INSERT INTO stage ({names}) VALUES ({marks})", list(cells.values()))
 
-    def refresh(self) -> graph.Changes:
-        return graph.refresh(self.con, batch=self.batch, at=1000 * self.batch)
+    def evidence(self) -> Evidence:
+        return Evidence(self.con, self.settings, NAMESPACES)
 
-    def revert(self, batch: int) -> graph.Changes:
+    def refresh(self) -> Changes:
+        return refresh(self.evidence(), Scope(self.batch), Cause(1000 * self.batch, self.batch))
+
+    def anew(self) -> Changes:
+        return refresh(self.evidence(), Scope(), Cause(9000))
+
+    def revert(self, batch: int) -> Changes:
         with self.history.transaction():
             self.history.withdraw_batch(batch, 9000)
-            return graph.refresh(self.con, batch=batch, at=9000)
+            evidence = self.evidence()
+            return refresh(evidence, Scope(identities=evidence.concerned([batch])), Cause(9000, batch))
 
     def identities(self) -> list[tuple[int, str, str, int]]:
         return self.con.execute(

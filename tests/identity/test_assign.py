@@ -144,9 +144,9 @@ def test_starting_from_nothing_gives_the_same_persons(load: Load) -> None:
     load(WEB, [(1, ["w1", "c1"], []), (2, ["w2", "c2"], [])])
     load(WEB, [(3, ["w2", "c1"], []), (4, ["w4", None], [])])
     kept = {view: load.persons(view) for view in ("default", "unstitched")}
-    assert graph.refresh(load.con, batch=None, at=1).touched.size == 0
+    assert load.anew().touched.size == 0
     load.con.execute("DELETE FROM person_of")
-    graph.refresh(load.con, batch=None, at=1)
+    load.anew()
     assert {view: load.persons(view) for view in kept} == kept
 
 

@@ -10,6 +10,10 @@ import pyarrow as pa
 
 from coterie.core.schema import CLASS_FIELDS, Field, FieldType, Leaf, SchemaClass, leaves, read_fields
 from coterie.identity import links, persons
+from coterie.identity.evidence import Evidence
+from coterie.identity.namespaces import Namespace, NamespaceType
+from coterie.identity.settings import IdentitySettings
+from coterie.identity.stitch import Scope
 from coterie.profile import bulk
 from coterie.profile.nest import Shape
 from coterie.profile.policy import VIEWS, View
@@ -131,11 +135,15 @@ class World:
     def revert(self, batch: int, at: int) -> None:
         with self.history.transaction():
             self.history.withdraw_batch(batch, at)
-            self.refresh(batch, at)
+            self.refresh(batch, at, Scope(identities=self.evidence().concerned([batch])))
 
-    def refresh(self, batch: int, at: int) -> None:
+    def evidence(self) -> Evidence:
+        namespaces = {code: Namespace(code, NamespaceType.CROSS_DEVICE) for code, _ in self.numbers}
+        return Evidence(self.con, IdentitySettings(), namespaces)
+
+    def refresh(self, batch: int, at: int, scope: Scope | None = None) -> None:
         """As after a load or a revert: persons, then the profiles of those touched."""
-        changes = persons.refresh(self.con, batch=batch, at=at)
+        changes = persons.refresh(self.evidence(), scope or Scope(batch), persons.Cause(at, batch))
         for view in self.views:
             rows = self.con.execute(
                 f'SELECT DISTINCT person FROM "person_of_{view.name}" WHERE identity IN ('

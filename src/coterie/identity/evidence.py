@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -139,9 +139,27 @@ class Evidence:
     # -- who occurs ---------------------------------------------------------------------------------------------------
 
     def occurring(self, batch: int | None = None) -> Ints:
-        """Return the identities that occur in live facts, or in those of a batch; some perhaps more than once."""
-        where = "" if batch is None else f'WHERE "$batch" = {batch:d}'
-        return self._occurring(where, where.replace('"$batch"', "batch"), batch is None)
+        """Return the identities that occur in live facts and merge decisions, or in the live facts of a batch.
+
+        Some perhaps more than once.
+        """
+        where = "true" if batch is None else f"batch = {batch:d}"
+        found = self._found("live_event", "live_record", "live_link", where)
+        return found if batch is not None else np.concatenate([found, self.decisions.merges.records.identities])
+
+    def concerned(self, batches: Sequence[int]) -> Ints:
+        """Return the identities that occur in the facts of batches, live or withdrawn."""
+        listed = ", ".join(f"{batch:d}" for batch in batches)
+        return np.unique(self._found("event", "record", "link", f"batch IN ({listed})"))
+
+    def _found(self, event: str, record: str, link: str, where: str) -> Ints:
+        of_rows = where.replace("batch", '"$batch"')
+        rows = self.con.execute(
+            f'SELECT DISTINCT "$identity" AS identity FROM {event} WHERE {of_rows} '
+            f'UNION SELECT DISTINCT "$identity" FROM {record} WHERE {of_rows}'
+        ).fetchnumpy()
+        links = self.con.execute(f"SELECT DISTINCT a, b FROM {link} WHERE {where}").fetchnumpy()
+        return np.concatenate([ints(rows["identity"]), ints(links["a"]), ints(links["b"])])
 
     def still(self, identities: Ints) -> Ints:
         """Return which of some identities occur in live facts."""
@@ -158,15 +176,6 @@ class Evidence:
             rows = self.con.execute(f"SELECT DISTINCT identity FROM ({' UNION ALL '.join(sources)})").fetchnumpy()
         decided = self.decisions.merges.records.identities
         return np.union1d(ints(rows["identity"]), np.intersect1d(decided, identities)).astype(np.int32)
-
-    def _occurring(self, of_rows: str, of_links: str, everywhere: bool) -> Ints:
-        rows = self.con.execute(
-            f'SELECT DISTINCT "$identity" AS identity FROM live_event {of_rows} '
-            f'UNION SELECT DISTINCT "$identity" FROM live_record {of_rows}'
-        ).fetchnumpy()
-        links = self.con.execute(f"SELECT DISTINCT a, b FROM live_link {of_links}").fetchnumpy()
-        decided = self.decisions.merges.records.identities if everywhere else np.empty(0, np.int32)
-        return np.concatenate([ints(rows["identity"]), ints(links["a"]), ints(links["b"]), decided])
 
     # -- pairs --------------------------------------------------------------------------------------------------------
 
@@ -212,6 +221,14 @@ class Evidence:
             return links
         kept = ~(self.unlinkable[a] | self.unlinkable[b])
         return Links(a[kept], b[kept], links.first_at[kept], links.last_at[kept])
+
+    def in_force(self, identities: Ints) -> Links:
+        """Return the links in force among identities of components that were replayed."""
+        with lent(self.con, "asked", identity=identities):
+            found = self.con.execute(
+                "SELECT a, b, first_at, last_at FROM graph_link WHERE a IN (SELECT identity FROM asked)"
+            ).fetchnumpy()
+        return Links(ints(found["a"]), ints(found["b"]), longs(found["first_at"]), longs(found["last_at"]))
 
     def last_seen(self, identities: Ints, before: int) -> tuple[Ints, Longs]:
         """Return identities with the last time of a link of each before a batch; the smaller end of a link only."""

@@ -11,14 +11,11 @@ from coterie.core.errors import NotFound
 from coterie.core.ids import Identity, person_id
 from coterie.identity import decisions, sightings
 from coterie.identity.decisions import Decision, DecisionKind
-from coterie.identity.persons import Changes, refresh
 from coterie.identity.sightings import Sighting
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-__all__ = ["Changes", "Graph", "GraphIdentity", "GraphLink", "find", "graph", "members", "refresh"]
 
 
 class GraphIdentity(msgspec.Struct, frozen=True):

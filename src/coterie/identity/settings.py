@@ -16,6 +16,9 @@ GRAPH_LIMIT = 50
 USUAL_UNIQUE = 3
 """More unique namespaces than this are worth a warning, unless the settings say otherwise."""
 
+SETTINGS = "default"
+"""The id of the settings among the definitions: there is one of them."""
+
 _STEP = 4096
 
 
@@ -170,3 +173,9 @@ def order(settings: IdentitySettings, namespaces: Mapping[str, Namespace]) -> tu
     """Return the codes of all namespaces that can be linked, best priority first."""
     found = priorities(settings, namespaces)
     return tuple(sorted(found, key=found.__getitem__))
+
+
+def unlinked(settings: IdentitySettings, namespaces: Mapping[str, Namespace]) -> tuple[str, ...]:
+    """Return the codes of the namespaces whose identities are never linked."""
+    blocked = settings.blocked_namespaces
+    return tuple(code for code, item in namespaces.items() if not item.type.links or code in blocked)

@@ -11,7 +11,7 @@ from coterie.core.errors import NotFound
 from coterie.core.schema import FieldGroup, Leaf, Schema, Union, leaves, union_of
 from coterie.governance.fields import GROUPS
 from coterie.identity.namespaces import STANDARD, Namespace
-from coterie.identity.settings import IdentitySettings
+from coterie.identity.settings import SETTINGS, IdentitySettings
 from coterie.ingest.dataset import Dataset
 from coterie.profile.policy import VIEWS, View
 from coterie.store.catalog import Catalog
@@ -78,6 +78,10 @@ class Definitions:
     def namespaces(self) -> dict[str, Namespace]:
         """Return all namespaces by code: the standard ones and the sandbox's own."""
         return {item.code: item for item in (*STANDARD, *self.list(Namespace))}
+
+    def identity_settings(self) -> IdentitySettings:
+        """Return the identity settings in force."""
+        return self.find(IdentitySettings, SETTINGS) or IdentitySettings()
 
     def audiences(self, view: str) -> tuple[str, ...]:
         """Return the names of the audiences of a view."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-from pyroaring import BitMap
-
 from coterie.core.progress import Progress
 from coterie.core.schema import Schema, SchemaClass
-from coterie.engine import people
-from coterie.identity import assign, links, persons
+from coterie.identity import assign, links
+from coterie.identity.persons import Cause
+from coterie.identity.stitch import Scope
 from coterie.ingest import duplicates
 from coterie.ingest.dataset import Dataset
-from coterie.pipeline.definitions import Definitions, profile_leaves
-from coterie.profile import bulk
+from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.effects import graphs
 from coterie.store.history import quote
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
@@ -48,7 +46,7 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     before = _count(sandbox, "link")
     links.add(con, batch, number, table)
     new_links = _count(sandbox, "link") - before
-    _refresh(sandbox, batch, entry.accepted_at, [batch], progress)
+    graphs.refresh(sandbox, Scope(batch), Cause(entry.accepted_at, batch), progress, batches=[batch])
     return {"duplicates": repeated, "identities_new": assigned.new_identities, "links_new": new_links}
 
 
@@ -82,7 +80,9 @@ def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     batch = sandbox.catalog.batch(entry.body["batch"]).number
     history.withdraw_batch(batch, entry.accepted_at)
     promoted = _promote(sandbox)
-    _refresh(sandbox, batch, entry.accepted_at, [batch, *promoted], progress)
+    concerned = [batch, *promoted]
+    scope = Scope(identities=graphs.evidence(sandbox).concerned(concerned))
+    graphs.refresh(sandbox, scope, Cause(entry.accepted_at, batch), progress, batches=concerned)
     return {"promoted": len(promoted)}
 
 
@@ -108,31 +108,3 @@ def _promote(sandbox: Sandbox) -> list[int]:
         con.execute("DELETE FROM link WHERE batch = $1", [batch])
         links.add(con, batch, dataset, "event")
     return [batch for batch, _ in batches]
-
-
-def _refresh(sandbox: Sandbox, batch: int, at: int, batches: list[int], progress: Progress) -> None:
-    """Bring graphs, persons and merged profiles of every view up to date after the facts of some batches changed."""
-    definitions = Definitions(sandbox.catalog)
-    stored = profile_leaves(definitions)
-    con = sandbox.history.con
-    progress.report("graphs")
-    changes = persons.refresh(con, batch=batch, at=at)
-    for view in definitions.views().values():
-        sandbox.history.ensure_view(view.name, stitched=view.stitched)
-        changed = changes.touched if view.stitched else changes.identities
-        touched = BitMap(changed.astype(np.uint32)) | _persons_of(sandbox, view.name, batches)
-        progress.report(f"profiles of view {view.name}")
-        bulk.refresh(con, view, stored, touched=np.array(touched, dtype=np.int32))
-
-
-def _persons_of(sandbox: Sandbox, view: str, batches: list[int]) -> BitMap:
-    return people.read(
-        sandbox.history.con,
-        f"""
-        SELECT DISTINCT p.person FROM "person_of_{view}" p SEMI JOIN (
-            SELECT "$identity" AS identity FROM event WHERE list_contains($1::INTEGER[], "$batch")
-            UNION ALL SELECT "$identity" FROM record WHERE list_contains($1::INTEGER[], "$batch")
-        ) t ON t.identity = p.identity
-        """,
-        [batches],
-    )
