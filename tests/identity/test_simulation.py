@@ -43,7 +43,7 @@ def test_a_shared_device_goes_to_who_logged_in_last() -> None:
 
 
 def test_a_shared_phone_and_bad_values() -> None:
-    phone = preset("shared-phone")
+    phone = preset("non-unique-phone")
     assert phone.graphs == ((SUMMER, E2, Identity("Phone", "123-4567")), (TOM, E1))
     bad = preset("bad-values")
     user = Identity("CRMID", "user_null")

@@ -86,7 +86,7 @@ PRESETS: Mapping[str, Preset] = {
         (Rule("CRMID", NamespaceType.CROSS_DEVICE, True, 1), Rule("ECID", NamespaceType.COOKIE, False, 2)),
         "CRMID: Tom, ECID: 111\nCRMID: Summer, ECID: 222\nCRMID: Summer, ECID: 111\n",
     ),
-    "shared-phone": Preset(
+    "non-unique-phone": Preset(
         "Two persons give the same phone number",
         (
             Rule("CRMID", NamespaceType.CROSS_DEVICE, True, 1),

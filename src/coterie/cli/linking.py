@@ -1,0 +1,88 @@
+"""`coterie identity …`: why identities are joined, what would join them, and decisions about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from coterie.cli import graphs
+from coterie.cli.files import read_spec, read_text
+from coterie.cli.identity import View
+from coterie.cli.session import Session
+from coterie.cli.verb import verb
+from coterie.core.errors import Invalid
+from coterie.core.ids import Identity
+
+Written = Annotated[str, typer.Argument(help="An identity, such as Email:ann@example.org.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the verbs to those of identities."""
+    for name, function in (("explain", explain), ("simulate", simulate)):
+        verb(app, name)(function)
+
+
+def explain(session: Session, a: Written, b: Written, view: View = None) -> None:
+    """Tell why two identities are one person, as a chain of dated links with their records; or why they are not."""
+    one, other = Identity.read(a), Identity.read(b)
+    session.print(session.read("explain_joining", a=str(one), b=str(other), view=view), graphs.joining)
+
+
+def simulate(
+    session: Session,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A line for each event, such as `CRMID: Tom, ECID: 111`; - is standard input."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Instead an example: shared-device, non-unique-phone or bad-values.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="YAML or JSON with identity settings, instead of the sandbox's.")
+    ] = None,
+    algorithm: Annotated[str | None, typer.Option(help="Instead, the algorithm alone: none or optimized.")] = None,
+    priority: Annotated[
+        str | None, typer.Option(help="Instead, namespaces in the order of priority: CRMID,Email,ECID.")
+    ] = None,
+    unique: Annotated[str | None, typer.Option(help="Those of them that are unique in a graph: CRMID.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="Most identities of a graph; 0 for no limit.")] = None,
+) -> None:
+    """Tell what graphs some events would give, with the links and identities that would go; nothing is stored."""
+    from coterie.identity.simulation import PRESETS
+
+    text = None if file is None else read_text(file)
+    spec = _spec(settings, algorithm, priority, unique, limit)
+    answer = session.read("simulate", text=text, preset=preset, settings=spec)
+    shown = text if preset is None else PRESETS[preset].text
+    session.print(answer, lambda out, found: graphs.simulation(out, shown or "", found))
+
+
+def _spec(
+    settings: Path | None, algorithm: str | None, priority: str | None, unique: str | None, limit: int | None
+) -> dict[str, Any] | None:
+    """Return identity settings as a file or options give them; None when nothing does."""
+    options = (algorithm, priority, unique, limit)
+    if settings is not None:
+        if options != (None,) * len(options):
+            raise Invalid("identity.settings-spec", "expected settings by --settings, or else by options.")
+        found = read_spec(settings)
+        if not isinstance(found, dict):
+            raise Invalid(
+                "identity.settings-spec", f"{settings} holds no identity settings.", where={"file": str(settings)}
+            )
+        return found
+    if options == (None,) * len(options):
+        return None
+    alone = _words(unique)
+    order = list(dict.fromkeys([*_words(priority), *alone]))
+    spec: dict[str, Any] = {
+        "algorithm": algorithm or "optimized",
+        "namespaces": [{"code": code, "unique": code in alone} for code in order],
+    }
+    return spec if limit is None else spec | {"graph_limit": limit}
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]

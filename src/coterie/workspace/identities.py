@@ -1,0 +1,123 @@
+"""Identities: namespaces, graphs, why two of them are one person, and decisions about them."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from coterie.core.errors import Invalid, NotFound
+from coterie.core.ids import Identity
+from coterie.identity import graph, joining
+from coterie.identity.joining import Joining
+from coterie.identity.namespaces import Namespace
+from coterie.identity.settings import Algorithm, IdentitySettings, check, unlinked
+from coterie.identity.simulation import PRESETS, Simulation, parse_simulation, rules_of, simulate
+from coterie.pipeline import define, status
+from coterie.pipeline.written import convert
+from coterie.workspace.room import Room
+
+Named = tuple[str, str]
+"""An identity: code of its namespace, and value."""
+
+
+class Identities(Room):
+    """Namespaces, identity graphs, and decisions about them."""
+
+    def namespaces(self) -> builtins.list[Namespace]:
+        """Return the standard namespaces and the sandbox's own."""
+        return list(self._definitions.namespaces().values())
+
+    def put_namespace(self, spec: Mapping[str, Any]) -> Namespace:
+        """Save a namespace; code and type are fixed for ever."""
+        return define.put_namespace(self._sandbox, spec)
+
+    def graph(self, namespace: str, value: str, view: str | None = None) -> graph.Graph:
+        """Return the identity graph that holds an identity; raises ``identity.not-found``."""
+        view = self._definitions.view(view).name
+        found = graph.graph(self._con, view, namespace, value)
+        if found is None:
+            raise graph.unknown(Identity(namespace, value))
+        return found
+
+    def stats(self, view: str | None = None) -> status.IdentityStats:
+        """Return counts of identities by namespace, of links, and of graphs by size."""
+        view = self._definitions.view(view).name
+        return status.identities(self._sandbox, view)
+
+    def explain(self, a: Named, b: Named, view: str | None = None) -> Joining:
+        """Tell why two identities are one person, or are not.
+
+        Parameters
+        ----------
+        a, b : (str, str)
+            Namespace and value of each.
+        view : str, optional
+            In which view.
+
+        Returns
+        -------
+        Joining
+            The chain of links between them, each with its first and last record; where they are not one person, which
+            links of it are missing, and why.
+
+        Raises
+        ------
+        NotFound
+            ``identity.not-found``.
+        """
+        view = self._definitions.view(view).name
+        return joining.explain(
+            self._con, view, Identity(*a), Identity(*b), unlinked(self._settings, self._definitions.namespaces())
+        )
+
+    def simulate(
+        self, text: str | None = None, *, preset: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> Simulation:
+        """Tell what graphs some events would give, and how they would come about; nothing is stored.
+
+        Parameters
+        ----------
+        text : str, optional
+            A line for each event: identities separated by commas, each written ``Namespace: value``.
+        preset : str, optional
+            Instead, the name of an example: ``shared-device``, ``non-unique-phone`` or ``bad-values``; with its own
+            namespaces and settings, unless some are given.
+        settings : mapping, optional
+            Identity settings; default the sandbox's.
+
+        Raises
+        ------
+        Invalid
+            ``simulation.identity`` with line and column, ``simulation.text``, ``identity.settings``, …
+        NotFound
+            ``namespace.not-found``, ``preset.not-found``.
+        """
+        namespaces = self._definitions.namespaces()
+        if (text is None) == (preset is None):
+            raise Invalid("simulation.text", "expected the events of a simulation, or else the name of a preset.")
+        if preset is not None:
+            example = PRESETS.get(preset)
+            if example is None:
+                raise NotFound.named("preset", preset, PRESETS)
+            if settings is None:
+                codes = [rule.code for rule in example.rules]
+                return simulate(example.rules, Algorithm.OPTIMIZED, parse_simulation(example.text, codes))
+            text = example.text
+        assert text is not None
+        events = parse_simulation(text, namespaces)
+        chosen = self._settings
+        if settings is not None:
+            chosen = convert(settings, IdentitySettings, "identity.settings-spec", "identity settings")
+        check(chosen, namespaces)
+        return simulate(
+            rules_of(chosen, namespaces),
+            chosen.algorithm,
+            events,
+            limit=chosen.graph_limit,
+            blocked=chosen.blocked_namespaces,
+        )
+
+    @property
+    def _settings(self) -> IdentitySettings:
+        return self._definitions.find(IdentitySettings, "default") or IdentitySettings()

@@ -1,0 +1,62 @@
+"""Why identities are joined, and what would join them, on a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .conftest import Run, coterie
+
+
+def test_a_chain_of_records_joins_two_identities(run: Run) -> None:
+    told = run("identity", "explain", "Email:ann@example.org", "BrowserID:b1").out
+    assert "Email:ann@example.org and BrowserID:b1 are one person." in told
+    assert "✓ Email:ann@example.org  —  CustomerID:c1" in told
+    assert "A record of customers shows the two together." in told
+    assert "✓ CustomerID:c1  —  BrowserID:b1" in told
+    assert "2 records of clicks show the two together." in told
+    assert "first  2026-06-02T10:00:00Z  login e2 of clicks (batch b000002, row 2)" in told
+    assert "last   2026-06-03T10:00:00Z  purchase e3 of clicks (batch b000002, row 3)" in told
+    found = run("identity", "explain", "Email:ann@example.org", "BrowserID:b1", "--json").data
+    assert found["joined"]
+    assert [(step["a"][0], step["b"][0], step["records"]) for step in found["chain"]] == [
+        ("Email", "CustomerID", 1),
+        ("CustomerID", "BrowserID", 2),
+    ]
+
+
+def test_two_people_without_any_record_between_them(run: Run) -> None:
+    told = run("identity", "explain", "CustomerID:c1", "BrowserID:b2").out
+    assert "CustomerID:c1 and BrowserID:b2 are two people." in told
+    assert "No record shows CustomerID:c1 and BrowserID:b2 together, and none connects them by others." in told
+
+
+def test_an_identity_is_itself(run: Run) -> None:
+    assert "the same identity" in run("identity", "explain", "BrowserID:b1", "BrowserID:b1").out
+
+
+def test_a_simulation_shows_links_kept_and_removed(run: Run, tmp_path: Path) -> None:
+    events = "CustomerID: Tom, BrowserID: 1\n\nCustomerID: Summer, BrowserID: 1\n"
+    told = run("identity", "simulate", "-", "--unique", "CustomerID", stdin=events)
+    assert told.code == 0
+    assert "│ BrowserID:1 │ ━━━━━ │ CustomerID:Summer │" in told.out
+    assert "│ BrowserID:1 │ ┄┄┄┄┄ │ CustomerID:Tom │" in told.out
+    assert "CustomerID is unique" in told.out
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("algorithm: none\n")
+    (tmp_path / "events.txt").write_text(events)
+    found = run("identity", "simulate", str(tmp_path / "events.txt"), "--settings", str(settings), "--json").data
+    assert found["graphs"] == [[["BrowserID", "1"], ["CustomerID", "Summer"], ["CustomerID", "Tom"]]]
+    assert found["removed"] == []
+
+
+def test_a_simulation_points_to_the_place_of_a_mistake(run: Run) -> None:
+    wrong = run("identity", "simulate", "-", "--json", stdin="CustomerID: Tom\nCustomerID: Tom, BrowserID 1\n").error
+    assert (wrong["code"], wrong["where"]) == ("simulation.identity", {"line": 2, "column": 18})
+    both = run("identity", "simulate", "--preset", "bad-values", "--limit", "3", "--settings", "x.yaml", "--json").error
+    assert both["code"] == "identity.settings-spec"
+    assert run("identity", "simulate", "--json").error["code"] == "simulation.text"
+
+
+def test_presets_need_a_workspace_like_all_readings(tmp_path: Path) -> None:
+    done = coterie(tmp_path / "none", "identity", "simulate", "--preset", "shared-device", "--json")
+    assert done.error["code"] == "workspace.not-found"
