@@ -14,6 +14,8 @@ from coterie.store.history import quote
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+LAST = 1 << 60
+"""A line past any: where the last row of a file ends."""
 CONCERNED = "concerned"
 """The TEMP table of the identities that are asked for: ``namespace`` (code) and ``value``."""
 
@@ -44,9 +46,9 @@ def lines(con: DuckDBPyConnection, file: int) -> list[tuple[int, int]]:
     The last line is the one before the next row; the very last row ends with the file (a line number past any).
     """
     return con.execute(
-        """
+        f"""
         SELECT "$line", next - 1 FROM (
-            SELECT "$row", "$line", lead("$line", 1, 1 << 60) OVER (ORDER BY "$row") AS next
+            SELECT "$row", "$line", lead("$line", 1, {LAST}) OVER (ORDER BY "$row") AS next
             FROM stage WHERE "$file" = $1
         ) SEMI JOIN stage_concerned USING ("$row") ORDER BY "$line"
         """,

@@ -27,7 +27,7 @@ Document = dict[str, Any]
 def texts(path: Path, encoding: str | None, ranges: Sequence[Range]) -> list[bytes]:
     """Return the text of each range of lines, as UTF-8; the ranges are in order and do not overlap."""
     found = [bytearray() for _ in ranges]
-    for first, block, ends in _numbered(path, encoding):
+    for first, block, ends in numbered(path, encoding):
         for at, (start, stop) in enumerate(ranges):
             if start < first + len(ends) and stop >= first:
                 begin, end = _bytes(ends, start - first, stop - first)
@@ -73,7 +73,7 @@ def rewrite(
             written += len(piece)
             out.write(piece if encoder is None else encoder.encode(piece.decode()))
 
-        for first, block, ends in _numbered(path, encoding):
+        for first, block, ends in numbered(path, encoding):
             at = 0
             for (start, stop), instead in changes:
                 if start >= first + len(ends) or stop < first:
@@ -87,7 +87,7 @@ def rewrite(
     return written
 
 
-def _numbered(path: Path, encoding: str | None) -> Iterator[tuple[int, bytes, Any]]:
+def numbered(path: Path, encoding: str | None) -> Iterator[tuple[int, bytes, Any]]:
     """Yield the number of the first line of each block, the block, and where its lines end."""
     line = 1
     for block in _blocks(path, encoding):

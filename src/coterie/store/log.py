@@ -95,6 +95,11 @@ class Log:
         """Position of the last entry; 0 when there is none."""
         return self._tip[0]
 
+    @property
+    def digest(self) -> str:
+        """The digest of the last entry, over it and all before it, in hexadecimal."""
+        return self._tip[2].hex()
+
     def prepare(self, kind: str, body: Mapping[str, Any]) -> Entry:
         """Return the entry that would come next, so that its effect can be tried before `append_as` accepts it."""
         position, accepted_at, _ = self._tip
