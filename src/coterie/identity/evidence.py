@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 NOBODY = -1
 """Stands for the person, or the component, of an identity that does not occur."""
 
+PERSON = 2
+"""The rank of eviction of namespaces of people, who go last."""
+
 _RANK = {NamespaceType.COOKIE: 0, NamespaceType.DEVICE: 1}
-_PERSON = 2
 
 
 class Sightings(msgspec.Struct, frozen=True, eq=False):
@@ -85,7 +87,7 @@ class Evidence:
         unique = np.zeros(places, np.bool_)
         for number, code in self.codes.items():
             priority[number] = order.get(code, 0)
-            rank[number] = _RANK.get(self._namespaces[code].type, _PERSON)
+            rank[number] = _RANK.get(self._namespaces[code].type, PERSON)
             unique[number] = code in self.settings.unique
         return Rules(priority, unique, rank, self.settings.graph_limit, self.settings.optimized)
 

@@ -11,9 +11,11 @@ from coterie.core.ids import Identity
 from coterie.identity import graph, joining
 from coterie.identity.joining import Joining
 from coterie.identity.namespaces import Namespace
+from coterie.identity.preview import SettingsPreview
 from coterie.identity.settings import Algorithm, IdentitySettings, check, unlinked
 from coterie.identity.simulation import PRESETS, Simulation, parse_simulation, rules_of, simulate
-from coterie.pipeline import define, status
+from coterie.pipeline import define, settings, status
+from coterie.pipeline.settings import SettingsInForce
 from coterie.pipeline.written import convert
 from coterie.workspace.room import Room
 
@@ -44,6 +46,40 @@ class Identities(Room):
         """Return counts of identities by namespace, of links, and of graphs by size."""
         view = self._definitions.view(view).name
         return status.identities(self._sandbox, view)
+
+    def settings(self) -> SettingsInForce:
+        """Return the identity settings in force, with the order of priority that they give."""
+        return settings.in_force(self._sandbox)
+
+    def preview_settings(self, spec: Mapping[str, Any] | IdentitySettings) -> SettingsPreview:
+        """Tell exactly what saving identity settings would change; nothing is stored.
+
+        Parameters
+        ----------
+        spec : mapping or IdentitySettings
+            As for `put_settings`.
+        """
+        return settings.preview(self._sandbox, spec)
+
+    def put_settings(self, spec: Mapping[str, Any] | IdentitySettings) -> SettingsInForce:
+        """Save identity settings and apply them to all graphs at once.
+
+        Parameters
+        ----------
+        spec : mapping or IdentitySettings
+            `algorithm`, `namespaces` (best priority first, each a code, or `code` and `unique`), `graph_limit`,
+            `blocked_namespaces`.
+
+        Raises
+        ------
+        Invalid
+            ``identity.settings-…`` when they contradict themselves.
+        NotFound
+            ``namespace.not-found``.
+        """
+        saved = settings.put(self._sandbox, spec)
+        self._workspace.audiences._after("identity settings")
+        return saved
 
     def explain(self, a: Named, b: Named, view: str | None = None) -> Joining:
         """Tell why two identities are one person, or are not.

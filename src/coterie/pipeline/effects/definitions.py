@@ -9,8 +9,13 @@ import numpy as np
 from pyroaring import BitMap
 
 from coterie.audience import ledger
+from coterie.core.progress import Quiet
 from coterie.core.schema import Leaf, Schema, SchemaClass
+from coterie.identity.persons import Cause
+from coterie.identity.settings import IdentitySettings
+from coterie.identity.stitch import Scope
 from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.effects import graphs
 from coterie.profile import bulk
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
@@ -22,6 +27,9 @@ def put(sandbox: Sandbox, entry: Entry) -> None:
         schema = msgspec.convert(entry.body["body"], Schema)
         _make_room(sandbox, schema)
         make_views(sandbox, schema.leaves().values() if schema.class_ is SchemaClass.PROFILE else [])
+    elif entry.body["kind"] == "identity_settings":
+        settings = msgspec.convert(entry.body["body"], IdentitySettings)
+        graphs.refresh(sandbox, Scope(), Cause(entry.accepted_at), Quiet(), settings=settings)
 
 
 def make_views(sandbox: Sandbox, leaves: Iterable[Leaf]) -> None:

@@ -1,0 +1,177 @@
+"""Graphs through the real intake: the documented cases, any order of loading, reverts, and settings applied at once."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import coterie
+from coterie.core.clock import FixedClock, format_instant
+from coterie.workspace import Workspace
+
+START = 1_780_000_000_000
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "cases" / "identity-examples.jsonl").read_text().splitlines()
+]
+OWN = {"Web": "COOKIE", "Card": "CROSS_DEVICE"} | {
+    item["code"]: item["type"]
+    for case in CASES
+    for item in case["namespaces"]
+    if item["code"]
+    not in ("ECID", "CRMID", "Email", "Phone", "AAID", "GAID", "IDFA", "Email_LC_SHA256", "Phone_SHA256")
+}
+
+Identity = tuple[str, str]
+Event = tuple[int, Sequence[Identity]]
+Groups = set[frozenset[Identity]]
+RULES = {
+    "algorithm": "optimized",
+    "namespaces": [{"code": "CRMID", "unique": True}, "Email", "Web"],
+    "graph_limit": 5,
+}
+
+
+def opened(folder: Path, clock: FixedClock) -> Workspace:
+    ws = coterie.open(folder, create=True, clock=clock)
+    for code, kind in OWN.items():
+        ws.identities.put_namespace({"code": code, "type": kind})
+    ws.schemas.put({"name": "seen", "class": "event", "fields": {"note": "string"}, "identity_map": True})
+    ws.datasets.put("seen", "seen")
+    return ws
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(START + 10_000_000)
+
+
+@pytest.fixture
+def ws(tmp_path: Path, clock: FixedClock) -> Iterator[Workspace]:
+    with opened(tmp_path / "ws", clock) as workspace:
+        yield workspace
+
+
+def written(path: Path, events: Iterable[Event], name: str = "e") -> Path:
+    with path.open("w") as file:
+        for number, (at, identities) in enumerate(events):
+            named: dict[str, list[dict[str, str]]] = {}
+            for code, value in identities:
+                named.setdefault(code, []).append({"id": value})
+            row = {
+                "_id": f"{name}{number}",
+                "timestamp": format_instant(START + at),
+                "eventType": "seen",
+                "identityMap": named,
+            }
+            file.write(json.dumps(row) + "\n")
+    return path
+
+
+def load(ws: Workspace, path: Path) -> Any:
+    report = ws.ingest.load("seen", path, threshold=1.0, evaluate=False)
+    assert report.status == "active"
+    return report
+
+
+def groups(ws: Workspace) -> Groups:
+    """Return the graphs of two or more identities."""
+    rows = ws.sandbox.history.con.execute(
+        "SELECT list([n.code, i.value]) FROM person_of p JOIN identity i ON i.identity = p.identity "
+        "JOIN namespace n ON n.namespace = i.namespace GROUP BY p.person HAVING count(*) > 1"
+    ).fetchall()
+    return {frozenset((code, value) for code, value in group) for (group,) in rows}
+
+
+def links(ws: Workspace) -> set[tuple[Identity, Identity, int, int]]:
+    """Return the links in force of graphs that were replayed."""
+    rows = ws.sandbox.history.con.execute(
+        "SELECT (SELECT [n.code, i.value] FROM identity i JOIN namespace n USING (namespace) WHERE identity = a), "
+        "(SELECT [n.code, i.value] FROM identity i JOIN namespace n USING (namespace) WHERE identity = b), "
+        "first_at, last_at FROM graph_link"
+    ).fetchall()
+    return {(*sorted([tuple(a), tuple(b)]), first, last) for a, b, first, last in rows}  # type: ignore[misc]
+
+
+def renamed(identity: Sequence[str], case: str) -> Identity:
+    """Return an identity of a case as one of its own in a workspace that all cases share."""
+    code, value = identity
+    return ("Web" if code == "ECID" else code), f"{value} of {case}"
+
+
+def test_the_documented_cases_hold(ws: Workspace, tmp_path: Path, clock: FixedClock) -> None:
+    for case in CASES:
+        ranked = sorted(case["namespaces"], key=lambda item: item["priority"])
+        ws.identities.put_settings(
+            {
+                "algorithm": case["algorithm"],
+                "namespaces": [
+                    {"code": renamed([item["code"], ""], "")[0], "unique": item["unique"]} for item in ranked
+                ],
+                "blocked_namespaces": [],
+            }
+        )
+        name = case["id"]
+        events = [(event["t"], [renamed(item, name) for item in event["identities"]]) for event in case["events"]]
+        clock.at += 1000
+        load(ws, written(tmp_path / f"{name}.jsonl", events, name))
+        found = {group for group in groups(ws) if any(value.endswith(f" of {name}") for _, value in group)}
+        assert found == {frozenset(renamed(item, name) for item in group) for group in case["expectClusters"]}, name
+    assert ws.rebuild(tmp_path / "again").same
+
+
+def story(chance: random.Random, size: int) -> list[Event]:
+    """Return random events: few people, shared browsers, graphs that grow past the limit, all at different times."""
+    times = chance.sample(range(10 * size), size)
+    events = []
+    for at in times:
+        people = [("CRMID", str(chance.randint(1, 3)))] if chance.random() < 0.5 else []
+        people += [("Email", chance.choice("ab"))] if chance.random() < 0.4 else []
+        browsers = [("Web", str(chance.randint(1, 7))) for _ in range(chance.randint(1, 2))]
+        events.append((at, sorted({*people, *browsers})))
+    return events
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_of_loading_gives_the_same_and_a_revert_is_as_never_loaded(
+    tmp_path: Path, clock: FixedClock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    events = story(chance, 36)
+    cuts = [events[:12], events[12:24], events[24:]]
+    files = [written(tmp_path / f"{number}.jsonl", part, f"p{number}-") for number, part in enumerate(cuts)]
+    extra = written(tmp_path / "extra.jsonl", story(chance, 12), "x")
+    with opened(tmp_path / "in-order", clock) as ws:
+        ws.identities.put_settings(RULES)
+        for file in sorted(files, key=lambda path: path.name):
+            clock.at += 1000
+            load(ws, file)
+        wanted = groups(ws), links(ws)
+        assert wanted[1]
+    with opened(tmp_path / "other-order", clock) as ws:
+        batch = ""
+        for place, file in enumerate(chance.sample(files, len(files))):
+            if place == 1:
+                batch = load(ws, extra).batch
+                ws.identities.put_settings(RULES)
+            clock.at += 1000
+            load(ws, file)
+        ws.ingest.revert(batch)
+        assert (groups(ws), links(ws)) == wanted
+        assert ws.rebuild(tmp_path / "again").same
+        anew = told(ws)
+        ws.identities.put_settings(RULES | {"graph_limit": 4})
+        ws.identities.put_settings(RULES)
+        assert told(ws) == anew
+
+
+def told(ws: Workspace) -> dict[str, list[Any]]:
+    """Return all that is told of graphs."""
+    con = ws.sandbox.history.con
+    tables = ("person_of", "folded", "graph_link", "removed_link", "evicted")
+    return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables}
