@@ -21,19 +21,30 @@ from coterie.audience.export import Member
 from coterie.audience.funnel import Counted
 from coterie.audience.ledger import Change
 from coterie.audience.overlap import Overlap
+from coterie.computed.definition import ComputedAttribute
+from coterie.computed.preview import Preview as ComputedPreview
 from coterie.core.ids import Identity
 from coterie.core.schema import FieldGroup, Schema, Union
 from coterie.governance.consent import Consent
+from coterie.identity.decisions import Decision
 from coterie.identity.graph import Graph
 from coterie.identity.joining import Joining
 from coterie.identity.namespaces import Namespace
 from coterie.identity.simulation import Simulation
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.quarantine import QuarantinedRow
+from coterie.ingest.union import UnionTree
 from coterie.pipeline.audiences import AudienceView
+from coterie.pipeline.effects.retention import Retained
+from coterie.pipeline.policies import Policy
+from coterie.pipeline.retention import RetentionView
 from coterie.pipeline.status import IdentityStats, Status
 from coterie.pql import Problem
+from coterie.profile.comparison import Comparison
+from coterie.profile.conflicts import Conflicts
 from coterie.profile.lookup import ProfileSummary, ProfileView
+from coterie.profile.report import ProfileReport
+from coterie.profile.why import AttributeView
 from coterie.store import log, sandbox
 from coterie.store.catalog import Batch, engine
 from coterie.store.history import tables
@@ -48,6 +59,8 @@ Limit = Annotated[int, Ge(1), Le(10_000)]
 
 PARAMETERS = {
     "a": "An identity as `Namespace:value`.",
+    "attribute": "Path of an attribute, such as `person.name`.",
+    "audience": "Only members of this audience.",
     "b": "Another identity as `Namespace:value`.",
     "after": "Continue after this cursor: the `next` of the page before.",
     "at": "Instant to ask at, ISO 8601; default now.",
@@ -55,25 +68,35 @@ PARAMETERS = {
     "before": "Continue with events before this cursor: the `next` of the page before.",
     "channels": "Channels of marketing that members must have agreed to, such as `email`.",
     "dataset": "Name of a dataset.",
+    "datasets": "Only events of these datasets, separated by commas.",
     "events": "How many events at most, newest first.",
     "exclude_opt_out": "Whether those are withheld who opted out of everything.",
+    "form": "A function of events, instead of an expression.",
     "fresh": "Evaluate the audiences now, without saving; otherwise their members are those of the last evaluation.",
+    "known": "What had been recorded by this instant, ISO 8601; batches reverted later count. Default now.",
+    "left": "Name of a view.",
     "limit": "How many at most.",
     "name": "Name of the definition.",
     "names": "Names of audiences; null for all.",
     "namespace": "Code of an identity namespace, such as `Email`.",
     "new": "The new rule, in PQL.",
     "old": "A rule in PQL, or the name of a saved audience.",
+    "oldest_first": "Whether events come in the order of time, instead of the newest first.",
     "person": "An identity as `Namespace:value`, or the id of a person.",
     "pql": "A rule in PQL.",
     "preset": "Instead of events an example: `shared-device`, `non-unique-phone` or `bad-values`.",
+    "right": "Name of the view to compare with.",
+    "samples": "How many people to show.",
     "settings": "Identity settings; default the sandbox's.",
+    "since": "Only events at or after this instant.",
     "text": "A line for each event: identities separated by commas, each as `Namespace: value`.",
     "purposes": "Purposes that members must have agreed to, such as `share`.",
     "sample": "How many persons to show of those who enter, and of those who leave.",
+    "types": "Only events of these types, separated by commas.",
     "unknown": "What it means when nothing is known of somebody's choice.",
+    "until": "Only events before this instant.",
     "value": "Value of the identity.",
-    "view": "Name of a view: how profiles are stitched and merged.",
+    "view": "Name of a merge policy: how profiles are stitched and merged; default that of the sandbox.",
     "zone": "IANA name of the time zone whose calendar the rule means.",
 }
 
@@ -205,6 +228,12 @@ def union(ws: Workspace) -> Union:
     return ws.schemas.union()
 
 
+@_get("/api/schemas:tree")
+def union_tree(ws: Workspace) -> UnionTree:
+    """Show the union of all schemas as a tree: every field with the schemas and datasets that contribute it."""
+    return ws.schemas.tree()
+
+
 @_get("/api/datasets")
 def datasets(ws: Workspace) -> list[Dataset]:
     """List the datasets."""
@@ -248,15 +277,21 @@ def namespaces(ws: Workspace) -> list[Namespace]:
 
 
 @_get("/api/identities:stats")
-def identity_stats(ws: Workspace, view: Name = "default") -> IdentityStats:
+def identity_stats(ws: Workspace, view: Name | None = None) -> IdentityStats:
     """Count identities, links and persons."""
     return ws.identities.stats(view)
 
 
 @_get("/api/identities:explain")
-def explain_joining(ws: Workspace, a: Name, b: Name, view: Name = "default") -> Joining:
+def explain_joining(ws: Workspace, a: Name, b: Name, view: Name | None = None) -> Joining:
     """Tell why two identities are one person, or are not: the chain of links between them, with their records."""
     return ws.identities.explain(Identity.read(a), Identity.read(b), view)
+
+
+@_get("/api/identities:decisions")
+def decisions(ws: Workspace) -> list[Decision]:
+    """List the decisions about identities, the undone ones too."""
+    return ws.identities.decisions()
 
 
 @_post("/api/identities:simulate")
@@ -268,7 +303,7 @@ def simulate(
 
 
 @_get("/api/identities/{namespace}/{value:path}")
-def graph(ws: Workspace, namespace: Name, value: Name, view: Name = "default") -> Graph:
+def graph(ws: Workspace, namespace: Name, value: Name, view: Name | None = None) -> Graph:
     """Show the identity graph that an identity belongs to."""
     return ws.identities.graph(namespace, value, view=view)
 
@@ -277,15 +312,49 @@ def graph(ws: Workspace, namespace: Name, value: Name, view: Name = "default") -
 
 
 @_get("/api/profiles")
-def sample(ws: Workspace, limit: Annotated[int, Ge(1), Le(100)] = 10, view: Name = "default") -> list[ProfileSummary]:
+def sample(ws: Workspace, limit: Annotated[int, Ge(1), Le(100)] = 10, view: Name | None = None) -> list[ProfileSummary]:
     """Show some profiles."""
     return ws.profiles.sample(limit, view)
 
 
 @_get("/api/profiles:count")
-def count_profiles(ws: Workspace, view: Name = "default") -> Count:
+def count_profiles(ws: Workspace, view: Name | None = None) -> Count:
     """Count the profiles."""
     return Count(ws.profiles.count(view))
+
+
+@_get("/api/profiles:why")
+def profile_why(
+    ws: Workspace,
+    namespace: Name,
+    value: Name,
+    attribute: Name,
+    view: Name | None = None,
+    at: Name | None = None,
+    known: Name | None = None,
+) -> AttributeView:
+    """Tell all that is said of one attribute of a profile: who won and why, who lost, what was written over time."""
+    return ws.profiles.why(namespace, value, attribute, view, at=at, known=known)
+
+
+@_get("/api/profiles:conflicts")
+def profile_conflicts(
+    ws: Workspace, view: Name | None = None, audience: Name | None = None, samples: Annotated[int, Ge(0), Le(100)] = 3
+) -> Conflicts:
+    """Tell where the records of people contradict each other, attribute by attribute."""
+    return ws.profiles.conflicts(view, audience, samples=samples)
+
+
+@_get("/api/profiles:compare")
+def compare_views(ws: Workspace, left: Name, right: Name, samples: Annotated[int, Ge(0), Le(100)] = 5) -> Comparison:
+    """Compare the profiles of two views: who differs, and in what."""
+    return ws.profiles.compare(left, right, samples=samples)
+
+
+@_get("/api/profiles:report")
+def profile_report(ws: Workspace, view: Name | None = None) -> ProfileReport:
+    """Count profiles by namespace, by dataset and by how little is known of them."""
+    return ws.profiles.report(view)
 
 
 @_get("/api/profiles/{namespace}/{value:path}")
@@ -293,12 +362,85 @@ def profile(
     ws: Workspace,
     namespace: Name,
     value: Name,
-    view: Name = "default",
+    view: Name | None = None,
     events: Annotated[int, Ge(0), Le(10_000)] = 100,
     before: Name | None = None,
+    types: Name | None = None,
+    datasets: Name | None = None,
+    since: Name | None = None,
+    until: Name | None = None,
+    oldest_first: bool = False,
+    at: Name | None = None,
+    known: Name | None = None,
 ) -> ProfileView:
     """Show the profile that an identity belongs to: attributes, where each came from, identities, audiences, events."""
-    return ws.profiles.get(namespace, value, view=view, events=events, before=before)
+    return ws.profiles.get(
+        namespace,
+        value,
+        view,
+        events=events,
+        before=before,
+        types=_listed(types),
+        datasets=_listed(datasets),
+        since=since,
+        until=until,
+        oldest_first=oldest_first,
+        at=at,
+        known=known,
+    )
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+# -- merge policies ---------------------------------------------------------------------------------------------------
+
+
+@_get("/api/policies")
+def policies(ws: Workspace) -> list[Policy]:
+    """List the merge policies."""
+    return ws.policies.list()
+
+
+@_get("/api/policies/{name}")
+def policy(ws: Workspace, name: Name) -> Policy:
+    """Show a merge policy."""
+    return ws.policies.get(name)
+
+
+# -- computed attributes ----------------------------------------------------------------------------------------------
+
+
+@_get("/api/computed")
+def computed_attributes(ws: Workspace) -> list[ComputedAttribute]:
+    """List the computed attributes."""
+    return ws.computed.list()
+
+
+@_post("/api/computed:preview")
+def preview_computed(
+    ws: Workspace,
+    pql: Query | None = None,
+    form: dict[str, Any] | None = None,
+    view: Name | None = None,
+    zone: Name = "UTC",
+    at: Name | None = None,
+) -> ComputedPreview:
+    """Tell how the values of an expression, or of a form, are spread over people."""
+    return ws.computed.preview(pql, form=form, view=view, zone=zone, at=at)
+
+
+@_get("/api/computed/{name}")
+def computed_attribute(ws: Workspace, name: Name) -> ComputedAttribute:
+    """Show a computed attribute."""
+    return ws.computed.get(name)
+
+
+@_get("/api/computed/{name}/readers")
+def computed_readers(ws: Workspace, name: Name) -> list[str]:
+    """List the computed attributes and audiences that read a computed attribute."""
+    return ws.computed.readers(name)
 
 
 # -- audiences --------------------------------------------------------------------------------------------------------
@@ -314,7 +456,7 @@ def audiences(ws: Workspace) -> list[AudienceView]:
 def count(
     ws: Workspace,
     pql: Query,
-    view: Name = "default",
+    view: Name | None = None,
     zone: Name = "UTC",
     at: Name | None = None,
     channels: Names | None = None,
@@ -334,7 +476,7 @@ def overlap(ws: Workspace, names: Names | None = None, fresh: bool = False, at: 
 
 
 @_post("/api/audiences:analyse")
-def analyse(ws: Workspace, pql: Query, view: Name = "default", zone: Name = "UTC") -> Analysed:
+def analyse(ws: Workspace, pql: Query, view: Name | None = None, zone: Name = "UTC") -> Analysed:
     """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
     return ws.audiences.analyse(pql, view, zone)
 
@@ -390,3 +532,18 @@ def members(ws: Workspace, name: Name, limit: Limit = 100, after: Name | None = 
 def history(ws: Workspace, name: Name, limit: Limit = 100) -> list[Change]:
     """List how an audience changed: how many entered and left, by instant and cause, newest first."""
     return ws.audiences.history(name, limit)
+
+
+# -- retention --------------------------------------------------------------------------------------------------------
+
+
+@_get("/api/retention")
+def retention(ws: Workspace) -> RetentionView:
+    """Show what is kept how long, and which audiences look further back."""
+    return ws.retention.show()
+
+
+@_get("/api/retention:preview")
+def retention_preview(ws: Workspace) -> Retained:
+    """Tell what would be taken away now because it is kept no longer."""
+    return ws.retention.preview()

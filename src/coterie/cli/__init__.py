@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from coterie.cli import audience, dataset, identity, ingest, linking, pql, profile, schema, system
+from coterie.cli import audience, computed, dataset, identity, ingest, linking, policy, pql, profile, retention, schema, system
 from coterie.cli.verb import shared
 
 EPILOG = """
@@ -25,7 +25,7 @@ app = typer.Typer(
 app.callback()(shared)
 system.add(app)
 linking.add(identity.app)
-for noun in (schema, dataset, ingest, identity, profile, audience, pql):
+for noun in (schema, dataset, ingest, identity, profile, policy, audience, retention, pql):
     app.add_typer(noun.app, name=noun.__name__.rsplit(".", 1)[-1])
 
 

@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from coterie.cli import answers, show, why
+from coterie.cli import answers, retention, show, why
 from coterie.cli.files import read_text
 from coterie.cli.identity import View
 from coterie.cli.session import Session
@@ -52,7 +52,7 @@ def put(
     file: RuleFile = None,
     title: Annotated[str, typer.Option(help="Name for people.")] = "",
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    view: View = "default",
+    view: View = None,
     zone: Zone = "UTC",
     consent: Channels = None,
     purpose: Purposes = None,
@@ -106,7 +106,7 @@ def count(
     pql: Rule = None,
     file: RuleFile = None,
     audience: Saved = None,
-    view: View = "default",
+    view: View = None,
     zone: Zone = "UTC",
     at: At = None,
     consent: Channels = None,
@@ -139,7 +139,7 @@ def analyse(
     pql: Rule = None,
     file: RuleFile = None,
     audience: Saved = None,
-    view: View = "default",
+    view: View = None,
     zone: Zone = "UTC",
 ) -> None:
     """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
@@ -152,7 +152,9 @@ def diff(
     old: Annotated[str, typer.Argument(help="A rule, or the name of a saved audience.")],
     pql: Annotated[str | None, typer.Argument(help="The new rule, in PQL.")] = None,
     file: RuleFile = None,
-    view: Annotated[str | None, typer.Option(help="Name of the view; default the audience's.")] = None,
+    view: Annotated[
+        str | None, typer.Option("--policy", "--view", help="Name of the merge policy; default the audience's.")
+    ] = None,
     zone: Annotated[str | None, typer.Option(help="Time zone of the new rule; default the audience's.")] = None,
     at: At = None,
     sample: Annotated[int, typer.Option(min=0, max=1_000, help="How many persons to show each way.")] = 10,
@@ -175,7 +177,9 @@ def explain(
     name: Annotated[str | None, typer.Argument(help="Name of the audience.")] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="A rule, in PQL, instead of an audience.")] = None,
     file: RuleFile = None,
-    view: Annotated[str | None, typer.Option(help="Name of the view; an audience has its own.")] = None,
+    view: Annotated[
+        str | None, typer.Option("--policy", "--view", help="Name of the merge policy; an audience has its own.")
+    ] = None,
     zone: Zone = "UTC",
     at: At = None,
 ) -> None:
@@ -248,8 +252,8 @@ def delete(session: Session, name: Name) -> None:
 
 
 def _asked(
-    session: Session, pql: str | None, file: Path | None, audience: str | None, view: str, zone: str
-) -> dict[str, str]:
+    session: Session, pql: str | None, file: Path | None, audience: str | None, view: str | None, zone: str
+) -> dict[str, Any]:
     """Return the rule asked about, with its view and zone: one that is given, or that of a saved audience."""
     if audience is None or pql is not None or file is not None:
         return {"pql": _rule(session, pql, file, audience), "view": view, "zone": zone}
@@ -288,6 +292,7 @@ def _audience(out: Console, audience: dict[str, Any]) -> None:
         facts["last evaluated"] = f"{show.instant(last['at'])}: {answers.matching(last['members'], last['withheld'])}"
     show.facts(out, f"Audience {audience['name']}", facts)
     out.print(audience["pql"].strip(), style="cyan")
+    retention.warnings(out, audience["warnings"])
 
 
 def _list(out: Console, audiences: list[dict[str, Any]]) -> None:

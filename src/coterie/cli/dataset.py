@@ -28,9 +28,27 @@ def create(
     schema: Annotated[str, typer.Option("--schema", "-s", help="Name of its schema.")],
     description: Annotated[str, typer.Option(help="What it holds.")] = "",
     mapping: MappingFile = None,
+    upsert: Annotated[
+        bool, typer.Option("--upsert", help="Rows change the attributes they give, and leave the others.")
+    ] = False,
+    ordered_by: Annotated[
+        str | None, typer.Option(help="A date of the record: rows that are not newer by it are passed over.")
+    ] = None,
+    expire: Annotated[
+        str | None, typer.Option("--expire-events-after", help="Keep no events older than this, as 90d.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", help="A label that holds for all its fields; repeatable.")
+    ] = None,
 ) -> None:
     """Save a dataset of a schema."""
-    details: dict[str, Any] = {"description": description}
+    details: dict[str, Any] = {
+        "description": description,
+        "upsert": upsert,
+        "ordered_by": ordered_by,
+        "expire_events_after": expire,
+        "labels": labels or [],
+    }
     if mapping is not None:
         from coterie.ingest.mapping import Mapping
 

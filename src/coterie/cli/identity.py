@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from coterie.cli import show
+from coterie.cli import graphs, show
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 
@@ -15,7 +15,9 @@ app = typer.Typer(help="Identity namespaces and graphs.", no_args_is_help=True)
 
 Namespace = Annotated[str, typer.Argument(help="Code of the namespace, such as Email.")]
 Value = Annotated[str, typer.Argument(help="Value of the identity.")]
-View = Annotated[str, typer.Option(help="Name of the view.")]
+View = Annotated[
+    str | None, typer.Option("--policy", "--view", help="Name of the merge policy; default that of the sandbox.")
+]
 
 
 @verb(app, "namespaces")
@@ -38,13 +40,13 @@ def add_namespace(
 
 
 @verb(app, "graph")
-def graph(session: Session, namespace: Namespace, value: Value, view: View = "default") -> None:
-    """Show the identity graph that an identity belongs to, with its links and where they come from."""
-    session.print(session.read("graph", namespace=namespace, value=value, view=view), _graph)
+def graph(session: Session, namespace: Namespace, value: Value, view: View = None) -> None:
+    """Show the identity graph that an identity belongs to: links and their evidence, what was removed, its history."""
+    session.print(session.read("graph", namespace=namespace, value=value, view=view), graphs.graph)
 
 
 @verb(app, "stats")
-def stats(session: Session, view: View = "default") -> None:
+def stats(session: Session, view: View = None) -> None:
     """Count identities by namespace, links, and profiles by the size of their graph."""
     session.print(session.read("identity_stats", view=view), _stats)
 
@@ -55,28 +57,6 @@ def _namespaces(out: Console, found: list[dict[str, Any]]) -> None:
         for item in found
     ]
     show.table(out, "Identity namespaces", rows, ["code", "type", "kind", "*name"])
-
-
-def _graph(out: Console, graph: dict[str, Any]) -> None:
-    names = [f"{item['namespace']}:{item['value']}" for item in graph["identities"]]
-    members = [
-        (name, show.instant(item["first_at"]), show.instant(item["last_at"]))
-        for name, item in zip(names, graph["identities"], strict=True)
-    ]
-    show.table(out, f"Identities of {graph['person']}", members, ["*identity", "first seen", "last seen"])
-    links = [
-        (
-            names[item["a"]],
-            names[item["b"]],
-            item["datasets"],
-            item["records"],
-            show.instant(item["first_at"]),
-            show.instant(item["last_at"]),
-        )
-        for item in graph["links"]
-    ]
-    columns = ["*identity", "*linked with", "*by dataset", "records", "first", "last"]
-    show.table(out, "Links", links, columns, empty="None: this identity stands alone.")
 
 
 def _stats(out: Console, stats: dict[str, Any]) -> None:

@@ -32,6 +32,14 @@ def load(
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Share of bad rows past which the batch is refused whole.")
     ] = 0.05,
+    operation: Annotated[
+        str | None,
+        typer.Option(
+            help="What rows do to the records that are there: create (replace), merge or delete; "
+            "default that of the dataset."
+        ),
+    ] = None,
+    unset: Annotated[list[str] | None, typer.Option(help="A field that merges take away. Repeatable.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")] = False,
 ) -> None:
     """Load files into a dataset.
@@ -52,6 +60,8 @@ def load(
             format=form,
             threshold=threshold,
             dry_run=dry_run,
+            operation=operation,
+            unset=unset or (),
         )
     )
     session.print(answer, _report)

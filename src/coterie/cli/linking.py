@@ -15,12 +15,21 @@ from coterie.cli.verb import verb
 from coterie.core.errors import Invalid
 from coterie.core.ids import Identity
 
+Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
 Written = Annotated[str, typer.Argument(help="An identity, such as Email:ann@example.org.")]
 
 
 def add(app: typer.Typer) -> None:
     """Add the verbs to those of identities."""
-    for name, function in (("explain", explain), ("simulate", simulate)):
+    for name, function in (
+        ("explain", explain),
+        ("merge", merge),
+        ("split", split),
+        ("never", never),
+        ("decisions", decisions),
+        ("undo", undo),
+        ("simulate", simulate),
+    ):
         verb(app, name)(function)
 
 
@@ -28,6 +37,38 @@ def explain(session: Session, a: Written, b: Written, view: View = None) -> None
     """Tell why two identities are one person, as a chain of dated links with their records; or why they are not."""
     one, other = Identity.read(a), Identity.read(b)
     session.print(session.read("explain_joining", a=str(one), b=str(other), view=view), graphs.joining)
+
+
+def merge(
+    session: Session,
+    identities: Annotated[list[str], typer.Argument(help="Two or more identities, such as Email:ann@example.org.")],
+    reason: Reason = "",
+) -> None:
+    """Decide that identities belong to one person."""
+    chosen = [Identity.read(text) for text in identities]
+    session.print(session.change(lambda ws: ws.identities.merge(chosen, reason)), graphs.decided)
+
+
+def split(session: Session, a: Written, b: Written, reason: Reason = "") -> None:
+    """Decide that two identities are never in one graph."""
+    one, other = Identity.read(a), Identity.read(b)
+    session.print(session.change(lambda ws: ws.identities.split(one, other, reason)), graphs.decided)
+
+
+def never(session: Session, identity: Written, reason: Reason = "") -> None:
+    """Decide that an identity takes no part in linking, even one that was not seen yet."""
+    chosen = Identity.read(identity)
+    session.print(session.change(lambda ws: ws.identities.never_link(*chosen, reason)), graphs.decided)
+
+
+def decisions(session: Session) -> None:
+    """List the decisions about identities, the undone ones too."""
+    session.print(session.read("decisions"), graphs.decisions)
+
+
+def undo(session: Session, decision: Annotated[int, typer.Argument(help="Number of the decision.")]) -> None:
+    """Take a decision back: graphs and profiles become as if it had never been made."""
+    session.print(session.change(lambda ws: ws.identities.undo(decision)), graphs.decided)
 
 
 def simulate(

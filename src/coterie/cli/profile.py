@@ -1,18 +1,26 @@
-"""`coterie profile`: what is known of one customer."""
+"""`coterie profile`: what is known of one customer, and of all."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from coterie.cli import show
+from coterie.cli import profiles
 from coterie.cli.identity import Namespace, Value, View
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 
 app = typer.Typer(help="What is known of one customer.", no_args_is_help=True)
+
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="INSTANT", help="The profile as it was: what had happened by then.")
+]
+Known = Annotated[
+    str | None,
+    typer.Option("--known", metavar="INSTANT", help="The profile as it was known: what had been recorded by then."),
+]
+Samples = Annotated[int, typer.Option(min=0, max=100, help="How many people to show.")]
 
 
 @verb(app, "show")
@@ -20,17 +28,61 @@ def show_(
     session: Session,
     namespace: Namespace,
     value: Value,
-    view: View = "default",
-    events: Annotated[int, typer.Option(min=0, max=10_000, help="How many events, newest first.")] = 20,
-    before: Annotated[str | None, typer.Option(help="Events before this cursor: the one printed last time.")] = None,
+    view: View = None,
+    events: Annotated[int, typer.Option(min=0, max=10_000, help="How many events.")] = 20,
+    before: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="The events after those: the cursor printed last time.")
+    ] = None,
+    type_: Annotated[list[str] | None, typer.Option("--type", help="Only events of this type. Repeatable.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Only events of this dataset. Repeatable.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only events at or after it.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only events before it.")] = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Events in the order of time.")] = False,
+    at: AsOf = None,
+    known: Known = None,
 ) -> None:
     """Show the profile that an identity belongs to, with the source of every attribute and the latest events."""
-    answer = session.read("profile", namespace=namespace, value=value, view=view, events=events, before=before)
-    session.print(answer, _profile)
+    answer = session.read(
+        "profile",
+        namespace=namespace,
+        value=value,
+        view=view,
+        events=events,
+        before=before,
+        types=_joined(type_),
+        datasets=_joined(dataset),
+        since=since,
+        until=until,
+        oldest_first=oldest_first,
+        at=at,
+        known=known,
+    )
+    session.print(answer, lambda out, profile: profiles.profile(out, profile, oldest_first=oldest_first))
+
+
+def _joined(names: list[str] | None) -> str | None:
+    return ",".join(names) if names else None
+
+
+@verb(app, "why")
+def why(
+    session: Session,
+    namespace: Namespace,
+    value: Value,
+    attribute: Annotated[str, typer.Argument(help="Path of the attribute, as `show` prints it.")],
+    view: View = None,
+    at: AsOf = None,
+    known: Known = None,
+) -> None:
+    """Show one attribute whole: where its value comes from, why others lost, and all that was written over time."""
+    answer = session.read(
+        "profile_why", namespace=namespace, value=value, attribute=attribute, view=view, at=at, known=known
+    )
+    session.print(answer, profiles.attribute)
 
 
 @verb(app, "count")
-def count(session: Session, view: View = "default") -> None:
+def count(session: Session, view: View = None) -> None:
     """Count the profiles."""
     session.print(
         session.read("count_profiles", view=view), lambda out, answer: out.print(f"{answer['count']:,} profiles")
@@ -41,68 +93,36 @@ def count(session: Session, view: View = "default") -> None:
 def sample(
     session: Session,
     limit: Annotated[int, typer.Option("-n", min=1, max=100, help="How many at most.")] = 10,
-    view: View = "default",
+    view: View = None,
 ) -> None:
     """Show some profiles, those with the most identities first."""
-    session.print(session.read("sample", limit=limit, view=view), _sample)
+    session.print(session.read("sample", limit=limit, view=view), profiles.sample)
 
 
-def _sample(out: Console, profiles: list[dict[str, Any]]) -> None:
-    rows = [(item["namespace"], item["value"], item["identities"], item["attributes"]) for item in profiles]
-    show.table(out, "Profiles", rows, ["namespace", "identity", "identities", "*attributes"])
+@verb(app, "report")
+def report(session: Session, view: View = None) -> None:
+    """Count profiles by namespace, by dataset, and by how little is known of them."""
+    session.print(session.read("profile_report", view=view), profiles.report)
 
 
-def _profile(out: Console, profile: dict[str, Any]) -> None:
-    show.facts(out, f"Profile {profile['person']}", {"view": profile["view"], "links": profile["links"]})
-    identities = [
-        (item["namespace"], item["value"], item["links"], show.instant(item["first_at"]), show.instant(item["last_at"]))
-        for item in profile["identities"]
-    ]
-    show.table(out, "Identities", identities, ["namespace", "*value", "links", "first linked", "last linked"])
-    attributes = [
-        (
-            path,
-            _at(profile["attributes"], path),
-            f"{reason['winner']['dataset']} / {reason['winner']['namespace']}:{reason['winner']['value']}",
-            show.instant(reason["winner"]["recorded_at"]),
-            len(reason["losers"]),
-        )
-        for path, reason in profile["provenance"].items()
-    ]
-    columns = ["attribute", "*value", "*comes from", "recorded", "others lost"]
-    show.table(out, "Attributes", attributes, columns, empty="None: no record says anything of this person.")
-    memberships = [
-        (item["audience"], item["status"], show.instant(item["entered_at"]), show.instant(item["exited_at"]))
-        for item in profile["memberships"]
-    ]
-    show.table(out, "Audiences", memberships, ["*audience", "status", "entered", "left"], empty="In none.")
-    sources = [
-        (item["dataset"], item["records"], item["events"], show.instant(item["recorded_at"]))
-        for item in profile["sources"]
-    ]
-    show.table(out, "Datasets", sources, ["*dataset", "records", "events", "last recorded"])
-    events = [
-        (
-            item["event"].get("timestamp"),
-            item["event"].get("eventType"),
-            item["dataset"],
-            {name: value for name, value in item["event"].items() if name not in _COMMON},
-        )
-        for item in profile["events"]
-    ]
-    show.table(out, "Events, newest first", events, ["at", "type", "dataset", "*what"], empty="None shown.")
-    if profile["next"]:
-        out.print(f"Older ones: --before {profile['next']}", style="dim")
+@verb(app, "conflicts")
+def conflicts(
+    session: Session,
+    view: View = None,
+    audience: Annotated[str | None, typer.Option(help="Only members of this audience.")] = None,
+    samples: Samples = 3,
+) -> None:
+    """Show where records of the same person say different things, and which dataset wins."""
+    answer = session.read("profile_conflicts", view=view, audience=audience, samples=samples)
+    session.print(answer, profiles.conflicts)
 
 
-_COMMON = ("_id", "timestamp", "eventType")
-
-
-def _at(attributes: dict[str, Any], path: str) -> Any:
-    """Return the value at a path of provenance; keys of maps may hold dots themselves."""
-    if path in attributes:
-        return attributes[path]
-    for name, value in attributes.items():
-        if isinstance(value, dict) and path.startswith(f"{name}."):
-            return _at(value, path[len(name) + 1 :])
-    return None
+@verb(app, "compare")
+def compare(
+    session: Session,
+    left: Annotated[str, typer.Argument(help="A merge policy.")],
+    right: Annotated[str, typer.Argument(help="The one to compare with.")],
+    samples: Samples = 5,
+) -> None:
+    """Show who would have another profile under another merge policy, and in what."""
+    session.print(session.read("compare_views", left=left, right=right, samples=samples), profiles.comparison)

@@ -12,6 +12,7 @@ import yaml
 from coterie.core.clock import zone
 from coterie.core.errors import Invalid, suggestion
 from coterie.core.schema import Field, FieldType, Leaf, Schema, leaves, lookup
+from coterie.ingest.operation import LEAF as OPERATION
 from coterie.ingest.shape import Reach, Shape, reach
 
 IDENTITY_MAP = "identityMap"
@@ -49,6 +50,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 class Mapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Rules by field path, with what holds for all of them unless they say otherwise.
 
+    A rule for ``$operation`` says what each row does to the record that is there: create, merge or delete.
     A rule for an object, array or map takes all fields below it from the same names below its source. With `strict`
     a key of a JSON row that no rule reads makes the row a bad one; otherwise such rows are counted.
     """
@@ -184,6 +186,8 @@ def expand(mapping: Mapping, schema: Schema) -> dict[str, tuple[Leaf, Rule]]:
         if path == IDENTITY_MAP or path.startswith(f"{IDENTITY_MAP}."):
             if not schema.identity_map:
                 raise _unknown(written, known)
+        elif path == OPERATION.path:
+            out[path] = OPERATION, rule
         elif path in known:
             out[path] = known[path], rule
         else:

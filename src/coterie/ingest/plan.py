@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coterie.core.errors import Invalid
-from coterie.core.schema import Leaf, Schema
+from coterie.core.schema import Leaf, Schema, SchemaClass
 from coterie.ingest import document, identities, layout
 from coterie.ingest.column import Column, Input, each, follow, without
 from coterie.ingest.convert import FALSE, TRUE, Converter, Fault, Style
 from coterie.ingest.identity_map import TEXT, entries_of
 from coterie.ingest.mapping import IDENTITY_MAP, Rule, elements, expand
 from coterie.ingest.mapping import Mapping as FieldMapping
+from coterie.ingest.operation import NUMBERS, TARGET, Operation, refused
 from coterie.ingest.shape import Reach, Shape, reach
 from coterie.ingest.sql import literal, literals
 from coterie.store.history import column_type, quote
@@ -76,7 +77,14 @@ class Plan:
 
 
 def compile_plan(
-    con: DuckDBPyConnection, given: Input, mapping: FieldMapping, schema: Schema, namespaces: Mapping[str, str]
+    con: DuckDBPyConnection,
+    given: Input,
+    mapping: FieldMapping,
+    schema: Schema,
+    namespaces: Mapping[str, str],
+    *,
+    operation: Operation = Operation.CREATE,
+    ordered_by: str | None = None,
 ) -> Plan:
     """Work out how rows of a file become rows of a schema.
 
@@ -92,6 +100,10 @@ def compile_plan(
         The fields.
     namespaces : mapping
         Types of all namespaces by code.
+    operation : Operation
+        What a row does that does not say it.
+    ordered_by : str, optional
+        The path of a date that no row may lack.
 
     Raises
     ------
@@ -101,6 +113,8 @@ def compile_plan(
     """
     identities.check(schema, namespaces)
     rules = {path: (leaf, _into(rule, leaf, schema, given)) for path, (leaf, rule) in expand(mapping, schema).items()}
+    if TARGET in rules and schema.class_ is not SchemaClass.PROFILE:
+        raise refused(schema)
     own = {path: rule for path, rule in mapping.fields.items() if path.split(".")[0] == IDENTITY_MAP}
     nodes, json_type = None, ""
     if given.document:
@@ -125,9 +139,37 @@ def compile_plan(
     if given.document and mapping.strict:
         plan.faults.append(("", ROW_TEXT, Fault(plan.unknown, "field.unknown", "expected only keys that are mapped")))
     plan.faults += layout.aligned(columns)
-    plan.faults += layout.required(schema, columns) + layout.sized(schema)
+    if schema.class_ is SchemaClass.PROFILE:
+        plan.values[TARGET] = _operation(columns, operation)
+    plan.faults += _whole(layout.required(schema, columns), operation, given=TARGET in values) + layout.sized(schema)
+    if ordered_by is not None:
+        raw = next((column.raw_name for column in columns if column.leaf.path == ordered_by), quote(ordered_by))
+        undated = Fault(f"{raw} IS NULL", "record.no-time", "expected the date by which the dataset is ordered")
+        plan.faults.append((ordered_by, "NULL", undated))
     plan.faults += identities.faults(schema, namespaces)
     return plan
+
+
+def _operation(columns: list[Column], default: Operation) -> str:
+    """Return SQL for the number of a row's operation; 0 for what is none, so that the row is a bad one."""
+    usual = f"CAST({literal(default.number)} AS UTINYINT)"
+    stated = next((column for column in columns if column.leaf.path == TARGET), None)
+    if stated is None:
+        return usual
+    cases = "".join(f" WHEN {literal(name)} THEN {literal(number)}" for name, number in NUMBERS.items())
+    named = f"CAST(CASE {stated.value_name}{cases} ELSE 0 END AS UTINYINT)"
+    return f"CASE WHEN {stated.raw_name} IS NULL THEN {usual} ELSE {named} END"
+
+
+def _whole(faults: list[tuple[str, str, Fault]], operation: Operation, *, given: bool) -> list[tuple[str, str, Fault]]:
+    """Return the checks that only a whole record must pass: merges and deletes may leave out what is required."""
+    if given:
+        whole = f"{quote(TARGET)} IS NULL"
+        return [
+            (field, value, fault._replace(condition=f"{whole} AND ({fault.condition})"))
+            for field, value, fault in faults
+        ]
+    return faults if operation is Operation.CREATE else []
 
 
 def _into(rule: Rule, leaf: Leaf, schema: Schema, given: Input) -> Rule:

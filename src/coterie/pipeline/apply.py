@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from coterie.core.errors import Damaged
 from coterie.core.progress import Progress, Quiet
 from coterie.governance import suppression
 from coterie.ingest import quarantine
-from coterie.pipeline.effects import batches, definitions, evaluations
+from coterie.pipeline.effects import batches, decisions, definitions, evaluations, retention
 from coterie.pipeline.effects.evaluations import EngineOf
 from coterie.pipeline.reading import restage
 from coterie.store.log import Entry
@@ -90,8 +92,9 @@ def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None, *, 
 
 
 def _changes_facts(entry: Entry) -> bool:
-    """Whether an entry may change persons, events or attributes; audiences and their members are none of these."""
-    return entry.kind not in ("audience.evaluated", "batch.refused") and entry.body.get("kind") != "audience"
+    """Whether an entry may change persons, events or stored attributes: rules and members are none of these."""
+    rules = ("audience", "computed_attribute")
+    return entry.kind not in ("audience.evaluated", "batch.refused") and entry.body.get("kind") not in rules
 
 
 def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf | None = None) -> Any:
@@ -99,12 +102,21 @@ def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf
     match entry.kind:
         case "definition.put":
             definitions.put(sandbox, entry)
+        case "definitions.put":
+            for item in entry.body["definitions"]:
+                definitions.put(sandbox, msgspec.structs.replace(entry, body=item))
         case "definition.delete":
             definitions.deleted(sandbox, entry)
         case "batch.accepted":
             return batches.accepted(sandbox, entry, progress)
         case "batch.reverted":
             return batches.reverted(sandbox, entry, progress)
+        case "identity.decided":
+            return decisions.decided(sandbox, entry, progress)
+        case "identity.undone":
+            return decisions.undone(sandbox, entry, progress)
+        case "retention.applied":
+            return retention.applied(sandbox, entry, progress)
         case "audience.evaluated":
             return evaluations.evaluated(sandbox, entry, engine)
         case "privacy.erased":

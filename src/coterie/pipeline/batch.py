@@ -19,6 +19,7 @@ from coterie.ingest.source import Source, SourceFile, SourceFormat, resolve
 from coterie.ingest.stage import Staged
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.privacy import intake
 from coterie.pipeline.reading import Reading, copied
 from coterie.store.catalog import Batch, BatchStatus
 from coterie.store.sandbox import Sandbox
@@ -28,7 +29,11 @@ THRESHOLD = 0.05
 
 @dataclass(frozen=True)
 class Request:
-    """What to load: files into a dataset, by a mapping, tolerating a share of bad rows (0 to 1)."""
+    """What to load: files into a dataset, by a mapping, tolerating a share of bad rows (0 to 1).
+
+    `operation` is what rows do that do not say it themselves, by default that of the dataset; `unset` are paths that
+    merges take away.
+    """
 
     dataset: str
     paths: tuple[Path, ...]
@@ -36,6 +41,8 @@ class Request:
     format: SourceFormat | None = None
     threshold: float = THRESHOLD
     dry_run: bool = False
+    operation: str | None = None
+    unset: tuple[str, ...] = ()
 
 
 def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
@@ -55,9 +62,9 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
         raise Invalid("ingest.threshold", f"threshold {request.threshold} is not a share between 0 and 1.")
     dataset = Definitions(sandbox.catalog).get(Dataset, request.dataset)
     source = resolve(request.paths, request.format or dataset.format)
-    reading = Reading.asked(sandbox, dataset, source, request.mapping)
+    reading = Reading.asked(sandbox, dataset, source, request.mapping, operation=request.operation, unset=request.unset)
     if request.dry_run:
-        staged = reading.stage(sandbox, source, progress)
+        staged = intake.stage(sandbox, reading, source, progress)
         return _report(_Run(request, began, "", source.files), "dry run", staged, _refusal(staged, request.threshold))
 
     quarantine.expire(sandbox.history.con, sandbox.clock.now())
@@ -68,8 +75,8 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
         if not body["files"]:
             return _unchanged(sandbox, batch, run)
         body["threshold"] = request.threshold
-        files = copied(sandbox, body)
-        staged = reading.stage(sandbox, files, progress)
+        given, files = body["files"], copied(sandbox, body)
+        staged = intake.stage(sandbox, reading, files, progress, body)
     except BaseException as error:
         _fail(sandbox, batch, error)
         raise
@@ -77,7 +84,7 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
     quarantine.write(
         sandbox.history.con, batch.id, dataset.name, [file.name for file in files.files], now + quarantine.RETENTION
     )
-    body["metrics"] = _metrics(body["files"], reading, staged)
+    body["metrics"] = _metrics(given, reading, staged)
     refusal = _refusal(staged, request.threshold)
     if refusal:
         commit(sandbox, "batch.refused", {**body, "reason": refusal})
@@ -92,6 +99,7 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
         BatchStatus.ACTIVE,
         staged,
         duplicates=effect["duplicates"],
+        older=effect["older"],
         identities_new=effect["identities_new"],
         links_new=effect["links_new"],
     )
@@ -198,10 +206,11 @@ def _unchanged(sandbox: Sandbox, batch: Batch, run: _Run) -> BatchReport:
 
 
 def _refusal(staged: Staged, threshold: float) -> str:
-    """Return why a batch is refused whole; empty when it is not."""
-    if not staged.rows_read or staged.quarantined <= threshold * staged.rows_read:
+    """Return why a batch is refused whole; empty when it is not. With expired events nothing is wrong."""
+    bad, rows = staged.quarantined - staged.expired, staged.rows_read - staged.expired
+    if not rows or bad <= threshold * rows:
         return ""
-    share = 100 * staged.quarantined / staged.rows_read
+    share = 100 * bad / rows
     return f"{share:.2f} % of the rows are bad, more than the {100 * threshold:g} % that were to be tolerated"
 
 
@@ -226,6 +235,7 @@ def _report(
     reason: str = "",
     *,
     duplicates: int = 0,
+    older: int = 0,
     identities_new: int = 0,
     links_new: int = 0,
 ) -> BatchReport:
@@ -239,7 +249,7 @@ def _report(
         quarantined=staged.quarantined,
         duplicates=duplicates,
         errors=staged.errors,
-        warnings=staged.warnings,
+        warnings=staged.warnings | ({"record.older": older} if older else {}),
         identities_new=identities_new,
         links_new=links_new,
         reason=reason,

@@ -12,6 +12,7 @@ from coterie.audience import plan
 from coterie.audience.definition import Audience
 from coterie.core.errors import Conflict, Invalid, NotFound, Unsupported, suggestion
 from coterie.core.schema import (
+    COMPUTED,
     FieldGroup,
     IdentityDescriptor,
     Schema,
@@ -30,6 +31,7 @@ from coterie.pipeline.definitions import KINDS, Definitions
 from coterie.pipeline.written import convert, read_group, read_schema
 from coterie.pql import check
 from coterie.pql.conditions import Membership
+from coterie.store.catalog import BatchStatus
 from coterie.store.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -62,6 +64,13 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
     schema = spec if isinstance(spec, Schema) else read_schema(spec, partial(_group, definitions))
     where = f"schema {schema.name}"
     labels.all_of(schema.fields, where)
+    if COMPUTED in schema.fields and schema.class_ is SchemaClass.PROFILE:
+        raise Invalid(
+            "schema.reserved",
+            f"{where}: no field can be called {COMPUTED}; computed attributes are named under it.",
+            hint="Call it otherwise.",
+            where={"field": COMPUTED},
+        )
     if "person" in schema.leaves():
         raise Invalid(
             "schema.reserved",
@@ -147,6 +156,7 @@ def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
             where={"dataset": dataset.name},
         )
     before = definitions.find(Dataset, dataset.name)
+    _check_writing(sandbox, dataset, schema, before)
     if before is not None and before.schema != dataset.schema:
         raise Conflict(
             "dataset.schema",
@@ -155,6 +165,37 @@ def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
             where={"dataset": dataset.name},
         )
     return save(sandbox, dataset.name, dataset)
+
+
+def _check_writing(sandbox: Sandbox, dataset: Dataset, schema: Schema, before: Dataset | None) -> None:
+    """Check what a dataset says of how its rows change the records that are there."""
+    where = {"dataset": dataset.name}
+    if schema.class_ is not SchemaClass.PROFILE and (dataset.upsert or dataset.ordered_by is not None):
+        raise Invalid(
+            "dataset.records-only",
+            f"dataset {dataset.name} is for events, which are only ever added.",
+            hint="`upsert` and `ordered_by` are for datasets of records.",
+            where=where,
+        )
+    leaf = schema.leaves().get(dataset.ordered_by or "")
+    if dataset.ordered_by is not None and (leaf is None or leaf.depth or leaf.field.type != "date-time"):
+        dates = [path for path, leaf in schema.leaves().items() if leaf.field.type == "date-time" and not leaf.depth]
+        raise Invalid(
+            "dataset.ordered-by",
+            f"dataset {dataset.name}: {dataset.ordered_by} is not a single date-time field of schema {schema.name}.",
+            hint=f"It has {', '.join(dates)}." if dates else "It has no date-time field.",
+            where=where | {"field": dataset.ordered_by},
+        )
+    ordered_by = before.ordered_by if before is not None else None
+    if ordered_by != dataset.ordered_by and any(
+        batch.status is BatchStatus.ACTIVE for batch in sandbox.catalog.batches(dataset.name)
+    ):
+        raise Conflict(
+            "dataset.ordered-by",
+            f"dataset {dataset.name} holds records already, so what orders them cannot change.",
+            hint="Make a new dataset.",
+            where=where,
+        )
 
 
 def put_namespace(sandbox: Sandbox, spec: Mapping[str, Any]) -> Namespace:
@@ -178,11 +219,11 @@ def put_audience(sandbox: Sandbox, audience: Audience) -> Audience:
     plan.require_view(audience.view, planned.reads, {item.name: item for item in others})
     readers = {item.name: item for item in others if audience.name in read[item.name]}
     plan.require_view(audience.view, readers, readers)
-    _check_engine(SqlEngine(sandbox.history.con, union), planned)
+    check_engine(SqlEngine(sandbox.history.con, union), planned)
     return save(sandbox, audience.name, audience)
 
 
-def _check_engine(engine: SqlEngine, planned: plan.Planned) -> None:
+def check_engine(engine: SqlEngine, planned: plan.Planned) -> None:
     """Raise ``engine.unsupported`` now for what an evaluation could not answer later."""
     for condition in planned.conditions:
         if not isinstance(condition.shape, Membership):

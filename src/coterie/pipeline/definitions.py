@@ -6,14 +6,17 @@ from typing import TypeVar
 
 import msgspec
 
+from coterie.audience import plan
 from coterie.audience.definition import Audience
+from coterie.computed.definition import ComputedAttribute, extended
 from coterie.core.errors import NotFound
 from coterie.core.schema import FieldGroup, Leaf, Schema, Union, leaves, union_of
 from coterie.governance.fields import GROUPS
+from coterie.governance.retention import RetentionSettings
 from coterie.identity.namespaces import STANDARD, Namespace
 from coterie.identity.settings import SETTINGS, IdentitySettings
 from coterie.ingest.dataset import Dataset
-from coterie.profile.policy import VIEWS, View
+from coterie.profile.policy import STITCHED, VIEWS, View
 from coterie.store.catalog import Catalog
 
 T = TypeVar("T")
@@ -25,6 +28,8 @@ KINDS: dict[type, str] = {
     Namespace: "namespace",
     View: "view",
     Audience: "audience",
+    ComputedAttribute: "computed_attribute",
+    RetentionSettings: "retention_settings",
     IdentitySettings: "identity_settings",
 }
 
@@ -68,7 +73,11 @@ class Definitions:
         return self._catalog.definition(KINDS[type_], name).version
 
     def union(self) -> Union:
-        """Return the union of all schemas."""
+        """Return the union of all schemas, with the computed attributes."""
+        return extended(self.stored_union(), self.list(ComputedAttribute))
+
+    def stored_union(self) -> Union:
+        """Return the union of all schemas alone."""
         return union_of(self.list(Schema))
 
     def groups(self) -> dict[str, FieldGroup]:
@@ -87,9 +96,15 @@ class Definitions:
         """Return the names of the audiences of a view."""
         return tuple(item.name for item in self.list(Audience) if item.view == view)
 
-    def view(self, name: str) -> View:
-        """Return a view by name; raises ``view.not-found``."""
+    def audiences_reading(self, attribute: str, union: Union) -> tuple[Audience, ...]:
+        """Return the audiences that read a computed attribute of a union, directly or through others."""
+        return tuple(item for item in self.list(Audience) if attribute in plan.computed(item, union))
+
+    def view(self, name: str | None) -> View:
+        """Return a view by name, the default one for None; raises ``view.not-found``."""
         views = self.views()
+        if name is None:
+            return next((item for item in views.values() if item.default), views[STITCHED.name])
         if name not in views:
             raise NotFound.named("view", name, views)
         return views[name]
@@ -102,4 +117,4 @@ class Definitions:
 def profile_leaves(definitions: Definitions) -> list[Leaf]:
     """Return the stored leaves of the profile union (what the system derives itself is not stored as attributes)."""
     derived = ("identityMap.", "segmentMembership.")
-    return [leaf for leaf in leaves(definitions.union().profile) if not leaf.path.startswith(derived)]
+    return [leaf for leaf in leaves(definitions.stored_union().profile) if not leaf.path.startswith(derived)]

@@ -194,7 +194,7 @@ class Questions:
         """Compare two rules, or a saved audience with a new rule for it; see `Audiences.diff`."""
         began = time.perf_counter()
         saved = self._definitions.find(Audience, old)
-        before = saved or Audience("old", old, view=view or "default", zone=zone or "UTC")
+        before = saved or Audience("old", old, view=self._definitions.view(view).name, zone=zone or "UTC")
         view = view or before.view
         zone = zone or before.zone
         union, instant = self._definitions.union(), self._now(at)

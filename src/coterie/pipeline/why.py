@@ -85,7 +85,7 @@ def _asked(definitions: Definitions, audience: str | None, pql: str | None, view
     if (audience is None) == (pql is None):
         raise Invalid("audience.rule", "expected the name of an audience or a rule, and only one of them.")
     if pql is not None:
-        return Audience("rule", pql, view=view or "default", zone=zone)
+        return Audience("rule", pql, view=definitions.view(view).name, zone=zone)
     saved = definitions.get(Audience, audience or "")
     plan.require_view(view or saved.view, [saved.name], {saved.name: saved})
     return saved

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from coterie.core.schema import Leaf
+from coterie.ingest.operation import Operation
 from coterie.ingest.sql import literal
 from coterie.profile.latest import merged
 from coterie.store.history import quote
@@ -18,8 +19,7 @@ from coterie.store.history import quote
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MERGE, DELETE = 1, 2
-"""Values of ``record."$operation"``; NULL is a create."""
+MERGE, DELETE = Operation.MERGE.number, Operation.DELETE.number
 
 WRITE = '("$batch"::BIGINT << 32) + "$row"'
 """SQL for the number of a write, which grows with the time it was recorded, batch and row; no two writes share one."""
@@ -94,6 +94,17 @@ def heeded(source: str, which: Folded, columns: str = "") -> str:
         'QUALIFY "$time" IS NULL OR coalesce("$time" > max("$time") OVER (PARTITION BY "$dataset", "$identity" '
         'ORDER BY "$batch", "$row" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), TRUE)'
     )
+
+
+def older(con: DuckDBPyConnection, dataset: int, batch: int) -> int:
+    """Return how many rows of a batch are passed over, because they are not newer than the record that stands."""
+    mine = f"""(
+        SELECT * FROM live_record WHERE "$dataset" = {dataset:d}
+            AND "$identity" IN (SELECT "$identity" FROM live_record WHERE "$batch" = {batch:d})
+    )"""
+    counted = f'SELECT count(*) FILTER ("$rank" >> 32 = {batch:d}) FROM ({heeded(mine, folded(con))})'
+    total = f'SELECT count(*) FROM live_record WHERE "$batch" = {batch:d}'
+    return int(con.execute(f"SELECT ({total}) - ({counted})").fetchall()[0][0])
 
 
 def _last(source: str, leaves: Sequence[Leaf]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from coterie.ingest.operation import Operation as Operation
 from coterie.profile.policy import AttributeMerge, MergePolicy
 
 Path = tuple[str, ...]
@@ -35,14 +36,6 @@ class Fragment(msgspec.Struct, frozen=True):
     source: Source
     attributes: Mapping[str, Any]
     offset: tuple[int, ...] = ()
-
-
-class Operation(StrEnum):
-    """What a write does to the fragment that is there: replace it, change the given attributes, or remove it."""
-
-    CREATE = "create"
-    MERGE = "merge"
-    DELETE = "delete"
 
 
 class Write(NamedTuple):
@@ -149,9 +142,7 @@ def merge(fragments: Iterable[Fragment], policy: MergePolicy) -> Merged | None:
                 losers.setdefault(taken, []).append(msgspec.structs.replace(claim, reason=lost))
     return Merged(
         nested({path: claim.value for path, claim in winners.items()}),
-        {
-            path_text(path): _attribute(claim.source, losers.get(path, ())) for path, claim in sorted(winners.items())
-        },
+        {path_text(path): _attribute(claim.source, losers.get(path, ())) for path, claim in sorted(winners.items())},
     )
 
 

@@ -1,6 +1,7 @@
 """The façade: everything a person can ask of a workspace, in rooms named for what they hold.
 
-ws.schemas  ws.datasets  ws.ingest  ws.identities  ws.profiles  ws.audiences
+ws.schemas  ws.datasets  ws.ingest  ws.identities  ws.profiles  ws.policies  ws.audiences  ws.computed
+ws.retention  ws.privacy
 """
 
 from __future__ import annotations
@@ -17,10 +18,28 @@ from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.questions import Questions
 from coterie.store.sandbox import Sandbox
 from coterie.workspace.audiences import Audiences
+from coterie.workspace.computed import Computed
 from coterie.workspace.data import Datasets, Ingest, Schemas
-from coterie.workspace.people import Identities, Profiles
+from coterie.workspace.identities import Identities
+from coterie.workspace.people import Profiles
+from coterie.workspace.policies import Policies
+from coterie.workspace.privacy import Privacy
+from coterie.workspace.retention import Retention
 
-__all__ = ["Audiences", "Datasets", "Identities", "Ingest", "Profiles", "Schemas", "Workspace", "open"]
+__all__ = [
+    "Audiences",
+    "Computed",
+    "Datasets",
+    "Identities",
+    "Ingest",
+    "Policies",
+    "Privacy",
+    "Profiles",
+    "Retention",
+    "Schemas",
+    "Workspace",
+    "open",
+]
 
 
 def open(  # noqa: A001 (coterie.open reads as what it does)
@@ -30,6 +49,7 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
     clock: Clock | None = None,
     create: bool = False,
     progress: Progress | None = None,
+    upkeep: bool = True,
 ) -> Workspace:
     """Open a workspace.
 
@@ -45,6 +65,9 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
         Make the workspace or the sandbox when it is not there.
     progress : Progress, optional
         Receiver of progress reports of long work.
+    upkeep : bool
+        Take away what is kept no longer (`Workspace.retention`), at most once a day. Not to be done by a reader whose
+        clock is not the present.
 
     Returns
     -------
@@ -58,7 +81,7 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
     NotFound
         ``workspace.not-found`` when there is none and `create` is false.
     """
-    return Workspace(
+    workspace = Workspace(
         Sandbox.open(
             Path(root),
             sandbox,
@@ -68,6 +91,9 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
         ),
         progress or Quiet(),
     )
+    if upkeep:
+        workspace.retention.daily()
+    return workspace
 
 
 class Workspace:
@@ -83,7 +109,11 @@ class Workspace:
         self.ingest = Ingest(self)
         self.identities = Identities(self)
         self.profiles = Profiles(self)
+        self.policies = Policies(self)
         self.audiences = Audiences(self)
+        self.computed = Computed(self)
+        self.retention = Retention(self)
+        self.privacy = Privacy(self)
         self.recovered: list[str] = recover(sandbox, progress)
 
     def status(self) -> status.Status:
@@ -93,6 +123,11 @@ class Workspace:
     def rebuild(self, into: str | Path) -> rebuild.Rebuilt:
         """Build a new workspace in the empty directory `into` from the log of this one, and compare the two."""
         return rebuild.rebuild(self.sandbox, Path(into), self.progress)
+
+    def _renew(self) -> None:
+        """Forget what was known of stores that others have taken the place of."""
+        self.definitions = Definitions(self.sandbox.catalog)
+        self.questions = Questions(self.sandbox)
 
     def close(self) -> None:
         """Let go of the stores and the lock."""

@@ -32,7 +32,7 @@ class Audiences(Room):
         *,
         title: str = "",
         description: str = "",
-        view: str = "default",
+        view: str | None = None,
         zone: str = "UTC",
         consent: Consent | Mapping[str, Any] | None = None,
         exclude_opt_out: bool = True,
@@ -48,6 +48,7 @@ class Audiences(Room):
         exclude_opt_out : bool
             Whether those are left out who opted out of everything.
         """
+        view = self._definitions.view(view).name
         asked = Audience(name, pql, title, description, view, zone, _consent(consent), exclude_opt_out)
         return define.put_audience(self._sandbox, asked)
 
@@ -84,7 +85,7 @@ class Audiences(Room):
     def count(
         self,
         pql: str,
-        view: str = "default",
+        view: str | None = None,
         at: str | int | None = None,
         zone: str = "UTC",
         *,
@@ -97,7 +98,7 @@ class Audiences(Room):
         ----------
         pql : str
             The rule.
-        view : str
+        view : str, optional
             Which view of the profiles.
         at : str or int, optional
             Instant to ask at; default now. At a past one, later events are left out, here as in every other question.
@@ -113,6 +114,7 @@ class Audiences(Room):
             funnel: how many people each condition leaves (or each alternative adds), in the order in which they are
             written.
         """
+        view = self._definitions.view(view).name
         asked = Audience("asked", pql, "", "", view, zone, _consent(consent), exclude_opt_out)
         return self._workspace.questions.count(asked, _instant(at))
 
@@ -132,9 +134,9 @@ class Audiences(Room):
         """
         return self._workspace.questions.overlap(names, _instant(at), fresh=fresh)
 
-    def analyse(self, pql: str, view: str = "default", zone: str = "UTC") -> Analysed:
+    def analyse(self, pql: str, view: str | None = None, zone: str = "UTC") -> Analysed:
         """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
-        return self._workspace.questions.analyse(pql, view, zone)
+        return self._workspace.questions.analyse(pql, self._definitions.view(view).name, zone)
 
     def diff(
         self,

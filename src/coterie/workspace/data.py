@@ -17,6 +17,7 @@ from coterie.ingest.infer import infer
 from coterie.ingest.mapping import Mapping as FieldMapping
 from coterie.ingest.report import BatchReport
 from coterie.ingest.source import SourceFormat, resolve
+from coterie.ingest.union import UnionTree, tree
 from coterie.pipeline import batch, define
 from coterie.store.catalog import Batch
 from coterie.workspace.room import Room
@@ -50,6 +51,10 @@ class Schemas(Room):
     def union(self) -> Union:
         """Return the union of all schemas: one object for profiles, one for events."""
         return self._definitions.union()
+
+    def tree(self) -> UnionTree:
+        """Return the union of all schemas as a tree: every field with the schemas and datasets that contribute it."""
+        return tree(self.union(), self.list(), self._definitions.list(Dataset))
 
     def infer(
         self,
@@ -129,6 +134,8 @@ class Ingest(Room):
         request = batch.Request(
             dataset, tuple(_paths(paths)), mapping, _format(format), threshold, dry_run, operation, tuple(unset)
         )
+        if not dry_run:
+            self._workspace.retention.daily()
         report = batch.load(self._sandbox, request, self._workspace.progress)
         if evaluate and report.status == "active":
             self._workspace.audiences._after(f"batch {report.batch}")

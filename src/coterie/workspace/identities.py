@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from coterie.core.errors import Invalid, NotFound
 from coterie.core.ids import Identity
-from coterie.identity import graph, joining
+from coterie.identity import decisions, graph, joining
+from coterie.identity.decisions import Decision
 from coterie.identity.joining import Joining
 from coterie.identity.namespaces import Namespace
 from coterie.identity.preview import SettingsPreview
 from coterie.identity.settings import Algorithm, IdentitySettings, check, unlinked
 from coterie.identity.simulation import PRESETS, Simulation, parse_simulation, rules_of, simulate
-from coterie.pipeline import define, settings, status
+from coterie.pipeline import decide, define, settings, status
+from coterie.pipeline.decide import Decided
 from coterie.pipeline.settings import SettingsInForce
 from coterie.pipeline.written import convert
 from coterie.workspace.room import Room
@@ -104,7 +106,11 @@ class Identities(Room):
         """
         view = self._definitions.view(view).name
         return joining.explain(
-            self._con, view, Identity(*a), Identity(*b), unlinked(self._settings, self._definitions.namespaces())
+            self._con,
+            view,
+            Identity(*a),
+            Identity(*b),
+            unlinked(self._definitions.identity_settings(), self._definitions.namespaces()),
         )
 
     def simulate(
@@ -142,7 +148,7 @@ class Identities(Room):
             text = example.text
         assert text is not None
         events = parse_simulation(text, namespaces)
-        chosen = self._settings
+        chosen = self._definitions.identity_settings()
         if settings is not None:
             chosen = convert(settings, IdentitySettings, "identity.settings-spec", "identity settings")
         check(chosen, namespaces)
@@ -154,6 +160,66 @@ class Identities(Room):
             blocked=chosen.blocked_namespaces,
         )
 
-    @property
-    def _settings(self) -> IdentitySettings:
-        return self._definitions.find(IdentitySettings, "default") or IdentitySettings()
+    def decisions(self) -> builtins.list[Decision]:
+        """Return all decisions about identities, the undone ones too, oldest first."""
+        return decisions.every(self._con)
+
+    def merge(
+        self, identities: Iterable[Named], reason: str = "", *, source: str = decide.USER, weight: float | None = None
+    ) -> Decided:
+        """Decide that identities belong to one person.
+
+        Parameters
+        ----------
+        identities : iterable of (str, str)
+            Namespace and value of each, at least two.
+        reason : str
+            Why.
+        source : str
+            Who or what proposed it.
+        weight : float, optional
+            How sure the proposal was.
+
+        Returns
+        -------
+        Decided
+            The decision, and the people it concerns before and after.
+
+        Raises
+        ------
+        NotFound
+            ``identity.not-found``.
+        Conflict
+            ``identity.merge-refused`` when the settings or another decision forbid it, or nothing would change.
+        """
+        chosen = [Identity(*identity) for identity in identities]
+        made = decide.merge(
+            self._sandbox, chosen, self._workspace.progress, reason=reason, source=source, weight=weight
+        )
+        return self._evaluated(made)
+
+    def split(self, a: Named, b: Named, reason: str = "") -> Decided:
+        """Decide that two identities are never in one graph; raises ``identity.not-found``, ``identity.decided``."""
+        progress = self._workspace.progress
+        return self._evaluated(decide.split(self._sandbox, Identity(*a), Identity(*b), progress, reason=reason))
+
+    def never_link(self, namespace: str, value: str, reason: str = "") -> Decided:
+        """Decide that an identity takes no part in linking, even one not seen yet; raises ``identity.decided``."""
+        identity = Identity(namespace, value)
+        return self._evaluated(decide.never_link(self._sandbox, identity, self._workspace.progress, reason=reason))
+
+    def undo(self, decision: int) -> Decided:
+        """Withdraw a decision: everything becomes as if it had never been made.
+
+        Raises
+        ------
+        NotFound
+            ``decision.not-found``.
+        Conflict
+            ``identity.undone`` when it was withdrawn before.
+        """
+        return self._evaluated(decide.undo(self._sandbox, decision, self._workspace.progress), "undo of ")
+
+    def _evaluated(self, made: Decided, what: str = "") -> Decided:
+        self._workspace.audiences._after(f"{what}decision {made.decision.decision}")
+        return made

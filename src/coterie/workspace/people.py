@@ -1,49 +1,23 @@
-"""Identities and profiles."""
+"""Profiles."""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from coterie.core.errors import NotFound
-from coterie.identity import graph
-from coterie.identity.namespaces import Namespace
 from coterie.identity.past import Moment
-from coterie.pipeline import define, status
 from coterie.pipeline.definitions import profile_leaves
 from coterie.pipeline.effects.evaluations import everyone
 from coterie.pipeline.profiles import Look
 from coterie.profile import lookup
+from coterie.profile.comparison import Comparison
+from coterie.profile.conflicts import Conflicts
 from coterie.profile.lookup import ProfileView
+from coterie.profile.report import ProfileReport
 from coterie.profile.timeline import Page
 from coterie.profile.why import AttributeView
 from coterie.workspace.room import Room, instant
-
-
-class Identities(Room):
-    """Namespaces and identity graphs."""
-
-    def namespaces(self) -> builtins.list[Namespace]:
-        """Return the standard namespaces and the sandbox's own."""
-        return list(self._definitions.namespaces().values())
-
-    def put_namespace(self, spec: Mapping[str, Any]) -> Namespace:
-        """Save a namespace; code and type are fixed for ever."""
-        return define.put_namespace(self._sandbox, spec)
-
-    def graph(self, namespace: str, value: str, view: str = "default") -> graph.Graph:
-        """Return the identity graph that holds an identity; raises ``identity.not-found``."""
-        self._definitions.view(view)
-        found = graph.graph(self._con, view, namespace, value)
-        if found is None:
-            raise _unknown_identity(namespace, value)
-        return found
-
-    def stats(self, view: str = "default") -> status.IdentityStats:
-        """Return counts of identities by namespace, of links, and of graphs by size."""
-        self._definitions.view(view)
-        return status.identities(self._sandbox, view)
 
 
 class Profiles(Room):
@@ -53,7 +27,7 @@ class Profiles(Room):
         self,
         namespace: str,
         value: str,
-        view: str = "default",
+        view: str | None = None,
         *,
         events: int = 100,
         before: str | None = None,
@@ -71,7 +45,7 @@ class Profiles(Room):
         ----------
         namespace, value : str
             Any identity of the person (in a view without stitching, a primary one).
-        view : str
+        view : str, optional
             Which view of the profile.
         events : int
             How many events, newest first.
@@ -112,7 +86,7 @@ class Profiles(Room):
         namespace: str,
         value: str,
         attribute: str,
-        view: str = "default",
+        view: str | None = None,
         *,
         at: str | int | None = None,
         known: str | int | None = None,
@@ -125,7 +99,7 @@ class Profiles(Room):
             Any identity of the person.
         attribute : str
             Path of the attribute, as `get` names it in its provenance.
-        view : str
+        view : str, optional
             Which view of the profile.
         at, known : str or int, optional
             As for `get`.
@@ -140,17 +114,47 @@ class Profiles(Room):
             raise _unknown_identity(namespace, value)
         return found
 
-    def _look(self, view: str, at: str | int | None = None, known: str | int | None = None) -> Look:
+    def conflicts(self, view: str | None = None, audience: str | None = None, *, samples: int = 3) -> Conflicts:
+        """Return where the records of people contradict each other.
+
+        Parameters
+        ----------
+        view : str, optional
+            Which view: whose people, and who wins.
+        audience : str, optional
+            Only members of this audience; default everybody.
+        samples : int
+            How many people to show for each attribute.
+        """
+        return self._look(view).conflicts(audience, samples)
+
+    def compare(self, left: str, right: str, *, samples: int = 5) -> Comparison:
+        """Return who has another profile under another merge policy, and in what; exact.
+
+        Parameters
+        ----------
+        left, right : str
+            Two views.
+        samples : int
+            How many profiles that differ to show.
+        """
+        return self._look(left).compare(right, samples)
+
+    def report(self, view: str | None = None) -> ProfileReport:
+        """Return the profiles, counted by namespace, by dataset and by how little is known of them."""
+        return self._look(view).report()
+
+    def _look(self, view: str | None, at: str | int | None = None, known: str | int | None = None) -> Look:
         return Look(self._sandbox, view, Moment(instant(at), instant(known)))
 
-    def count(self, view: str = "default") -> int:
+    def count(self, view: str | None = None) -> int:
         """Return the number of profiles of a view."""
-        self._definitions.view(view)
+        view = self._definitions.view(view).name
         return len(everyone(self._sandbox, view))
 
-    def sample(self, n: int = 20, view: str = "default") -> builtins.list[lookup.ProfileSummary]:
+    def sample(self, n: int = 20, view: str | None = None) -> builtins.list[lookup.ProfileSummary]:
         """Return up to `n` profiles: those with the most identities first."""
-        self._definitions.view(view)
+        view = self._definitions.view(view).name
         return lookup.sample(self._con, view, n, leaves=profile_leaves(self._definitions))
 
 

@@ -11,8 +11,10 @@ from coterie.identity.persons import Cause
 from coterie.identity.stitch import Scope
 from coterie.ingest import duplicates
 from coterie.ingest.dataset import Dataset
+from coterie.ingest.operation import Operation
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects import graphs
+from coterie.profile import fragments
 from coterie.store.history import quote
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
@@ -39,15 +41,34 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
         progress.report("duplicates")
         repeated = duplicates.mark(con, number)
     progress.report("writing")
-    _insert(sandbox, table, schema, batch, number, "ANTI" if repeated else None)
+    if table == "record":
+        _insert_records(sandbox, schema, batch, number, body.get("writing", {}).get("unset", []))
+    else:
+        _insert(sandbox, table, schema, batch, number, "ANTI" if repeated else None)
     if repeated:
         _insert(sandbox, "event_duplicate", schema, batch, number, "SEMI")
     progress.report("links")
     before = _count(sandbox, "link")
     links.add(con, batch, number, table)
     new_links = _count(sandbox, "link") - before
+    older = fragments.older(con, number, batch) if dataset.ordered_by is not None else 0
     graphs.refresh(sandbox, Scope(batch), Cause(entry.accepted_at, batch), progress, batches=[batch])
-    return {"duplicates": repeated, "identities_new": assigned.new_identities, "links_new": new_links}
+    return {"duplicates": repeated, "identities_new": assigned.new_identities, "links_new": new_links, "older": older}
+
+
+def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, unset: list[str]) -> None:
+    """Write the staged rows with what each does; those that merge take the paths `unset` away."""
+    paths = [quote(path) for path in schema.leaves()]
+    columns = ", ".join([*map(quote, _SYSTEM), '"$operation"', '"$unset"', *paths])
+    sandbox.history.con.execute(
+        f"""
+        INSERT INTO record ({columns})
+        SELECT $dataset, $batch, s."$row", s."$identity", s."$identities", s."$operation",
+               CASE WHEN s."$operation" = $merge THEN $unset::VARCHAR[] END{"".join(f", {path}" for path in paths)}
+        FROM identified s ORDER BY s."$row"
+        """,
+        {"dataset": dataset, "batch": batch, "merge": Operation.MERGE.number, "unset": unset or None},
+    )
 
 
 def _insert(
@@ -63,9 +84,9 @@ def _insert(
     columns = ", ".join([*map(quote, _SYSTEM), *paths])
     values = ", ".join(["$dataset", "$batch", 's."$row"', 's."$identity"', 's."$identities"', *paths])
     which = f'{duplicates} JOIN stage_duplicate d ON d."$row" = s."$row"' if duplicates else ""
-    order = 's."eventType", s."timestamp"' if table != "record" else 's."$row"'
     sandbox.history.con.execute(
-        f"INSERT INTO {quote(table)} ({columns}) SELECT {values} FROM identified s {which} ORDER BY {order}",
+        f"INSERT INTO {quote(table)} ({columns}) SELECT {values} FROM identified s {which} "
+        'ORDER BY s."eventType", s."timestamp"',
         {"dataset": dataset, "batch": batch},
     )
 
@@ -79,14 +100,14 @@ def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     history = sandbox.history
     batch = sandbox.catalog.batch(entry.body["batch"]).number
     history.withdraw_batch(batch, entry.accepted_at)
-    promoted = _promote(sandbox)
+    promoted = promote(sandbox)
     concerned = [batch, *promoted]
     scope = Scope(identities=graphs.evidence(sandbox).concerned(concerned))
     graphs.refresh(sandbox, scope, Cause(entry.accepted_at, batch), progress, batches=concerned)
     return {"promoted": len(promoted)}
 
 
-def _promote(sandbox: Sandbox) -> list[int]:
+def promote(sandbox: Sandbox) -> list[int]:
     """Let the earliest duplicate of an event that is no longer there take its place; return the batches concerned."""
     con = sandbox.history.con
     con.execute(

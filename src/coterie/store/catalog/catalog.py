@@ -127,6 +127,9 @@ class Catalog:
             match entry.kind:
                 case "definition.put":
                     _add_version(connection, entry, entry.body["body"], deleted=False)
+                case "definitions.put":
+                    for item in entry.body["definitions"]:
+                        _add_version(connection, msgspec.structs.replace(entry, body=item), item["body"], deleted=False)
                 case "definition.delete":
                     _add_version(connection, entry, {}, deleted=True)
                 case "batch.accepted":
