@@ -60,7 +60,7 @@ def graph(out: Console, found: dict[str, Any]) -> None:
         show.table(out, "History of the person", rows, ["when", "*person", "was", "*person now", "by"])
 
 
-_KINDS = {"merged": "merged into", "split": "split into"}
+_KINDS = {"merged": "merged into", "split": "split into", "renamed": "renamed to"}
 
 
 def joining(out: Console, found: dict[str, Any]) -> None:

@@ -82,7 +82,11 @@ class Eviction(msgspec.Struct, frozen=True):
 
 
 class PersonChange(msgspec.Struct, frozen=True):
-    """Identities went from one person to another: all of them (``merged``) or some (``split``)."""
+    """Identities went from one person to another.
+
+    `kind` is ``merged`` when all joined others, ``split`` when some left, ``renamed`` when the person is the same one
+    and another of its identities gives the name.
+    """
 
     person: str
     into: str
@@ -162,13 +166,12 @@ def named(con: DuckDBPyConnection, identities: Iterable[int]) -> dict[int, Ident
     return {number: Identity(code, value) for number, code, value in rows}
 
 
-def of_persons(con: DuckDBPyConnection, view: str, persons: Iterable[int]) -> tuple[Members, ...]:
-    """Return persons with their identities; those that are nobody now are left out."""
+def of_persons(con: DuckDBPyConnection, persons: Iterable[int]) -> tuple[Members, ...]:
+    """Return persons of the identity graph with their identities; those that are nobody are left out."""
     rows = con.execute(
-        f"""
-        SELECT p.person, list(p.identity ORDER BY p.identity)
-        FROM {_persons(view)} p WHERE p.person IN (SELECT unnest($1::INTEGER[]))
-        GROUP BY p.person ORDER BY p.person
+        """
+        SELECT person, list(identity ORDER BY identity) FROM person_of
+        WHERE person IN (SELECT unnest($1::INTEGER[])) GROUP BY person ORDER BY person
         """,
         [list(persons)],
     ).fetchall()

@@ -15,7 +15,10 @@ from coterie.pipeline.effects.definitions import make_views
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 
-_TABLES = ("identity", "event", "event_duplicate", "record", "link", "membership", "evaluated", "batch", "suppressed")
+_TABLES = (
+    "identity", "event", "event_duplicate", "record", "link", "membership", "evaluated", "batch", "suppressed",
+    "decision", "folded", "graph_link", "removed_link", "evicted",
+)  # fmt: skip
 
 
 class TableDigest(msgspec.Struct, frozen=True):
