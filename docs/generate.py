@@ -73,7 +73,7 @@ READS = {
     "profile show", "profile count", "profile sample",
     "pql check", "pql explain-text",
     "audience list", "audience show", "audience check", "audience count", "audience members", "audience history",
-    "audience overlap", "audience analyse", "audience diff",
+    "retention show", "audience overlap", "audience analyse", "audience diff",
 }  # fmt: skip
 
 

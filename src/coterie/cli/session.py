@@ -112,7 +112,14 @@ class Session:
             )
         with (
             shown(enabled=not self.json) as progress,
-            workspace.open(self.root, self.sandbox, clock=self.clock, create=create, progress=progress) as opened,
+            workspace.open(
+                self.root,
+                self.sandbox,
+                clock=self.clock,
+                create=create,
+                progress=progress,
+                upkeep=self.now is None,
+            ) as opened,
         ):
             tell_recovered(opened)
             yield opened

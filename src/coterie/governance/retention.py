@@ -12,6 +12,8 @@ from coterie.core.errors import Invalid
 
 _DAYS = {"day": 1, "days": 1, "d": 1, "week": 7, "weeks": 7, "w": 7}
 _WRITTEN = re.compile(r"(\d{1,6})\s*([a-z]*)")
+META = "retention"
+"""The key under which the history keeps the instant of the last retention."""
 LONGEST = 36_525
 """Days of a hundred years."""
 

@@ -15,13 +15,15 @@ from coterie.governance.consent import Consent
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.labels import Labels, refuse_labels
 from coterie.pipeline.questions import Questions
+from coterie.pipeline.retention import LookBack, look_backs
 from coterie.store.sandbox import Sandbox
 
 
 class AudienceView(msgspec.Struct, frozen=True):
     """An audience with what follows from it.
 
-    `labels` are those of all that its rule reads. `last` tells what the last evaluation gave.
+    `labels` are those of all that its rule reads. `last` tells what the last evaluation gave. `warnings` name datasets
+    that keep their events for less long than the rule looks back.
     """
 
     name: str
@@ -34,16 +36,19 @@ class AudienceView(msgspec.Struct, frozen=True):
     exclude_opt_out: bool
     labels: tuple[str, ...]
     last: Outcome | None
+    warnings: tuple[LookBack, ...]
 
 
 def views(sandbox: Sandbox, audiences: Iterable[Audience]) -> list[AudienceView]:
     """Return audiences with what follows from them."""
-    labels, outcomes = Labels(Definitions(sandbox.catalog)), ledger.outcomes(sandbox.history.con)
+    definitions = Definitions(sandbox.catalog)
+    labels, outcomes = Labels(definitions), ledger.outcomes(sandbox.history.con)
     return [
         AudienceView(
             **{name: getattr(item, name) for name in Audience.__struct_fields__},
             labels=labels.of_audience(item),
             last=outcomes.get(item.name),
+            warnings=look_backs(definitions, [item]),
         )
         for item in audiences
     ]

@@ -10,7 +10,8 @@ from pyroaring import BitMap
 from coterie.core.progress import Progress
 from coterie.engine import people
 from coterie.identity import persons
-from coterie.identity.evidence import Evidence
+from coterie.identity.evidence import Evidence, lent
+from coterie.identity.fold import Ints
 from coterie.identity.persons import Cause, Changes
 from coterie.identity.settings import IdentitySettings
 from coterie.identity.stitch import Scope
@@ -66,9 +67,17 @@ def refresh(
         touched = BitMap(changed.astype(np.uint32))
         if batches:
             touched |= _persons_of(sandbox, view.name, batches)
+        if scope.identities is not None:
+            touched |= _persons_with(sandbox, view.name, scope.identities)
         progress.report(f"profiles of view {view.name}")
         bulk.refresh(con, view, stored, touched=np.array(touched, dtype=np.int32))
     return changes
+
+
+def _persons_with(sandbox: Sandbox, view: str, identities: Ints) -> BitMap:
+    con = sandbox.history.con
+    with lent(con, "asked", identity=identities):
+        return people.read(con, f'SELECT DISTINCT person FROM "person_of_{view}" SEMI JOIN asked USING (identity)')
 
 
 def _persons_of(sandbox: Sandbox, view: str, batches: Sequence[int]) -> BitMap:
