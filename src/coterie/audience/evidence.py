@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from coterie.audience.asking import SHOWN, Asking, Event, moment_of
 from coterie.audience.explanation import Evidence, Narrowing, Stage, Stored, UsedValue
-from coterie.core.schema import Union
+from coterie.core.schema import COMPUTED, Union
 from coterie.pql.ast import (
     ArrayLiteral,
     Binary,
@@ -176,7 +176,9 @@ def _values(terms: Sequence[Expr], asking: Asking) -> tuple[UsedValue, ...]:
     for text, term in named.items():
         value = asking.value(term)
         value = value[:SHOWN] if isinstance(value, list) else value
-        found.append(UsedValue(noun_of(term, asking.union), text, value, asking.sources.get(text)))
+        above, _, attribute = text.partition(".")
+        computed = asking.union.computed.get(attribute) if above == COMPUTED else None
+        found.append(UsedValue(noun_of(term, asking.union), text, value, asking.sources.get(text), computed))
     return tuple(found)
 
 

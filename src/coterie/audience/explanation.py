@@ -17,12 +17,16 @@ class UsedEvent(msgspec.Struct, frozen=True):
 
 
 class UsedValue(msgspec.Struct, frozen=True):
-    """A value that was read: its name in English, the expression that names it, and the dataset it comes from."""
+    """A value that was read: its name in English, the expression that names it, and the dataset it comes from.
+
+    `computed` is the expression of a computed attribute.
+    """
 
     name: str
     text: str
     value: Any
     source: str | None = None
+    computed: str | None = None
 
 
 class Stage(msgspec.Struct, frozen=True):

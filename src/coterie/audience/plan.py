@@ -16,7 +16,7 @@ from coterie.core.errors import CoterieError, Invalid
 from coterie.core.schema import Union
 from coterie.engine.algebra import fold
 from coterie.engine.protocol import Engine
-from coterie.pql import parse
+from coterie.pql import expansion, parse
 from coterie.pql.analysis import analyse_condition, audiences_read
 from coterie.pql.conditions import Condition, Membership, Rule, conditions_of
 from coterie.pql.normal import normalise
@@ -55,6 +55,16 @@ def plan(audience: Audience, union: Union) -> Planned:
     except CoterieError as error:
         error.where.setdefault("audience", audience.name)
         raise
+
+
+def computed(audience: Audience, union: Union) -> list[str]:
+    """Return the computed attributes that a rule reads, directly or through others."""
+    return expansion.closure(_attributes(audience.pql), union.computed) if union.computed else []
+
+
+@lru_cache(maxsize=16_384)
+def _attributes(pql: str) -> frozenset[str]:
+    return expansion.reads(parse(pql))
 
 
 def reads(audience: Audience) -> frozenset[str]:

@@ -64,6 +64,7 @@ def _evidence(evidence: dict[str, Any]) -> list[Text]:
     lines = []
     for value in evidence.get("values", ()):
         source = f"  from {value['source']}" if value["source"] else ""
+        source = f"  computed by {_clean(value['computed'])}" if value["computed"] else source
         lines.append(Text.assemble((f"{value['name']}: ", "dim"), show.words(value["value"]), (source, "dim")))
     if evidence.get("asked"):
         found = "nothing" if evidence["found"] is None else show.words(evidence["found"])

@@ -57,6 +57,14 @@ def read_truths(con: DuckDBPyConnection, statement: str, widths: Sequence[int]) 
     return truths_of(reader, widths)
 
 
+def read_table(con: DuckDBPyConnection, statement: str) -> pa.Table:
+    """Return an answer whole."""
+    reader = con.sql(statement).to_arrow_reader(ROWS)
+    assert reader is not None
+    table: pa.Table = reader.read_all()
+    return table
+
+
 def truths_of(batches: Iterable[pa.RecordBatch], widths: Sequence[int]) -> list[list[BitMap]]:
     """Return for each group of an answer, and for each of its truths, the persons for whom it holds."""
     found: list[list[list[npt.NDArray[np.integer[Any]]]]] = [[[] for _ in range(width)] for width in widths]

@@ -22,7 +22,7 @@ def reads(expr: Expr) -> frozenset[str]:
 
 
 def closure(names: Iterable[str], definitions: Mapping[str, str]) -> list[str]:
-    """Return computed attributes and all that they read, directly or through others, sorted; unknown ones are left out."""
+    """Return computed attributes and all that they read, directly or through others, sorted, without unknown ones."""
     found: set[str] = set()
     wanted = list(names)
     while wanted:

@@ -1,7 +1,7 @@
 """The normal form: equivalent spellings become one core tree, and a rule becomes algebra over conditions.
 
-`normalise` resolves names (`resolve`), puts the expressions of computed attributes in their places (`expansion`), brings
-every expression into canonical form (`Canon`), and divides the result at `and`, `or` and `not`. Logic is two-valued: a
+`normalise` resolves names (`resolve`), puts the expressions of computed attributes in their places (`expansion`),
+brings all into canonical form (`Canon`), and divides the result at `and`, `or` and `not`. Logic is two-valued: a
 predicate on null is false, so `not` may be pushed inward freely.
 """
 
@@ -51,6 +51,14 @@ def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
         return rule_of(rule, lambda leaf: zone if zone != UTC and _is_zoned(leaf, union) else UTC)
     except RecursionError:
         raise unsupported(expr, "a rule nested so deep") from None
+
+
+def value_form(expr: Expr, union: Union) -> Expr:
+    """Return the canonical core tree of an expression whose value is asked for; see `normalise` for what it raises."""
+    try:
+        return Canon(union).value(expanded(resolve(expr, truth=False), union.computed), root_scopes(union))
+    except RecursionError:
+        raise unsupported(expr, "an expression nested so deep") from None
 
 
 def rule_of(expr: Expr, zone: Callable[[Expr], str]) -> Rule:

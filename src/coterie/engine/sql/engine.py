@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 
 import duckdb
+import pyarrow as pa
 from pyroaring import BitMap
 
 from coterie.core.errors import NotFound
@@ -15,8 +16,11 @@ from coterie.engine.sql import doubles
 from coterie.engine.sql.changes import next_change
 from coterie.engine.sql.constructs import render
 from coterie.engine.sql.plan import plan
+from coterie.engine.sql.projection import projection
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
+from coterie.pql.ast import Expr
 from coterie.pql.conditions import Condition, Membership
+from coterie.pql.local import UTC
 
 
 class SqlEngine:
@@ -106,6 +110,40 @@ class SqlEngine:
                 sql = None if query is None else self._ready(render(query, "duckdb"))
                 found[condition.key] = persons.Instants() if sql is None else persons.read_instants(self.con, sql)
         return found
+
+    def values(
+        self, exprs: Mapping[str, Expr], view: str, at: int, people: BitMap | None = None, zone: str = UTC
+    ) -> pa.Table:
+        """Return the values of expressions for many persons at once, by one statement.
+
+        Parameters
+        ----------
+        exprs : mapping of str to Expr
+            Canonical core trees (see `value_form`) of single values or arrays of them, by the name of their column.
+        view : str
+            The view: whose persons, merged how.
+        at : int
+            The evaluation instant, ms.
+        people : BitMap, optional
+            The only persons asked about; default all of the view.
+        zone : str
+            IANA name of the time zone whose calendar is meant.
+
+        Returns
+        -------
+        pyarrow.Table
+            The column ``person``, then one for each expression; instants and days are ms, a day the start of its own in
+            UTC. In no order.
+        """
+        with nullcontext() if people is None else persons.lent(self.con, PEOPLE, people):
+            return persons.read_table(self.con, self.projection(exprs, view, at, people, zone))
+
+    def projection(
+        self, exprs: Mapping[str, Expr], view: str, at: int, people: BitMap | None = None, zone: str = UTC
+    ) -> str:
+        """Return the statement of `values`; for some people only, they must be lent when it is run."""
+        statements = self._statements(view, at, people).in_zone(zone)
+        return self._ready(render(projection(statements, exprs), "duckdb"))
 
     def explain(self, condition: Condition, view: str, at: int) -> str:
         """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""

@@ -1,0 +1,1 @@
+"""Computed attributes: named expressions over a profile and its events, whose values are attributes like any other."""
