@@ -175,3 +175,83 @@ def told(ws: Workspace) -> dict[str, list[Any]]:
     con = ws.sandbox.history.con
     tables = ("person_of", "folded", "graph_link", "removed_link", "evicted")
     return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables}
+
+
+def partition(ws: Workspace, *, owning: bool = False) -> dict[Identity, frozenset[Identity]]:
+    """Return the graph of every identity, or of those that own events, these among each other."""
+    owners = 'WHERE p.identity IN (SELECT "$identity" FROM live_event)' if owning else ""
+    rows = ws.sandbox.history.con.execute(
+        "SELECT list([n.code, i.value]) FROM person_of p JOIN identity i ON i.identity = p.identity "
+        f"JOIN namespace n ON n.namespace = i.namespace {owners} GROUP BY p.person"
+    ).fetchall()
+    graphs = [frozenset((code, value) for code, value in group) for (group,) in rows]
+    return {identity: graph for graph in graphs for identity in graph}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_preview_says_exactly_what_applying_gives(ws: Workspace, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    if seed == 2:
+        ws.identities.put_settings(RULES | {"graph_limit": 3})
+    load(ws, written(tmp_path / "story.jsonl", story(chance, 60)))
+    before, owning = partition(ws), partition(ws, owning=True)
+    persons = {
+        person for (person,) in ws.sandbox.history.con.execute("SELECT DISTINCT person FROM person_of").fetchall()
+    }
+    seen = told(ws)
+    asked = {"algorithm": "none", "graph_limit": 0} if seed == 2 else RULES
+    found = ws.identities.preview_settings(asked)
+    assert told(ws) == seen
+    ws.identities.put_settings(asked)
+
+    after, owning_after = partition(ws), partition(ws, owning=True)
+    assert found.graphs_before == len({graph for graph in before.values() if len(graph) > 1})
+    assert found.graphs_after == len({graph for graph in after.values() if len(graph) > 1})
+    assert found.staying == len({graph for graph in before.values() if len(graph) > 1 and after[min(graph)] == graph})
+    assert found.profiles_before == len(set(owning.values()))
+    assert found.profiles_after == len(set(owning_after.values())) == ws.profiles.count()
+    assert found.profiles_changed == len(set(owning.values()) - set(owning_after.values()))
+    kept = {person for (person,) in ws.sandbox.history.con.execute("SELECT DISTINCT person FROM person_of").fetchall()}
+    assert found.merges + found.splits + found.exchanges > 0
+    assert found.renamed <= len(persons - kept)
+    for change in found.samples:
+        sides = {frozenset(group) for group in change.before}, {frozenset(group) for group in change.after}
+        assert sides[0] == {before[identity] for group in sides[0] for identity in group}
+        assert sides[1] == {after[identity] for group in sides[1] for identity in group}
+        assert (len(sides[0]) > 1, len(sides[1]) > 1) == {
+            "merge": (True, False),
+            "split": (False, True),
+            "exchange": (True, True),
+        }[change.kind]
+    (removed,) = ws.sandbox.history.con.execute(
+        "SELECT count(*) FROM (SELECT a, b FROM removed_link EXCEPT SELECT a, b FROM graph_link)"
+    ).fetchall()[0]
+    (evicted,) = ws.sandbox.history.con.execute("SELECT count(DISTINCT identity) FROM evicted").fetchall()[0]
+    assert (found.links_removed, found.identities_evicted) == (removed, evicted)
+    assert (evicted > 0, removed > 0) == (seed != 2, seed != 2)
+
+
+def test_people_are_known_by_their_best_identity_under_rules(ws: Workspace, tmp_path: Path) -> None:
+    load(ws, written(tmp_path / "a.jsonl", [(1, [("Web", "w")])]))
+    load(ws, written(tmp_path / "b.jsonl", [(2, [("CRMID", "1"), ("Web", "w")])], "f"))
+    named = ws.profiles.get("Web", "w").person
+    found = ws.identities.preview_settings(RULES)
+    assert (found.renamed, found.staying, found.profiles_changed) == (1, 1, 0)
+    ws.identities.put_settings(RULES)
+    best = ws.profiles.get("Web", "w").person
+    assert best == ws.profiles.get("CRMID", "1").person != named
+    lineage = ws.sandbox.history.con.execute("SELECT kind, batch, decision FROM lineage").fetchall()
+    assert lineage == [("renamed", None, None)]
+
+
+def test_a_preview_tells_who_lacks_the_best_namespace(ws: Workspace, tmp_path: Path) -> None:
+    events: list[Event] = [
+        (1, [("CRMID", "1"), ("Web", "a")]),
+        (2, [("Email", "x"), ("Web", "b")]),
+        (3, [("Web", "c"), ("Web", "d")]),
+    ]
+    load(ws, written(tmp_path / "a.jsonl", events))
+    found = ws.identities.preview_settings(RULES)
+    assert (found.graphs_after, found.lacking, found.dangling) == (3, 2, 1)
+    assert "2 of 3 graphs (66.7 %) have no identity of CRMID" in found.warnings[0]
+    assert "1 identities of people were never seen" in found.warnings[1]

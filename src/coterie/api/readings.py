@@ -32,6 +32,7 @@ from coterie.identity.decisions import Decision
 from coterie.identity.graph import Graph
 from coterie.identity.joining import Joining
 from coterie.identity.namespaces import Namespace
+from coterie.identity.preview import SettingsPreview
 from coterie.identity.simulation import Simulation
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.quarantine import QuarantinedRow
@@ -40,6 +41,7 @@ from coterie.pipeline.audiences import AudienceView
 from coterie.pipeline.effects.retention import Retained
 from coterie.pipeline.policies import Policy
 from coterie.pipeline.retention import RetentionView
+from coterie.pipeline.settings import SettingsInForce
 from coterie.pipeline.status import IdentityStats, Status
 from coterie.pql import Problem
 from coterie.profile.comparison import Comparison
@@ -303,6 +305,18 @@ def simulate(
 ) -> Simulation:
     """Tell what graphs some events would give, and which links and identities would go; nothing is stored."""
     return ws.identities.simulate(text, preset=preset, settings=settings)
+
+
+@_get("/api/identities:settings")
+def identity_settings(ws: Workspace) -> SettingsInForce:
+    """Show the identity settings in force: linking rules, priorities, the limit of graphs."""
+    return ws.identities.settings()
+
+
+@_post("/api/identities:preview-settings")
+def preview_identity_settings(ws: Workspace, settings: dict[str, Any]) -> SettingsPreview:
+    """Tell exactly what saving identity settings would change; nothing is stored."""
+    return ws.identities.preview_settings(settings)
 
 
 @_get("/api/identities/{namespace}/{value:path}")

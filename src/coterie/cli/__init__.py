@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from coterie.cli import audience, computed, dataset, identity, ingest, linking, policy, pql, profile, retention, schema, system
+from coterie.cli import (
+    audience,
+    computed,
+    dataset,
+    identity,
+    ingest,
+    linking,
+    policy,
+    pql,
+    profile,
+    retention,
+    schema,
+    settings,
+    system,
+)
 from coterie.cli.verb import shared
 
 EPILOG = """
@@ -25,6 +39,7 @@ app = typer.Typer(
 app.callback()(shared)
 system.add(app)
 linking.add(identity.app)
+identity.app.add_typer(settings.app, name="settings")
 for noun in (schema, dataset, ingest, identity, profile, policy, audience, retention, pql):
     app.add_typer(noun.app, name=noun.__name__.rsplit(".", 1)[-1])
 
