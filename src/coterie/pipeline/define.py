@@ -71,13 +71,6 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
             hint="Call it otherwise.",
             where={"field": COMPUTED},
         )
-    if COMPUTED in schema.fields and schema.class_ is SchemaClass.PROFILE:
-        raise Invalid(
-            "schema.reserved",
-            f"{where}: no field can be called {COMPUTED}; computed attributes are named under it.",
-            hint="Call it otherwise.",
-            where={"field": COMPUTED},
-        )
     if "person" in schema.leaves():
         raise Invalid(
             "schema.reserved",

@@ -7,9 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from coterie.audience import plan
-from coterie.audience import plan
 from coterie.audience.definition import Audience
-from coterie.computed.definition import ComputedAttribute, extended
 from coterie.computed.definition import ComputedAttribute, extended
 from coterie.core.errors import NotFound
 from coterie.core.schema import FieldGroup, Leaf, Schema, Union, leaves, union_of
@@ -30,7 +28,6 @@ KINDS: dict[type, str] = {
     Namespace: "namespace",
     View: "view",
     Audience: "audience",
-    ComputedAttribute: "computed_attribute",
     ComputedAttribute: "computed_attribute",
     RetentionSettings: "retention_settings",
     IdentitySettings: "identity_settings",
@@ -98,10 +95,6 @@ class Definitions:
     def audiences(self, view: str) -> tuple[str, ...]:
         """Return the names of the audiences of a view."""
         return tuple(item.name for item in self.list(Audience) if item.view == view)
-
-    def audiences_reading(self, attribute: str, union: Union) -> tuple[Audience, ...]:
-        """Return the audiences that read a computed attribute of a union, directly or through others."""
-        return tuple(item for item in self.list(Audience) if attribute in plan.computed(item, union))
 
     def audiences_reading(self, attribute: str, union: Union) -> tuple[Audience, ...]:
         """Return the audiences that read a computed attribute of a union, directly or through others."""

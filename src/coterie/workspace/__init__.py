@@ -19,7 +19,6 @@ from coterie.pipeline.questions import Questions
 from coterie.store.sandbox import Sandbox
 from coterie.workspace.audiences import Audiences
 from coterie.workspace.computed import Computed
-from coterie.workspace.computed import Computed
 from coterie.workspace.data import Datasets, Ingest, Schemas
 from coterie.workspace.identities import Identities
 from coterie.workspace.people import Profiles
@@ -29,7 +28,6 @@ from coterie.workspace.retention import Retention
 
 __all__ = [
     "Audiences",
-    "Computed",
     "Computed",
     "Datasets",
     "Identities",
@@ -113,7 +111,6 @@ class Workspace:
         self.profiles = Profiles(self)
         self.policies = Policies(self)
         self.audiences = Audiences(self)
-        self.computed = Computed(self)
         self.computed = Computed(self)
         self.retention = Retention(self)
         self.privacy = Privacy(self)
