@@ -23,8 +23,6 @@ from coterie.audience.ledger import Change
 from coterie.audience.overlap import Overlap
 from coterie.computed.definition import ComputedAttribute
 from coterie.computed.preview import Preview as ComputedPreview
-from coterie.computed.definition import ComputedAttribute
-from coterie.computed.preview import Preview as ComputedPreview
 from coterie.core.ids import Identity
 from coterie.core.schema import FieldGroup, Schema, Union
 from coterie.governance.consent import Consent
@@ -75,7 +73,6 @@ PARAMETERS = {
     "datasets": "Only events of these datasets, separated by commas.",
     "events": "How many events at most, newest first.",
     "exclude_opt_out": "Whether those are withheld who opted out of everything.",
-    "form": "A function of events, instead of an expression.",
     "form": "A function of events, instead of an expression.",
     "fresh": "Evaluate the audiences now, without saving; otherwise their members are those of the last evaluation.",
     "known": "What had been recorded by this instant, ISO 8601; batches reverted later count. Default now.",
@@ -424,40 +421,6 @@ def policies(ws: Workspace) -> list[Policy]:
 def policy(ws: Workspace, name: Name) -> Policy:
     """Show a merge policy."""
     return ws.policies.get(name)
-
-
-# -- computed attributes ----------------------------------------------------------------------------------------------
-
-
-@_get("/api/computed")
-def computed_attributes(ws: Workspace) -> list[ComputedAttribute]:
-    """List the computed attributes."""
-    return ws.computed.list()
-
-
-@_post("/api/computed:preview")
-def preview_computed(
-    ws: Workspace,
-    pql: Query | None = None,
-    form: dict[str, Any] | None = None,
-    view: Name | None = None,
-    zone: Name = "UTC",
-    at: Name | None = None,
-) -> ComputedPreview:
-    """Tell how the values of an expression, or of a form, are spread over people."""
-    return ws.computed.preview(pql, form=form, view=view, zone=zone, at=at)
-
-
-@_get("/api/computed/{name}")
-def computed_attribute(ws: Workspace, name: Name) -> ComputedAttribute:
-    """Show a computed attribute."""
-    return ws.computed.get(name)
-
-
-@_get("/api/computed/{name}/readers")
-def computed_readers(ws: Workspace, name: Name) -> list[str]:
-    """List the computed attributes and audiences that read a computed attribute."""
-    return ws.computed.readers(name)
 
 
 # -- computed attributes ----------------------------------------------------------------------------------------------
