@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,9 +60,22 @@ def show_(session: Session, name: Annotated[str, typer.Argument(help="Name of th
 
 
 @verb(app, "union")
-def union(session: Session) -> None:
-    """Show every field that a rule may name: those of profiles, and those of events."""
-    session.print(session.read("union"), _union)
+def union(
+    session: Session,
+    schema: Annotated[str | None, typer.Option(help="Only what this schema contributes.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only what this dataset contributes.")] = None,
+    identities: Annotated[bool, typer.Option("--identities", help="Only fields that are identities.")] = False,
+) -> None:
+    """Show every field that a rule may name, as a tree, with the schemas and datasets that contribute it."""
+
+    def wanted(field: dict[str, Any]) -> bool:
+        return (
+            (schema is None or schema in field["schemas"])
+            and (dataset is None or dataset in field["datasets"])
+            and (not identities or bool(field.get("identities")))
+        )
+
+    session.print(session.read("union_tree"), lambda out, tree: _union(out, tree, wanted))
 
 
 @verb(app, "infer")
@@ -119,9 +133,34 @@ def _schema(out: Console, schema: dict[str, Any]) -> None:
     _fields(out, "Fields", schema.get("fields", {}))
 
 
-def _union(out: Console, union: dict[str, Any]) -> None:
-    _fields(out, "Of a profile", union["profile"].get("properties", {}))
-    _fields(out, "Of an event (xEvent)", union["event"].get("properties", {}))
+def _union(out: Console, tree: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> None:
+    for title, fields in (("Of a profile", tree["profile"]), ("Of an event (xEvent)", tree["event"])):
+        rows = _branches(fields, wanted, max((len(field["schemas"]) for field in fields), default=0))
+        show.table(out, title, rows, ["field", "type", "*title", "*schemas", "*datasets"], empty="None.")
+
+
+def _branches(
+    fields: list[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool], every: int, depth: int = 0
+) -> list[tuple[str, str, str, Any, Any]]:
+    """Return a row for each field of a tree that is wanted or has such a one below it, indented by its depth."""
+    rows = []
+    for field in fields:
+        below = _branches(field.get("fields", []), wanted, every, depth + 1)
+        if not below and (field.get("fields") or not wanted(field)):
+            continue
+        kind = "" if field["type"] == "object" else field["type"]
+        if field.get("decimals") is not None:
+            kind += f", {field['decimals']} decimals"
+        if field.get("identities"):
+            kind += f" → {', '.join(field['identities'])}"
+        marks = field["path"].removesuffix(".")[len(field["path"].rstrip("[]{}")) :]
+        title = " ".join([field.get("title", ""), *(f"[{label}]" for label in field.get("labels", ()))]).strip()
+        schemas, datasets = field["schemas"] or ["the system itself"], field["datasets"]
+        if len(schemas) == every > 1:  # as the fields that every event has
+            schemas, datasets = f"all {every}", f"all {len(datasets)}"
+        rows.append((f"{'  ' * depth}{field['name']}{marks}", kind, title, schemas, datasets))
+        rows += below
+    return rows
 
 
 def _fields(out: Console, title: str, fields: dict[str, Any]) -> None:

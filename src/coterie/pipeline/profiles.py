@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from coterie.audience import ledger, plan
+from coterie.audience.definition import Audience
+from coterie.engine import people
 from coterie.identity.graph import find
 from coterie.identity.past import Moment, PastGraph, graph_as_of
 from coterie.identity.settings import IdentitySettings
+from coterie.ingest.sql import literals
 from coterie.pipeline.definitions import Definitions, profile_leaves
 from coterie.profile import lookup
+from coterie.profile.comparison import Comparison, compare
+from coterie.profile.conflicts import Conflicts, conflicts
+from coterie.profile.fragments import folded, settled
 from coterie.profile.lookup import ProfileView
 from coterie.profile.policy import View
+from coterie.profile.report import ProfileReport, report
 from coterie.profile.timeline import Page
 from coterie.profile.why import AttributeView, why
 from coterie.profile.writes import writes
@@ -25,14 +33,14 @@ class Look:
     ----------
     sandbox : Sandbox
         Open stores.
-    view : str
-        Name of the view.
+    view : str, optional
+        Name of the view; default that of the sandbox.
     moment : Moment
         When; definitions are those known then.
     """
 
     sandbox: Sandbox
-    view: str
+    view: str | None = None
     moment: Moment = field(default_factory=Moment)
 
     def __post_init__(self) -> None:
@@ -50,7 +58,7 @@ class Look:
             leaves=profile_leaves(self.definitions),
             event_union=self.definitions.union().event,
             page=page,
-            audiences=self.definitions.audiences(self.view),
+            audiences=self.definitions.audiences(self.policy.name),
             moment=self.moment,
             graph=self._graph(namespace, value),
         )
@@ -64,7 +72,32 @@ class Look:
         history = writes(
             self.con, [number for number in mine if number is not None], profile_leaves(self.definitions), self.moment
         )
-        return why(profile.person, self.view, history, self.policy.policy, path)
+        return why(profile.person, self.policy.name, history, self.policy.policy, path)
+
+    def conflicts(self, audience: str | None = None, samples: int = 3) -> Conflicts:
+        """Return where the records of people contradict each other: of everybody, or of the members of an audience."""
+        leaves = profile_leaves(self.definitions)
+        if audience is None:
+            return conflicts(self.con, self.policy, leaves, samples=samples)
+        known = {audience: self.definitions.get(Audience, audience)}
+        plan.require_view(self.policy.name, known, known)
+        with people.lent(self.con, "coterie_among", ledger.members(self.con, audience)) as among:
+            return conflicts(self.con, self.policy, leaves, among, samples)
+
+    def compare(self, other: str, samples: int = 5) -> Comparison:
+        """Return who has another profile in another view, and in what."""
+        return compare(self.con, self.policy, self.definitions.view(other), profile_leaves(self.definitions), samples)
+
+    def report(self) -> ProfileReport:
+        """Return the profiles, counted."""
+        listed = self.policy.policy.attribute_datasets
+        records = settled("live_record", [], folded(self.con))
+        if listed is not None:
+            records = (
+                f'SELECT * FROM ({records}) WHERE "$dataset" IN (SELECT dataset FROM dataset '
+                f"WHERE list_contains([{literals(listed)}]::VARCHAR[], id))"
+            )
+        return report(self.con, self.policy, records, self.sandbox.clock.now())
 
     def _graph(self, namespace: str, value: str) -> PastGraph | None:
         """Return the graph of an identity as it was; None when the present one is meant."""

@@ -10,7 +10,7 @@ import msgspec
 from coterie.core.ids import person_id
 from coterie.core.schema import Field, Leaf
 from coterie.core.schema import leaves as leaves_of
-from coterie.identity.graph import find, members
+from coterie.identity.graph import find, links, members, person
 from coterie.identity.past import Moment, PastGraph
 from coterie.profile.merge import Attribute, merge, settle
 from coterie.profile.nest import Shape
@@ -134,11 +134,7 @@ def get(
         ``profile.cursor`` when `page.before` is not a cursor.
     """
     moment = moment or Moment()
-    if graph is None:
-        identity = find(con, namespace, value)
-        mine = members(con, view.name, identity) if identity is not None else ()
-    else:
-        mine = graph.members
+    mine = _members(con, view, find(con, namespace, value)) if graph is None else graph.members
     if not mine:
         return None
     history = writes(con, mine, leaves, moment)
@@ -148,7 +144,7 @@ def get(
     if merged is None and not any(source.events for source in sources):
         return None
     happened = timeline(con, events, leaves_of(event_union), page or Page())
-    identities, links = _identities(con, mine, graph)
+    identities, linked = _identities(con, mine, graph)
     return ProfileView(
         person=person_id(identities[0].namespace, identities[0].value),
         view=view.name,
@@ -157,13 +153,21 @@ def get(
         attributes=merged.attributes if merged else {},
         provenance=merged.provenance if merged else {},
         identities=identities,
-        links=links,
+        links=linked,
         memberships=_memberships(con, mine[0], sorted(audiences), moment.latest),
         sources=sources,
         events=happened.events,
         matching=happened.total,
         next=happened.next,
     )
+
+
+def _members(con: DuckDBPyConnection, view: View, identity: int | None) -> tuple[int, ...]:
+    """Return the identities of a person, the one that names it first; empty when there is no such person."""
+    named = None if identity is None else person(con, view.name, identity)
+    if named is None:
+        return ()
+    return (named, *(member for member in members(con, view.name, named) if member != named))
 
 
 def sample(con: DuckDBPyConnection, view: str, n: int, *, leaves: Iterable[Leaf]) -> list[ProfileSummary]:
@@ -212,29 +216,22 @@ def _contributions(
     return tuple(Contribution(*row) for row in rows)
 
 
-_PAIRS = """
-    SELECT a, b, min(first_at) AS first_at, max(last_at) AS last_at FROM (
-        SELECT l.a, l.b, l.first_at, l.last_at FROM live_link l ANTI JOIN folded f ON f.identity = l.a
-        UNION ALL SELECT a, b, first_at, last_at FROM graph_link
-    ) SEMI JOIN member x ON x.identity = a SEMI JOIN member y ON y.identity = b GROUP BY a, b
-"""
-"""The links in force between identities: all that were seen, or those that the replay of a component kept."""
-
-
 def _identities(
-    con: DuckDBPyConnection, mine: Sequence[int], graph: PastGraph | None
+    con: DuckDBPyConnection, mine: Sequence[int], past: PastGraph | None
 ) -> tuple[tuple[ProfileIdentity, ...], int]:
     """Return the identities, that of the person first, and the number of links between them."""
-    pairs = _PAIRS
-    parameters: list[list[int]] = [list(mine)]
-    if graph is not None:
-        columns = ("a", "b", "first_at", "last_at")
-        pairs = "SELECT " + ", ".join(f"unnest(${n}::BIGINT[]) AS {name}" for n, name in enumerate(columns, start=2))
-        parameters += [[link[place] for link in graph.links] for place in range(4)]
+    pairs = (
+        [(mine[item.a], mine[item.b], item.first_at, item.last_at) for item in links(con, mine)]
+        if past is None
+        else past.links
+    )
     rows = con.execute(
-        f"""
+        """
         WITH member AS (SELECT unnest($1::INTEGER[]) AS identity, generate_subscripts($1::INTEGER[], 1) AS place),
-        pair AS ({pairs}), ending AS (
+        pair AS (
+            SELECT unnest($2::INTEGER[]) AS a, unnest($3::INTEGER[]) AS b, unnest($4::BIGINT[]) AS first_at,
+                   unnest($5::BIGINT[]) AS last_at
+        ), ending AS (
             SELECT a AS identity, first_at, last_at FROM pair UNION ALL SELECT b, first_at, last_at FROM pair
         )
         SELECT n.code, i.value, count(e.identity), min(e.first_at), max(e.last_at)
@@ -242,10 +239,10 @@ def _identities(
         LEFT JOIN ending e ON e.identity = m.identity
         GROUP BY m.place, n.code, i.value ORDER BY m.place
         """,
-        parameters,
+        [list(mine), *([pair[place] for pair in pairs] for place in range(4))],
     ).fetchall()
     identities = tuple(ProfileIdentity(*row) for row in rows)
-    return identities, sum(identity.links for identity in identities) // 2
+    return identities, len(pairs)
 
 
 def _memberships(

@@ -15,7 +15,7 @@ import numpy as np
 from coterie.core.clock import format_date, format_instant
 from coterie.core.ids import xid_sql
 from coterie.core.schema import Field, FieldType, Leaf, Union, leaves
-from coterie.identity.graph import find, members
+from coterie.identity import graph
 from coterie.profile.nest import Shape
 from coterie.store.history import quote
 from coterie.store.history.columns import columns
@@ -238,9 +238,8 @@ def find_person(con: DuckDBPyConnection, view: str, name: str) -> int | None:
     """
     namespace, _, value = name.partition(":")
     if value:
-        identity = find(con, namespace, value)
-        mine = members(con, view, identity) if identity is not None else ()
-        return mine[0] if mine else None
+        identity = graph.find(con, namespace, value)
+        return None if identity is None else graph.person(con, view, identity)
     rows = con.execute(
         f"""
         SELECT p.person FROM {quote(f"profile_{view}")} p JOIN identity i ON i.identity = p.person
