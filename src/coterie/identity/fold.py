@@ -8,7 +8,7 @@ arrays; identities are numbers *in canonical order* (namespace code, then value)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -28,6 +28,9 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Pairs = tuple[Ints, Ints]
+
+_OWN: Final = ("C", "W")
+"""One signature is compiled: arrays are contiguous and may be written."""
 
 CUT_UNIQUE, CUT_SPLIT, CUT_EVICTED = 0, 1, 2
 """Why a link went: two values of a unique namespace, a split, or the eviction of one of its ends."""
@@ -99,7 +102,7 @@ class Removals(msgspec.Struct, frozen=True, eq=False):
 
     a: Ints
     b: Ints
-    record: Longs
+    record: Ints
     namespace: Ints
     kind: npt.NDArray[np.int8]
 
@@ -108,7 +111,7 @@ class Evictions(msgspec.Struct, frozen=True, eq=False):
     """Identities that had to leave a full graph, in order, and the record that made it too full."""
 
     identity: Ints
-    record: Longs
+    record: Ints
 
 
 class Folded(msgspec.Struct, frozen=True, eq=False):
@@ -269,28 +272,29 @@ def fold(
     """
     before = Links.none() if state is None else state
     slot, places = _slots(rules)
-    terms = replay.Terms(
-        slot[namespace],
-        rules.priority.astype(np.int32)[namespace],
-        rules.rank.astype(np.int8)[namespace],
+    nodes = alone(slot[namespace], rules.priority[namespace], rules.rank[namespace], len(places))
+    count = np.zeros(replay.COUNTERS, np.int64)
+    sizes = np.diff(records.offsets)
+    room = len(before) + min(int(sizes @ (sizes - 1)) // 2, 2 * n)  # of links; more is made when needed
+    run = replay.replay if len(records) + len(before) <= FEW else replay.compiled()
+    edges, times, cuts, evictions = run(
+        np.require(records.time, np.int64, _OWN),
+        np.require(records.offsets, np.int64, _OWN),
+        np.require(records.identities, np.int32, _OWN),
+        np.stack([before.a, before.b], axis=1, dtype=np.int32, casting="same_kind"),
+        np.stack([before.first_at, before.last_at], axis=1, dtype=np.int64),
+        nodes,
+        np.empty((room, 8), np.int32),
+        np.empty((room, 2), np.int64),
+        count,
         *_neighbours(n, apart),
         rules.limit,
     )
-    nodes = _nodes(n, terms.slot, len(places))
-    run = replay.replay if len(records) + len(before) <= FEW else replay.compiled()
-    edges, log, count = run(
-        _longs(records.time),
-        _longs(records.offsets),
-        _ints(records.identities),
-        _ints(before.a),
-        _ints(before.b),
-        _longs(before.first_at),
-        _longs(before.last_at),
-        terms,
-        nodes,
-    )
     return Folded(
-        _smallest(nodes.graph), _in_force(edges, count), _removals(edges, log, count, places), _gone(log, count)
+        _smallest(nodes[:, replay.GRAPH]),
+        _in_force(edges[: count[replay.LINKS]], times),
+        _removals(cuts[: count[replay.CUTS]], places),
+        Evictions(*evictions[: count[replay.EVICTIONS]].T),
     )
 
 
@@ -338,17 +342,25 @@ def _neighbours(n: int, apart: Pairs | None) -> tuple[Longs, Ints]:
         return np.zeros(1, np.int64), np.empty(0, np.int32)
     left, right = np.concatenate([apart[0], apart[1]]), np.concatenate([apart[1], apart[0]])
     begins = np.concatenate([[0], np.cumsum(np.bincount(left, minlength=n))])
-    return begins.astype(np.int64), _ints(right[np.argsort(left, kind="stable")])
+    return begins.astype(np.int64), right[np.argsort(left, kind="stable")].astype(np.int32)
 
 
-def _nodes(n: int, slot: Ints, slots: int) -> replay.Nodes:
-    each = np.arange(n, dtype=np.int32)
-    held = np.full((n, slots), -1, np.int32)
+def alone(slot: Ints, priority: Ints, rank: npt.NDArray[np.int8], slots: int) -> Ints:
+    """Return the rows of identities that are all alone."""
+    each = np.arange(len(slot), dtype=np.int32)
+    nodes = np.full((len(slot), replay.HELD + slots), -1, np.int32)
+    for column, values in (
+        (replay.SLOT, slot),
+        (replay.PRIORITY, priority),
+        (replay.RANK, rank),
+        (replay.GRAPH, each),
+        (replay.RING, each),
+        (replay.SIZE, 1),
+    ):
+        nodes[:, column] = values
     holders = np.flatnonzero(slot >= 0)
-    held[holders, slot[holders]] = holders
-    return replay.Nodes(
-        each.copy(), each, np.full(n, -1, np.int32), np.ones(n, np.int32), held, np.full(n, -1, np.int64), each.copy()
-    )
+    nodes[holders, replay.HELD + slot[holders]] = holders
+    return nodes
 
 
 def _smallest(graph: Ints) -> Ints:
@@ -357,28 +369,15 @@ def _smallest(graph: Ints) -> Ints:
     return smallest[graph]
 
 
-def _in_force(edges: replay.Edges, count: Longs) -> Links:
-    alive = np.flatnonzero(edges.alive[: count[0]])
-    a, b = edges.a[alive], edges.b[alive]
-    order = alive[np.argsort(a.astype(np.int64) << 32 | b)]
-    return Links(edges.a[order], edges.b[order], edges.first[order], edges.last[order])
+def _in_force(edges: Ints, times: Longs) -> Links:
+    alive = np.flatnonzero(edges[:, replay.ALIVE])
+    order = alive[np.argsort(edges[alive, replay.A].astype(np.int64) << 32 | edges[alive, replay.B])]
+    return Links(edges[order, replay.A], edges[order, replay.B], times[order, replay.FIRST], times[order, replay.LAST])
 
 
-def _removals(edges: replay.Edges, log: replay.Log, count: Longs, places: Ints) -> Removals:
-    edge, why = log.edge[: count[2]], log.why[: count[2]]
+def _removals(cuts: Ints, places: Ints) -> Removals:
+    a, b, record, why = cuts.T
     namespace = np.full(len(why), -1, np.int32)
     namespace[why >= 0] = places[why[why >= 0]]
     kind = np.select([why == SPLIT, why == EVICTED], [CUT_SPLIT, CUT_EVICTED], CUT_UNIQUE).astype(np.int8)
-    return Removals(edges.a[edge], edges.b[edge], log.record[: count[2]].copy(), namespace, kind)
-
-
-def _gone(log: replay.Log, count: Longs) -> Evictions:
-    return Evictions(log.node[: count[3]].copy(), log.evictor[: count[3]].copy())
-
-
-def _ints(given: npt.NDArray[Any]) -> Ints:
-    return np.require(given, np.int32, ["C", "W"])  # one signature is compiled: contiguous, and may be written
-
-
-def _longs(given: npt.NDArray[Any]) -> Longs:
-    return np.require(given, np.int64, ["C", "W"])
+    return Removals(a, b, record, namespace, kind)

@@ -3,15 +3,18 @@
 Everything here is plain Python over arrays that numba can compile; `fold` chooses. A graph is known by one of its
 nodes, its *label*. The nodes of a graph form a ring; two graphs are joined by exchanging two places in their rings and
 relabelling the smaller. The links of a node form a list of *halves*: the link of number e has the halves 2e, at its
-end a, and 2e + 1, at its end b. A link that was cut keeps its number and leaves both lists, so that only links in
+end a, and 2e + 1, at its end b. A link that is cut leaves both lists, and its row is used again, so that only links in
 force are ever walked.
+
+Nodes and links are rows of few arrays: what belongs together lies together, and calls hand on few arrays, each of which
+costs a compiled call its count of references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,223 +24,238 @@ Longs = npt.NDArray[np.int64]
 
 SPLIT, EVICTED, FREE = -1, -2, -3
 """Why two nodes may not be in one graph, or a link went; otherwise the slot of the unique namespace."""
-_LINKS, _BORN, _CUT, _EVICTIONS = 0, 1, 2, 3  # places of the counters
+
+SLOT, PRIORITY, RANK, GRAPH, RING, HEAD, SIZE, ADDED, HELD = range(9)
+"""Columns of nodes: which unique namespace (-1 for none), priority and rank of the namespace; the label, the next node
+of the ring, the first half (-1 for none); of a label, how many nodes; the record that added the node last; and of a
+label, from `HELD` on, the node that holds the value of each unique namespace (-1 for none)."""
+
+A, B, RECORD, ALIVE, AFTER, BEFORE = 0, 1, 2, 3, 4, 6
+"""Columns of links: ends, the last record that made it, whether it is in force; neighbours of both halves."""
+
+FIRST, LAST = 0, 1
+"""Columns of the times of links."""
+
+LINKS, BORN, CUTS, EVICTIONS, SPARE, TAKEN, COUNTERS = range(7)
+"""Places of the counters: rows of links in use, links made, cut, evictions; the first row to use again, as its number
+plus one; records taken in all."""
+
 _NONE = -1
-
-
-class Terms(NamedTuple):
-    """What the rules say of each node, and of all."""
-
-    slot: Ints  # which unique namespace, -1 for none
-    priority: Ints
-    rank: npt.NDArray[np.int8]
-    apart_from: Longs  # where the nodes to be kept from node v begin in apart_to
-    apart_to: Ints
-    limit: int
-
-
-class Nodes(NamedTuple):
-    """Which graph each node is in."""
-
-    graph: Ints  # label
-    ring: Ints  # the next node of the graph
-    head: Ints  # the first half of the node, -1 for none
-    size: Ints  # by label
-    held: Ints  # by label and slot: the node that holds the value of a unique namespace, -1 for none
-    added: Longs  # the record that added the node to a graph last, -1 for none
-    found: Ints  # room to gather nodes in
-
-
-class Edges(NamedTuple):
-    """Every link that ever was, and a table to find it by its ends."""
-
-    a: Ints
-    b: Ints
-    first: Longs
-    last: Longs
-    record: Longs  # the last record that made it
-    alive: npt.NDArray[np.bool_]
-    after: Ints  # by half: the next half of the same node
-    before: Ints
-    table: Ints
-    order: Ints  # room to sort links in
-
-
-class Log(NamedTuple):
-    """What was cut and who was evicted."""
-
-    edge: Ints
-    record: Longs
-    why: Ints
-    node: Ints
-    evictor: Longs
 
 
 def replay(
     time: Longs,
     offsets: Longs,
     identities: Ints,
-    a: Ints,
-    b: Ints,
-    first: Longs,
-    last: Longs,
-    terms: Terms,
-    nodes: Nodes,
-) -> tuple[Edges, Log, Longs]:
-    """Take records into the graphs of the links given; return links, log, and their counts."""
-    count = np.zeros(4, np.int64)
-    edges = _roomier(_edges(0, 1), 0, len(a) + 256)
-    log = _log(len(a) + 256)
+    state: Ints,
+    state_times: Longs,
+    nodes: Ints,
+    edges: Ints,
+    times: Longs,
+    count: Longs,
+    apart_from: Longs,
+    apart_to: Ints,
+    limit: int,
+) -> tuple[Ints, Longs, Ints, Ints]:
+    """Take links, then records into graphs; return links, their times, cuts and evictions.
+
+    The links given in ``edges`` and ``times`` are those of ``nodes``, which is changed; ``count`` goes with them.
+    ``apart_from`` tells where the nodes to be kept from a node begin in ``apart_to``. A cut has both ends, record and
+    reason, an eviction node and record.
+    """
+    count[CUTS] = 0
+    count[EVICTIONS] = 0
+    found = np.empty(len(nodes), np.int32)
+    edges, times = _longer(edges, len(state)), _longer_times(times, len(state))
+    order = np.empty(len(edges), np.int32)
+    cuts, evictions = np.empty((256, 4), np.int32), np.empty((256, 2), np.int32)
     longest = 1
     for record in range(len(time)):
         longest = max(longest, offsets[record + 1] - offsets[record])
     parts = np.empty(longest, np.int32)
-    for place in range(len(a)):
-        edge = _touch(nodes, edges, count, a[place], b[place], last[place], _NONE)
-        edges.first[edge] = first[place]
-        _join(nodes, nodes.graph[a[place]], nodes.graph[b[place]])
+    for place in range(len(state)):
+        a, b = state[place, 0], state[place, 1]
+        edge = _touch(nodes, edges, times, count, a, b, state_times[place, LAST], _NONE)
+        times[edge, FIRST] = state_times[place, FIRST]
+        _join(nodes, nodes[a, GRAPH], nodes[b, GRAPH])
+    held = count[LINKS]
+    count[BORN] = 0
+    first = count[TAKEN]
+    count[TAKEN] += len(time)
     for record in range(len(time)):
         begin, end = offsets[record], offsets[record + 1]
         pairs = (end - begin) * (end - begin - 1) // 2
-        if count[_LINKS] + pairs > len(edges.a):
-            edges = _roomier(edges, count[_LINKS], count[_LINKS] + pairs)
-        if count[_BORN] + pairs > len(log.edge):  # no more links are cut than were made
-            log = _longer(log, count, count[_BORN] + pairs)
+        if count[LINKS] + pairs > len(edges):
+            edges, times = _longer(edges, count[LINKS] + pairs), _longer_times(times, count[LINKS] + pairs)
+            order = np.empty(len(edges), np.int32)
+        if held + count[BORN] + pairs > len(cuts):  # no more is cut than was there or made, and each eviction cuts one
+            cuts = _longer(cuts, held + count[BORN] + pairs)
+            evictions = _longer(evictions, held + count[BORN] + pairs)
+        stamp = first + record
         taken = 0
         for place in range(begin, end):
             node = identities[place]
-            label = nodes.graph[node]
-            if nodes.size[label] == 1:
-                nodes.added[node] = record
+            label = nodes[node, GRAPH]
+            if nodes[label, SIZE] == 1:
+                nodes[node, ADDED] = stamp
             if not _among(parts, taken, label):
                 parts[taken] = label
                 taken += 1
             for other in range(place + 1, end):
-                _touch(nodes, edges, count, node, identities[other], time[record], record)
+                _touch(nodes, edges, times, count, node, identities[other], time[record], stamp)
         if taken > 1:
-            if _conflict(nodes, terms, parts, taken):
-                _relink(nodes, edges, terms, log, count, parts, taken, record)
+            if _conflict(nodes, apart_from, apart_to, parts, taken):
+                members = 0
+                for place in range(taken):
+                    members = _gather(nodes, found, parts[place], members)
+                links = _links_of(nodes, edges, found, order, members)
+                _sort(nodes, edges, times, order, links, stamp)
+                _scatter(nodes, found, members)
+                _relink(nodes, edges, cuts, count, apart_from, apart_to, order, links, record)
             else:
                 _join_all(nodes, parts, taken)
-        if terms.limit > 0:
+        if limit > 0:
             for place in range(begin, end):
-                _make_room(nodes, edges, terms, log, count, nodes.graph[identities[place]], record)
-    return edges, log, count
+                label = nodes[identities[place], GRAPH]
+                if nodes[label, SIZE] > limit:
+                    _make_room(nodes, edges, times, cuts, evictions, count, found, order, label, record, stamp, limit)
+    return edges, times, cuts, evictions
 
 
-def _touch(nodes: Nodes, edges: Edges, count: Longs, a: int, b: int, time: int, record: int) -> int:
-    """See a link; one that is new, or was cut, comes into force."""
-    mask = len(edges.table) - 1
-    spot = _spot(a, b, mask)
-    edge = edges.table[spot]
-    while edge != _NONE and (edges.a[edge] != a or edges.b[edge] != b):
-        spot = (spot + 1) & mask
-        edge = edges.table[spot]
+def forget(nodes: Ints, edges: Ints, count: Longs, members: Ints) -> None:
+    """Take the links of nodes away, so that each is alone."""
+    for place in range(len(members)):
+        while nodes[members[place], HEAD] != _NONE:
+            _drop(nodes, edges, count, nodes[members[place], HEAD] >> 1)
+    _scatter(nodes, members, len(members))
+
+
+def _touch(nodes: Ints, edges: Ints, times: Longs, count: Longs, a: int, b: int, time: int, stamp: int) -> int:
+    """See a link; one that is not in force comes into force."""
+    edge = _find(nodes, edges, a, b)
     if edge == _NONE:
-        edge = count[_LINKS]
-        count[_LINKS] += 1
-        edges.table[spot] = edge
-        edges.a[edge] = a
-        edges.b[edge] = b
-        edges.alive[edge] = False
-    if not edges.alive[edge]:
-        count[_BORN] += 1
-        edges.alive[edge] = True
-        edges.first[edge] = time
-        edges.last[edge] = time
+        if count[SPARE] > 0:
+            edge = count[SPARE] - 1
+            count[SPARE] = edges[edge, AFTER]
+        else:
+            edge = count[LINKS]
+            count[LINKS] += 1
+        count[BORN] += 1
+        edges[edge, A] = a
+        edges[edge, B] = b
+        edges[edge, ALIVE] = 1
+        times[edge, FIRST] = time
+        times[edge, LAST] = time
         _hang(nodes, edges, a, 2 * edge)
         _hang(nodes, edges, b, 2 * edge + 1)
-    elif edges.last[edge] < time:
-        edges.last[edge] = time
-    edges.record[edge] = record
-    return int(edge)
+    elif times[edge, LAST] < time:
+        times[edge, LAST] = time
+    edges[edge, RECORD] = stamp
+    return edge
 
 
-def _spot(a: int, b: int, mask: int) -> int:
-    # both products and their sum stay below 2**63
-    return ((int(a) * 40503 + int(b) * 2654435761) >> 12) & mask
+def _find(nodes: Ints, edges: Ints, a: int, b: int) -> int:
+    """Return the link in force of two nodes, -1 for none; at the cost of the one that has fewer links."""
+    of_a, of_b = int(nodes[a, HEAD]), int(nodes[b, HEAD])
+    while of_a != _NONE and of_b != _NONE:
+        if edges[of_a >> 1, 1 - (of_a & 1)] == b:
+            return of_a >> 1
+        if edges[of_b >> 1, 1 - (of_b & 1)] == a:
+            return of_b >> 1
+        of_a = int(edges[of_a >> 1, AFTER + (of_a & 1)])
+        of_b = int(edges[of_b >> 1, AFTER + (of_b & 1)])
+    return _NONE
 
 
-def _hang(nodes: Nodes, edges: Edges, node: int, half: int) -> None:
-    follower = nodes.head[node]
-    edges.before[half] = _NONE
-    edges.after[half] = follower
+def _hang(nodes: Ints, edges: Ints, node: int, half: int) -> None:
+    follower = nodes[node, HEAD]
+    edges[half >> 1, BEFORE + (half & 1)] = _NONE
+    edges[half >> 1, AFTER + (half & 1)] = follower
     if follower != _NONE:
-        edges.before[follower] = half
-    nodes.head[node] = half
+        edges[follower >> 1, BEFORE + (follower & 1)] = half
+    nodes[node, HEAD] = half
 
 
-def _cut(nodes: Nodes, edges: Edges, log: Log, count: Longs, edge: int, why: int, record: int) -> None:
+def _cut(nodes: Ints, edges: Ints, cuts: Ints, count: Longs, edge: int, why: int, record: int) -> None:
+    cut = count[CUTS]
+    cuts[cut, 0] = edges[edge, A]
+    cuts[cut, 1] = edges[edge, B]
+    cuts[cut, 2] = record
+    cuts[cut, 3] = why
+    count[CUTS] += 1
+    _drop(nodes, edges, count, edge)
+
+
+def _drop(nodes: Ints, edges: Ints, count: Longs, edge: int) -> None:
     for side in range(2):
-        half = 2 * edge + side
-        before, after = edges.before[half], edges.after[half]
+        before, after = edges[edge, BEFORE + side], edges[edge, AFTER + side]
         if after != _NONE:
-            edges.before[after] = before
+            edges[after >> 1, BEFORE + (after & 1)] = before
         if before != _NONE:
-            edges.after[before] = after
-        elif side == 0:
-            nodes.head[edges.a[edge]] = after
+            edges[before >> 1, AFTER + (before & 1)] = after
         else:
-            nodes.head[edges.b[edge]] = after
-    edges.alive[edge] = False
-    log.edge[count[_CUT]] = edge
-    log.record[count[_CUT]] = record
-    log.why[count[_CUT]] = why
-    count[_CUT] += 1
+            nodes[edges[edge, side], HEAD] = after
+    edges[edge, ALIVE] = 0
+    edges[edge, AFTER] = count[SPARE]
+    count[SPARE] = edge + 1
 
 
-def _join(nodes: Nodes, left: int, right: int) -> None:
+def _join(nodes: Ints, left: int, right: int) -> None:
     """Make two graphs one."""
     if left == right:
         return
-    if nodes.size[left] < nodes.size[right]:
+    if nodes[left, SIZE] < nodes[right, SIZE]:
         left, right = right, left
     node = right
     while True:
-        nodes.graph[node] = left
-        node = nodes.ring[node]
+        nodes[node, GRAPH] = left
+        node = nodes[node, RING]
         if node == right:
             break
-    nodes.ring[left], nodes.ring[right] = nodes.ring[right], nodes.ring[left]
-    nodes.size[left] += nodes.size[right]
-    for slot in range(nodes.held.shape[1]):
-        if nodes.held[right, slot] != _NONE:
-            nodes.held[left, slot] = nodes.held[right, slot]
+    follower = nodes[left, RING]
+    nodes[left, RING] = nodes[right, RING]
+    nodes[right, RING] = follower
+    nodes[left, SIZE] += nodes[right, SIZE]
+    for held in range(HELD, nodes.shape[1]):
+        if nodes[right, held] != _NONE:
+            nodes[left, held] = nodes[right, held]
 
 
-def _join_all(nodes: Nodes, parts: Ints, taken: int) -> None:
+def _largest(nodes: Ints, parts: Ints, taken: int) -> int:
     largest = 0
-    for place in range(taken):
-        if nodes.size[parts[place]] > nodes.size[parts[largest]]:
+    for place in range(1, taken):
+        if nodes[parts[place], SIZE] > nodes[parts[largest], SIZE]:
             largest = place
+    return largest
+
+
+def _join_all(nodes: Ints, parts: Ints, taken: int) -> None:
+    largest = _largest(nodes, parts, taken)
     for place in range(taken):
         if place != largest:
             _join(nodes, parts[largest], parts[place])
 
 
-def _conflict(nodes: Nodes, terms: Terms, parts: Ints, taken: int) -> bool:
+def _conflict(nodes: Ints, apart_from: Longs, apart_to: Ints, parts: Ints, taken: int) -> bool:
     """Tell whether graphs would hold, as one, what may not be together."""
-    for slot in range(nodes.held.shape[1]):
+    for held in range(HELD, nodes.shape[1]):
         holders = 0
         for place in range(taken):
-            holders += nodes.held[parts[place], slot] != _NONE
+            if nodes[parts[place], held] != _NONE:
+                holders += 1
         if holders > 1:
             return True
-    if len(terms.apart_to) == 0:
+    if len(apart_to) == 0:
         return False
-    largest = 0
+    largest = _largest(nodes, parts, taken)
     for place in range(taken):
-        if nodes.size[parts[place]] > nodes.size[parts[largest]]:
-            largest = place
-    for place in range(taken):
-        label = parts[place]
-        node = label
+        node = parts[place]
         while place != largest:  # who is kept from somebody in the largest is seen from the other end
-            for at in range(terms.apart_from[node], terms.apart_from[node + 1]):
-                if _among(parts, taken, nodes.graph[terms.apart_to[at]]):
+            for at in range(apart_from[node], apart_from[node + 1]):
+                if _among(parts, taken, nodes[apart_to[at], GRAPH]):
                     return True
-            node = nodes.ring[node]
-            if node == label:
+            node = nodes[node, RING]
+            if node == parts[place]:
                 break
     return False
 
@@ -249,87 +267,88 @@ def _among(parts: Ints, taken: int, label: int) -> bool:
     return False
 
 
-def _barrier(nodes: Nodes, terms: Terms, left: int, right: int) -> int:
+def _barrier(nodes: Ints, apart_from: Longs, apart_to: Ints, left: int, right: int) -> int:
     """Return what keeps two graphs from being one, `FREE` for nothing."""
-    for slot in range(nodes.held.shape[1]):
-        if nodes.held[left, slot] != _NONE and nodes.held[right, slot] != _NONE:
-            return slot
-    if len(terms.apart_to) == 0:
+    for held in range(HELD, nodes.shape[1]):
+        if nodes[left, held] != _NONE and nodes[right, held] != _NONE:
+            return held - HELD
+    if len(apart_to) == 0:
         return FREE
-    if nodes.size[left] > nodes.size[right]:
+    if nodes[left, SIZE] > nodes[right, SIZE]:
         left, right = right, left
     node = left
     while True:
-        for at in range(terms.apart_from[node], terms.apart_from[node + 1]):
-            if nodes.graph[terms.apart_to[at]] == right:
+        for at in range(apart_from[node], apart_from[node + 1]):
+            if nodes[apart_to[at], GRAPH] == right:
                 return SPLIT
-        node = nodes.ring[node]
+        node = nodes[node, RING]
         if node == left:
             return FREE
 
 
 def _relink(
-    nodes: Nodes, edges: Edges, terms: Terms, log: Log, count: Longs, parts: Ints, taken: int, record: int
+    nodes: Ints,
+    edges: Ints,
+    cuts: Ints,
+    count: Longs,
+    apart_from: Longs,
+    apart_to: Ints,
+    order: Ints,
+    links: int,
+    record: int,
 ) -> None:
-    """Replay the links of some graphs, those of the record first; cut what brings together what may not be."""
-    members = 0
-    for place in range(taken):
-        members = _gather(nodes, parts[place], members)
-    links = _links_of(nodes, edges, members)
-    _sort(edges, terms, links, record)
-    _scatter(nodes, terms, members)
+    """Join what links join, in their order, and cut those that bring together what may not be together."""
     for place in range(links):
-        edge = edges.order[place]
-        left, right = nodes.graph[edges.a[edge]], nodes.graph[edges.b[edge]]
+        edge = order[place]
+        left, right = nodes[edges[edge, A], GRAPH], nodes[edges[edge, B], GRAPH]
         if left == right:
             continue
-        why = _barrier(nodes, terms, left, right)
+        why = _barrier(nodes, apart_from, apart_to, left, right)
         if why == FREE:
             _join(nodes, left, right)
         else:
-            _cut(nodes, edges, log, count, edge, why, record)
+            _cut(nodes, edges, cuts, count, edge, why, record)
 
 
-def _gather(nodes: Nodes, label: int, members: int) -> int:
-    """Add the nodes of a graph to those found."""
+def _gather(nodes: Ints, found: Ints, label: int, members: int) -> int:
+    """Add the nodes of a graph to those found; return how many there are."""
     node = label
     while True:
-        nodes.found[members] = node
+        found[members] = node
         members += 1
-        node = nodes.ring[node]
+        node = nodes[node, RING]
         if node == label:
             return members
 
 
-def _links_of(nodes: Nodes, edges: Edges, members: int) -> int:
-    """Put the links in force of the nodes found into the order of the work; return how many there are."""
+def _links_of(nodes: Ints, edges: Ints, found: Ints, order: Ints, members: int) -> int:
+    """Put the links in force of the nodes found into `order`; return how many there are."""
     links = 0
     for place in range(members):
-        half = nodes.head[nodes.found[place]]
+        half = nodes[found[place], HEAD]
         while half != _NONE:
             if half & 1 == 0:
-                edges.order[links] = half >> 1
+                order[links] = half >> 1
                 links += 1
-            half = edges.after[half]
+            half = edges[half >> 1, AFTER + (half & 1)]
     return links
 
 
-def _scatter(nodes: Nodes, terms: Terms, members: int) -> None:
+def _scatter(nodes: Ints, found: Ints, members: int) -> None:
     """Make each of the nodes found a graph of its own."""
     for place in range(members):
-        node = nodes.found[place]
-        nodes.graph[node] = node
-        nodes.ring[node] = node
-        nodes.size[node] = 1
-        for slot in range(nodes.held.shape[1]):
-            nodes.held[node, slot] = _NONE
-        if terms.slot[node] != _NONE:
-            nodes.held[node, terms.slot[node]] = node
+        node = found[place]
+        nodes[node, GRAPH] = node
+        nodes[node, RING] = node
+        nodes[node, SIZE] = 1
+        for held in range(HELD, nodes.shape[1]):
+            nodes[node, held] = _NONE
+        if nodes[node, SLOT] != _NONE:
+            nodes[node, HELD + nodes[node, SLOT]] = node
 
 
-def _sort(edges: Edges, terms: Terms, links: int, record: int) -> None:
+def _sort(nodes: Ints, edges: Ints, times: Longs, order: Ints, links: int, stamp: int) -> None:
     """Sort the links to replay; few of them as a rule, and no two alike."""
-    order = edges.order
     gap = 1
     while gap < links // 3:
         gap = 3 * gap + 1
@@ -337,154 +356,121 @@ def _sort(edges: Edges, terms: Terms, links: int, record: int) -> None:
         for place in range(gap, links):
             edge = order[place]
             back = place
-            while back >= gap and _precedes(edges, terms, edge, order[back - gap], record):
+            while back >= gap and _precedes(nodes, edges, times, edge, order[back - gap], stamp):
                 order[back] = order[back - gap]
                 back -= gap
             order[back] = edge
         gap //= 3
 
 
-def _precedes(edges: Edges, terms: Terms, x: int, y: int, record: int) -> bool:
+def _precedes(nodes: Ints, edges: Ints, times: Longs, x: int, y: int, stamp: int) -> bool:
     """Tell which of two links is replayed first: made by the record, weight, newest, canonical order."""
-    fresh = edges.record[x] == record
-    if fresh != (edges.record[y] == record):
+    fresh = edges[x, RECORD] == stamp
+    if fresh != (edges[y, RECORD] == stamp):
         return bool(fresh)
-    heavy = int(terms.priority[edges.a[x]]) + int(terms.priority[edges.b[x]])
-    other = int(terms.priority[edges.a[y]]) + int(terms.priority[edges.b[y]])
-    if heavy != other:
-        return heavy < other
-    if edges.last[x] != edges.last[y]:
-        return bool(edges.last[x] > edges.last[y])
-    if edges.a[x] != edges.a[y]:
-        return bool(edges.a[x] < edges.a[y])
-    return bool(edges.b[x] < edges.b[y])
+    weight = int(nodes[edges[x, A], PRIORITY]) + int(nodes[edges[x, B], PRIORITY])
+    other = int(nodes[edges[y, A], PRIORITY]) + int(nodes[edges[y, B], PRIORITY])
+    if weight != other:
+        return weight < other
+    if times[x, LAST] != times[y, LAST]:
+        return bool(times[x, LAST] > times[y, LAST])
+    if edges[x, A] != edges[y, A]:
+        return bool(edges[x, A] < edges[y, A])
+    return bool(edges[x, B] < edges[y, B])
 
 
-def _make_room(nodes: Nodes, edges: Edges, terms: Terms, log: Log, count: Longs, label: int, record: int) -> None:
+def _make_room(
+    nodes: Ints,
+    edges: Ints,
+    times: Longs,
+    cuts: Ints,
+    evictions: Ints,
+    count: Longs,
+    found: Ints,
+    order: Ints,
+    label: int,
+    record: int,
+    stamp: int,
+    limit: int,
+) -> None:
     """Evict from a graph, and from what it falls into, until none is too large or nobody can go."""
-    if nodes.size[label] <= terms.limit:
-        return
     waiting = [label]
     while len(waiting) > 0:
         label = waiting.pop()
-        if nodes.size[label] <= terms.limit:
-            continue
-        gone = _first_to_go(nodes, edges, terms, label, record)
+        gone = _first_to_go(nodes, edges, times, label, stamp)
         if gone == _NONE:
             continue
-        members = _gather(nodes, label, 0)
-        while nodes.head[gone] != _NONE:
-            _cut(nodes, edges, log, count, nodes.head[gone] >> 1, EVICTED, record)
-        log.node[count[_EVICTIONS]] = gone
-        log.evictor[count[_EVICTIONS]] = record
-        count[_EVICTIONS] += 1
-        links = _links_of(nodes, edges, members)
-        _scatter(nodes, terms, members)
+        members = _gather(nodes, found, label, 0)
+        while nodes[gone, HEAD] != _NONE:
+            _cut(nodes, edges, cuts, count, nodes[gone, HEAD] >> 1, EVICTED, record)
+        evictions[count[EVICTIONS], 0] = gone
+        evictions[count[EVICTIONS], 1] = record
+        count[EVICTIONS] += 1
+        links = _links_of(nodes, edges, found, order, members)
+        _scatter(nodes, found, members)
         for place in range(links):
-            edge = edges.order[place]
-            _join(nodes, nodes.graph[edges.a[edge]], nodes.graph[edges.b[edge]])
+            edge = order[place]
+            _join(nodes, nodes[edges[edge, A], GRAPH], nodes[edges[edge, B], GRAPH])
         for place in range(members):
-            node = nodes.found[place]
-            if nodes.graph[node] == node:
+            node = found[place]
+            if nodes[node, GRAPH] == node and nodes[node, SIZE] > limit:
                 waiting.append(node)
 
 
-def _first_to_go(nodes: Nodes, edges: Edges, terms: Terms, label: int, record: int) -> int:
+def _first_to_go(nodes: Ints, edges: Ints, times: Longs, label: int, stamp: int) -> int:
     """Return who is evicted first from a graph: lowest rank, oldest last sighting, canonical order; -1 for nobody."""
     gone = _NONE
     oldest = 0
     node = label
     while True:
-        if nodes.added[node] != record:
-            half = nodes.head[node]
-            seen = edges.last[half >> 1]
+        if nodes[node, ADDED] != stamp and (gone == _NONE or nodes[node, RANK] <= nodes[gone, RANK]):
+            half = nodes[node, HEAD]
+            seen = times[half >> 1, LAST]
             while half != _NONE:
-                seen = max(seen, edges.last[half >> 1])
-                half = edges.after[half]
+                seen = max(seen, times[half >> 1, LAST])
+                half = edges[half >> 1, AFTER + (half & 1)]
             if (
                 gone == _NONE
-                or terms.rank[node] < terms.rank[gone]
-                or (terms.rank[node] == terms.rank[gone] and (seen < oldest or (seen == oldest and node < gone)))
+                or nodes[node, RANK] < nodes[gone, RANK]
+                or seen < oldest
+                or (seen == oldest and node < gone)
             ):
                 gone = node
                 oldest = seen
-        node = nodes.ring[node]
+        node = nodes[node, RING]
         if node == label:
             return int(gone)
 
 
-def _edges(links: int, slots: int) -> Edges:
-    return Edges(
-        np.empty(links, np.int32),
-        np.empty(links, np.int32),
-        np.empty(links, np.int64),
-        np.empty(links, np.int64),
-        np.empty(links, np.int64),
-        np.empty(links, np.bool_),
-        np.empty(2 * links, np.int32),
-        np.empty(2 * links, np.int32),
-        np.full(slots, _NONE, np.int32),
-        np.empty(links, np.int32),
-    )
-
-
-def _roomier(old: Edges, links: int, needed: int) -> Edges:
-    """Return the links with room for as many as are needed, and for growth."""
-    capacity = max(2 * len(old.a), needed)
-    slots = 1
-    while slots < 2 * capacity:
-        slots *= 2
-    new = _edges(capacity, slots)
-    new.a[:links] = old.a[:links]
-    new.b[:links] = old.b[:links]
-    new.first[:links] = old.first[:links]
-    new.last[:links] = old.last[:links]
-    new.record[:links] = old.record[:links]
-    new.alive[:links] = old.alive[:links]
-    new.after[: 2 * links] = old.after[: 2 * links]
-    new.before[: 2 * links] = old.before[: 2 * links]
-    for edge in range(links):
-        spot = _spot(new.a[edge], new.b[edge], slots - 1)
-        while new.table[spot] != _NONE:
-            spot = (spot + 1) & (slots - 1)
-        new.table[spot] = edge
+def _longer(old: Ints, needed: int) -> Ints:
+    if needed <= len(old):
+        return old
+    new = np.empty((max(2 * len(old), needed), old.shape[1]), np.int32)
+    new[: len(old)] = old
     return new
 
 
-def _log(size: int) -> Log:
-    return Log(
-        np.empty(size, np.int32),
-        np.empty(size, np.int64),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
-        np.empty(size, np.int64),
-    )
-
-
-def _longer(old: Log, count: Longs, needed: int) -> Log:
-    new = _log(max(2 * len(old.edge), needed))
-    cut, evictions = count[_CUT], count[_EVICTIONS]
-    new.edge[:cut] = old.edge[:cut]
-    new.record[:cut] = old.record[:cut]
-    new.why[:cut] = old.why[:cut]
-    new.node[:evictions] = old.node[:evictions]
-    new.evictor[:evictions] = old.evictor[:evictions]
+def _longer_times(old: Longs, needed: int) -> Longs:
+    if needed <= len(old):
+        return old
+    new = np.empty((max(2 * len(old), needed), 2), np.int64)
+    new[: len(old)] = old
     return new
 
 
 _PARTS: tuple[Callable[..., Any], ...] = (
-    _spot, _hang, _touch, _cut, _among, _join, _join_all, _conflict, _barrier, _gather, _links_of, _scatter, _precedes,
-    _sort, _relink, _first_to_go, _make_room, _edges, _roomier, _log, _longer,
+    _find, _hang, _touch, _drop, _cut, _join, _largest, _join_all, _among, _conflict, _barrier, _relink, _gather,
+    _links_of, _scatter, _precedes, _sort, _first_to_go, _make_room, _longer, _longer_times,
 )  # fmt: skip
 
 
 @cache
-def compiled() -> Callable[..., tuple[Edges, Log, Longs]]:
+def compiled() -> Callable[..., tuple[Ints, Longs, Ints, Ints]]:
     """Return `replay`, compiled."""
     from numba import njit
     from numba.extending import register_jitable
 
     for part in _PARTS:
         register_jitable(part)
-    ready: Callable[..., tuple[Edges, Log, Longs]] = njit(cache=True, nogil=True)(replay)
+    ready: Callable[..., tuple[Ints, Longs, Ints, Ints]] = njit(cache=True, nogil=True)(replay)
     return ready
