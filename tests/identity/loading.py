@@ -39,6 +39,7 @@ class Load:
         rows: Sequence[tuple[int, Sequence[str | None], Entries]],
         dataset: str = "web",
         priorities: Sequence[str] | None = None,
+        unique: Sequence[str] = (),
     ) -> tuple[Assigned, Changes]:
         self.batch += 1
         event = schema.class_ is SchemaClass.EVENT
@@ -48,7 +49,7 @@ class Load:
         self._stage(schema, rows)
         with self.history.transaction():
             self.history.add_batch(self.batch, f"b{self.batch}", number, 1000 * self.batch)
-            assigned = assign.assign(self.con, schema, NAMESPACES, priorities, batch=self.batch, dataset=number)
+            assigned = assign.assign(self.con, schema, NAMESPACES, priorities, unique, batch=self.batch, dataset=number)
             paths = ", ".join(quote(path) for path in schema.leaves())
             self.con.execute(
                 f'INSERT INTO {table} ("$dataset", "$batch", "$row", "$identity", "$identities", {paths}) '

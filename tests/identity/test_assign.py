@@ -73,7 +73,7 @@ def test_records_with_more_than_twenty_identities_are_kept_but_not_linked(load: 
         return [("Email", f"{n:02d}", False) for n in range(size)]
 
     assigned, _ = load(MAPPED, [(1, [], crowd(21)), (2, [], crowd(20)), (3, [], [*crowd(20), ("Email", "00", True)])])
-    assert assigned.skipped == {"identity.too-many": 1}
+    assert assigned.unlinked == {"identity.too-many": 1}
     assert [len(identities or []) for _, identities in load.rows()] == [0, 20, 20]
     assert len(set(load.persons().values())) == 1
     assert load.persons().keys() == set(range(20))
@@ -88,15 +88,16 @@ def test_priorities_decide_the_primary_identity_of_events(load: Load) -> None:
     assert [load.identities()[row[0]][1] for row in load.rows()] == ["CRMID", "FPID"]
 
 
-def test_events_with_two_values_of_the_best_namespace_are_left_out(load: Load) -> None:
+def test_records_with_two_values_of_a_unique_namespace_are_counted(load: Load) -> None:
     rows: Any = [
-        (1, [], [("Email", "a", False), ("Email", "b", True)]),
-        (2, [], [("Email", "a", False), ("FPID", "b", True), ("FPID", "c", False)]),
-        (3, [], [("Email", "a", False), ("Email", "a", False)]),
+        (1, [], [("Email", "a", False), ("Phone", "1", False), ("Phone", "2", False)]),
+        (2, [], [("Email", "a", False), ("Phone", "1", False), ("Phone", "1", False)]),
+        (3, [], [("Email", "b", False), ("FPID", "1", False), ("FPID", "2", False)]),
     ]
-    assigned, _ = load(MAPPED, rows, priorities=["Email", "FPID"])
-    assert assigned.skipped == {"identity.two-primaries": 1}
-    assert load.rows() == [(0, [0, 2, 3]), (0, None)]
+    assigned, _ = load(MAPPED, rows, priorities=["Email", "Phone", "FPID"], unique=["Email", "Phone"])
+    assert assigned.unlinked == {"identity.not-unique": 1}
+    assigned, _ = load(WEB, [(1, ["w1", "c1"], [])], unique=["CRMID"])
+    assert assigned.unlinked == {}
 
 
 def test_links_are_every_pair_with_its_first_and_last_time(load: Load) -> None:

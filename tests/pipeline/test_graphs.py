@@ -12,6 +12,7 @@ import pytest
 
 import coterie
 from coterie.core.clock import FixedClock, format_instant
+from coterie.identity import batch_limit
 from coterie.workspace import Workspace
 
 START = 1_780_000_000_000
@@ -255,3 +256,62 @@ def test_a_preview_tells_who_lacks_the_best_namespace(ws: Workspace, tmp_path: P
     assert (found.graphs_after, found.lacking, found.dangling) == (3, 2, 1)
     assert "2 of 3 graphs (66.7 %) have no identity of CRMID" in found.warnings[0]
     assert "1 identities of people were never seen" in found.warnings[1]
+
+
+def test_events_with_two_values_of_their_best_namespace_are_put_aside(ws: Workspace, tmp_path: Path) -> None:
+    ws.identities.put_settings({"algorithm": "optimized", "namespaces": ["CRMID", "Email", "Web"]})
+    events: list[Event] = [
+        (1, [("Email", "a"), ("Web", "1"), ("Web", "2")]),
+        (2, [("Web", "1"), ("Web", "2")]),
+        (3, [("CRMID", "1"), ("Email", "a"), ("Email", "b")]),
+        (4, [("Email", "a"), ("Email", "a"), ("Web", "3")]),
+        (5, [("Email", "a"), ("Email", "null"), ("Web", "3")]),
+    ]
+    report = load(ws, written(tmp_path / "a.jsonl", events))
+    assert report.errors == {"identity.two-primaries": 1}
+    (aside,) = ws.ingest.quarantine(report.batch)
+    assert (aside.line, aside.field, aside.code) == (2, "identityMap", "identity.two-primaries")
+    assert "1" in str(aside.value)
+    owners = ws.sandbox.history.con.execute(
+        'SELECT n.code, i.value FROM live_event e JOIN identity i ON i.identity = e."$identity" '
+        'JOIN namespace n USING (namespace) ORDER BY "timestamp"'
+    ).fetchall()
+    assert owners == [("Email", "a"), ("CRMID", "1"), ("Email", "a"), ("Email", "a")]
+    assert ws.rebuild(tmp_path / "again").same
+
+
+def test_a_record_that_breaks_uniqueness_by_itself_links_nobody_and_is_counted(ws: Workspace, tmp_path: Path) -> None:
+    ws.identities.put_settings(
+        {"algorithm": "optimized", "namespaces": ["CRMID", {"code": "Email", "unique": True}, "Web"]}
+    )
+    report = load(ws, written(tmp_path / "a.jsonl", [(1, [("CRMID", "1"), ("Email", "a"), ("Email", "b")])]))
+    assert report.warnings == {"identity.not-unique": 1}
+    assert ws.ingest.batch(report.batch).metrics["warnings"] == {"identity.not-unique": 1}
+    assert groups(ws) == set()
+
+
+def test_an_identity_is_left_out_of_a_batch_after_fifty_others(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = ("Web", "hub")
+    events: list[Event] = [(1000 - n, [hub, ("CRMID", f"{n:02d}")]) for n in range(49)]
+    events += [(n, [hub, ("Email", f"{n}"), ("CRMID", "first")]) for n in range(2)]  # 49 before, then 51
+    events += [(10, [hub, ("CRMID", "00")]), (11, [hub, ("Email", "x"), ("CRMID", "y")])]
+    ws.identities.put_settings({"graph_limit": 0})
+    report = load(ws, written(tmp_path / "a.jsonl", events))
+    assert report.warnings == {"identity.batch-limit": 3}
+    # the 50th record brings two at once and is the last one that counts for the hub
+    shared = {hub, ("Email", "0"), ("CRMID", "first"), ("Email", "1"), *(("CRMID", f"{n:02d}") for n in range(49))}
+    assert groups(ws) == {frozenset(shared), frozenset({("Email", "x"), ("CRMID", "y")})}
+    (records,) = ws.sandbox.history.con.execute(
+        'SELECT count(*) FROM event WHERE "$identities" IS NULL AND "timestamp" = $1', [START + 10]
+    ).fetchall()[0]
+    assert records == 1
+    # in a batch of its own it begins anew
+    assert load(ws, written(tmp_path / "b.jsonl", [(12, [hub, ("Email", "x")])], "b")).warnings == {}
+    assert len(groups(ws)) == 1
+    kept = told(ws)
+    assert ws.rebuild(tmp_path / "again").same
+    monkeypatch.setattr(batch_limit, "FEW", -1)
+    assert ws.rebuild(tmp_path / "compiled").same
+    assert told(ws) == kept

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Assigned(msgspec.Struct, frozen=True):
-    """What `assign` did: identities never seen before, and records treated otherwise than most, by code.
+    """What `assign` did: identities never seen before, and records whose identities are not linked, by code.
 
     ``identity.too-many``
-        Records with more than 20 identities: kept, but not linked.
-    ``identity.two-primaries``
-        Events with two values of their best namespace: left out.
+        Records with more than 20 identities.
+    ``identity.not-unique``
+        Records with two values of a unique namespace.
     """
 
     new_identities: int
-    skipped: dict[str, int]
+    unlinked: dict[str, int]
 
 
 def assign(
@@ -36,6 +36,7 @@ def assign(
     schema: Schema,
     namespaces: Mapping[str, Namespace],
     priorities: Sequence[str] | None = None,
+    unique: Sequence[str] = (),
     *,
     batch: int,
     dataset: int,  # noqa: ARG001 (identities belong to no dataset; callers give a batch's whole address everywhere)
@@ -56,7 +57,10 @@ def assign(
         All namespaces by code.
     priorities : sequence of str, optional
         Codes, best first. When given, the primary identity of an event is that of its best namespace; without, and for
-        records always, it is the one that the schema or the record's identity map marks, else the first.
+        records always, it is the one that the schema or the record's identity map marks, else the first. No event has
+        two values of its best namespace.
+    unique : sequence of str
+        Codes of the namespaces of which a record with two values is not linked.
     batch, dataset : int
         Numbers of the batch and its dataset.
     """
@@ -68,7 +72,7 @@ def assign(
     by_rank = priorities is not None and schema.class_ is SchemaClass.EVENT
     select = _Selection(con, schema, by_rank)
     con.execute(f"CREATE OR REPLACE TEMP VIEW identified AS {select.rows()}")
-    return Assigned(new, select.skipped())
+    return Assigned(new, select.unlinked(unique))
 
 
 def _number_namespaces(
@@ -174,7 +178,8 @@ class _Selection:
             for code, namespace, rank in con.execute("SELECT code, namespace, rank FROM stage_namespace").fetchall()
         }
         self.each = [f"i{place:d}.identity" for place in range(len(schema.identities))]
-        self.ranks = [numbers[descriptor.namespace][1] for descriptor in schema.identities]
+        self.rank_of = {code: rank for code, (_, rank) in numbers.items()}
+        self.ranks = [self.rank_of[descriptor.namespace] for descriptor in schema.identities]
         self.joins = "".join(
             f" LEFT JOIN (SELECT value, identity FROM stage_identity WHERE namespace = "
             f'{numbers[descriptor.namespace][0]:d}) i{place:d} ON i{place:d}.value = s."$id{place:d}"'
@@ -189,21 +194,28 @@ class _Selection:
         listed = self._identities()
         if self.may_be_many:
             listed = f"CASE WHEN len({listed}) <= {MAX_IDENTITIES:d} THEN {listed} END"
-        kept = f" WHERE NOT ({self._torn()})" if self.by_rank else ""
-        return f'SELECT s.*, {self._primary()} AS "$identity", {listed} AS "$identities" FROM stage s{self.joins}{kept}'
+        return f'SELECT s.*, {self._primary()} AS "$identity", {listed} AS "$identities" FROM stage s{self.joins}'
 
-    def skipped(self) -> dict[str, int]:
-        """Count the rows that are left out or not linked; a pass over the rows only when there can be any."""
+    def unlinked(self, unique: Sequence[str]) -> dict[str, int]:
+        """Count the rows whose identities are not linked; a pass over the rows only when there can be any."""
         codes: dict[str, str] = {}
         if self.may_be_many:
             codes["identity.too-many"] = f"len({self._identities()}) > {MAX_IDENTITIES:d}"
-        if self.by_rank:
-            codes["identity.two-primaries"] = self._torn()
+        twice = [self.rank_of[code] for code in unique if self._may_be_twice(code)]
+        if twice:
+            held = f'list_transform({self._ranked()}, lambda "$it": "$it".rank)'
+            codes["identity.not-unique"] = " OR ".join(
+                f'len(list_filter({held}, lambda "$it": "$it" = {rank:d})) > 1' for rank in twice
+            )
         if not codes:
             return {}
         counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in codes.values())
         row = self.con.execute(f"SELECT {counts} FROM stage s{self.joins}").fetchall()[0]
         return {code: int(count) for code, count in zip(codes, row, strict=True) if count}
+
+    def _may_be_twice(self, code: str) -> bool:
+        named = sum(descriptor.namespace == code for descriptor in self.schema.identities)
+        return code in self.rank_of and (self.schema.identity_map or named > 1)
 
     def _primary(self) -> str:
         if self.by_rank:
@@ -224,11 +236,6 @@ class _Selection:
         if self.schema.identity_map:
             every = f"list_concat({every}, coalesce(m.ranked, []))"
         return f'list_sort(list_distinct(list_filter({every}, lambda "$it": "$it".identity IS NOT NULL)))'
-
-    def _torn(self) -> str:
-        """Return SQL for whether two identities share the best namespace."""
-        ranked = self._ranked()
-        return f"coalesce(len({ranked}) > 1 AND ({ranked})[1].rank = ({ranked})[2].rank, false)"
 
     def _identities(self) -> str:
         if self.schema.identity_map:

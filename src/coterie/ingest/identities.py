@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from coterie.core.errors import Invalid, NotFound
 from coterie.core.schema import IdentityDescriptor, Schema, SchemaClass
@@ -49,11 +49,12 @@ def usable_entries(entries: str, namespaces: Mapping[str, str]) -> str:
     )
 
 
-def faults(schema: Schema, namespaces: Mapping[str, str]) -> list[tuple[str, str, Fault]]:
+def faults(schema: Schema, namespaces: Mapping[str, str], priority: Sequence[str] = ()) -> list[tuple[str, str, Fault]]:
     """Return what can be wrong with the identities of a row: field, SQL of the shown value, and the fault.
 
-    The conditions speak of the leaves, of ``"$id0"``, … and, with an identity map, of ``"$entries"`` (all of them)
-    and ``"$identityMap"`` (the usable ones).
+    Where namespaces have a `priority`, best first, it decides whose an event is, so that an event cannot have two
+    values of its best one. The conditions speak of the leaves, of ``"$id0"``, … and, with an identity map, of
+    ``"$entries"`` (all of them) and ``"$identityMap"`` (the usable ones).
     """
     out: list[tuple[str, str, Fault]] = []
     for position, descriptor in enumerate(schema.identities):
@@ -72,6 +73,8 @@ def faults(schema: Schema, namespaces: Mapping[str, str]) -> list[tuple[str, str
         unknown = f"len(list_filter({entries}, lambda {IT}: {IT}.namespace NOT IN ({literals(namespaces)}))) > 0"
         reason = "expected codes of namespaces that exist"
         out.append(("identityMap", value, Fault(unknown, "identity.namespace", reason)))
+    if priority and schema.class_ is SchemaClass.EVENT:
+        out += _torn(schema, priority)
     missing = _missing(schema)
     if missing:
         field = next((item.path for item in schema.identities if item.primary), "")
@@ -91,6 +94,29 @@ def _missing(schema: Schema) -> Fault | None:
         every.append('len("$identityMap") > 0')
     condition = f"NOT coalesce({' OR '.join(every)}, FALSE)"
     return Fault(condition, "identity.missing", "expected at least one usable identity")
+
+
+def _torn(schema: Schema, priority: Sequence[str]) -> list[tuple[str, str, Fault]]:
+    """Return the fault of two values of the best namespace, if rows can have it."""
+    codes = [descriptor.namespace for descriptor in schema.identities]
+    twice = [item.path for item in schema.identities if codes.count(item.namespace) > 1]
+    if not twice and not schema.identity_map:
+        return []
+    ranks = {code: rank for rank, code in enumerate(priority)}
+    each = ", ".join(
+        f'struct_pack(rank := {ranks[code]:d}, value := "$id{n}")' for n, code in enumerate(codes) if code in ranks
+    )
+    every = f"[{each}]::STRUCT(rank INTEGER, value VARCHAR)[]"
+    if schema.identity_map:
+        rank = " ".join(f"WHEN {literal(code)} THEN {rank:d}" for code, rank in ranks.items())
+        entry = f"struct_pack(rank := CASE {IT}.namespace {rank} END, value := {IT}.id)"
+        every = f'list_concat({every}, coalesce(list_transform("$identityMap", lambda {IT}: {entry}), []))'
+    best = f"list_sort(list_distinct(list_filter({every}, lambda {IT}: {IT}.value IS NOT NULL)))"
+    condition = f"coalesce(len({best}) > 1 AND ({best})[1].rank = ({best})[2].rank, FALSE)"
+    fault = Fault(condition, "identity.two-primaries", "expected one identity of the best namespace that it has")
+    if twice:
+        return [(twice[0], f"left({quote(twice[0])}, 100)", fault)]
+    return [("identityMap", 'left(CAST("$entries" AS VARCHAR), 100)', fault)]
 
 
 def _too_long(condition: str) -> Fault:

@@ -6,7 +6,7 @@ the typed ones at the same depth; then come the leaves under their own names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,7 @@ def compile_plan(
     *,
     operation: Operation = Operation.CREATE,
     ordered_by: str | None = None,
+    priority: Sequence[str] = (),
 ) -> Plan:
     """Work out how rows of a file become rows of a schema.
 
@@ -104,6 +105,8 @@ def compile_plan(
         What a row does that does not say it.
     ordered_by : str, optional
         The path of a date that no row may lack.
+    priority : sequence of str
+        Codes of namespaces, best first, where they decide whose an event is.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def compile_plan(
         raw = next((column.raw_name for column in columns if column.leaf.path == ordered_by), quote(ordered_by))
         undated = Fault(f"{raw} IS NULL", "record.no-time", "expected the date by which the dataset is ordered")
         plan.faults.append((ordered_by, "NULL", undated))
-    plan.faults += identities.faults(schema, namespaces)
+    plan.faults += identities.faults(schema, namespaces, priority)
     return plan
 
 

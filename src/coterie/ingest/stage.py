@@ -6,7 +6,7 @@ bad does a second pass look at those, and say everything that is wrong with each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -65,6 +65,7 @@ def stage(
     operation: Operation = Operation.CREATE,
     ordered_by: str | None = None,
     keep_from: int | None = None,
+    priority: Sequence[str] = (),
     inspect: Callable[[], None] | None = None,
 ) -> Staged:
     """Fill the TEMP tables ``stage`` and ``stage_error`` from files.
@@ -91,6 +92,9 @@ def stage(
         The path of a date without which a row is bad.
     keep_from : int, optional
         Events before this instant are put aside as ``event.expired``.
+    priority : sequence of str
+        Codes of namespaces, best first, where they decide whose an event is: one with two values of its best namespace
+        is bad.
     inspect : callable, optional
         Called when all rows have been read and the bad ones are still in ``stage``, with ``"$ok"`` false.
 
@@ -116,7 +120,9 @@ def stage(
     plans = _plans(
         con,
         source,
-        lambda given: compile_plan(con, given, mapping, schema, namespaces, operation=operation, ordered_by=ordered_by),
+        lambda given: compile_plan(
+            con, given, mapping, schema, namespaces, operation=operation, ordered_by=ordered_by, priority=priority
+        ),
     )
     _create(con, schema)
     files: list[StagedFile] = []

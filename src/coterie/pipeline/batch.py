@@ -91,6 +91,8 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
         sandbox.log.discard(batch.id)
         return _report(run, BatchStatus.FAILED, staged, refusal)
     effect = _accept(sandbox, batch, body, progress)
+    staged = msgspec.structs.replace(staged, warnings=staged.warnings | effect.pop("warnings"))
+    effect |= {"warnings": staged.warnings} if staged.warnings else {}
     sandbox.catalog.put_batch(
         msgspec.structs.replace(sandbox.catalog.batch(batch.id), metrics={**body["metrics"], **effect})
     )
@@ -133,10 +135,10 @@ class _Run:
     files: tuple[SourceFile, ...]
 
 
-def _accept(sandbox: Sandbox, batch: Batch, body: dict[str, Any], progress: Progress) -> dict[str, int]:
+def _accept(sandbox: Sandbox, batch: Batch, body: dict[str, Any], progress: Progress) -> dict[str, Any]:
     before = sandbox.log.last
     try:
-        effect: dict[str, int] = commit(sandbox, "batch.accepted", body, progress)
+        effect: dict[str, Any] = commit(sandbox, "batch.accepted", body, progress)
     except BaseException as error:
         if sandbox.log.last == before:
             _fail(sandbox, batch, error)

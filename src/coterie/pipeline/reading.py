@@ -13,6 +13,7 @@ import msgspec
 from coterie.core.clock import DAY
 from coterie.core.progress import Progress
 from coterie.core.schema import Schema
+from coterie.identity.settings import order
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.mapping import Mapping, default_mapping
 from coterie.ingest.operation import CREATES, Writing, writing
@@ -85,7 +86,10 @@ class Reading:
         self, sandbox: Sandbox, source: Source, progress: Progress, inspect: Callable[[], None] | None = None
     ) -> Staged:
         """Fill the TEMP tables ``stage`` and ``stage_error`` of the history; `inspect` sees the bad rows too."""
-        types = {code: str(item.type) for code, item in Definitions(sandbox.catalog).namespaces().items()}
+        definitions = Definitions(sandbox.catalog)
+        namespaces = definitions.namespaces()
+        settings = definitions.identity_settings()
+        types = {code: str(item.type) for code, item in namespaces.items()}
         return stage(
             sandbox.history.con,
             source,
@@ -97,6 +101,7 @@ class Reading:
             operation=self.writing.operation,
             ordered_by=self.ordered_by,
             keep_from=self.keep_from,
+            priority=order(settings, namespaces) if settings.optimized else (),
             inspect=inspect,
         )
 

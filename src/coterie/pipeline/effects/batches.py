@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from coterie.core.progress import Progress
 from coterie.core.schema import Schema, SchemaClass
-from coterie.identity import assign, links
+from coterie.identity import assign, batch_limit, links
 from coterie.identity.persons import Cause
+from coterie.identity.settings import order
 from coterie.identity.stitch import Scope
 from coterie.ingest import duplicates
 from coterie.ingest.dataset import Dataset
@@ -22,8 +23,8 @@ from coterie.store.sandbox import Sandbox
 _SYSTEM = ("$dataset", "$batch", "$row", "$identity", "$identities")
 
 
-def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, int]:
-    """Take the rows in ``stage`` into the history; return counts of duplicates, new identities and new links."""
+def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, Any]:
+    """Take the rows in ``stage`` into the history; return counts of duplicates, new identities, new links, warnings."""
     history, definitions = sandbox.history, Definitions(sandbox.catalog)
     con, body = history.con, entry.body
     dataset = definitions.get(Dataset, body["dataset"])
@@ -32,8 +33,10 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     history.add_batch(batch, body["batch"], number, entry.accepted_at)
 
     progress.report("identities")
-    namespaces = definitions.namespaces()
-    assigned = assign.assign(con, schema, namespaces, None, batch=batch, dataset=number)
+    namespaces, settings = definitions.namespaces(), definitions.identity_settings()
+    priority = order(settings, namespaces) if settings.optimized else None
+    unique = settings.unique if settings.optimized else ()
+    assigned = assign.assign(con, schema, namespaces, priority, unique, batch=batch, dataset=number)
 
     table: Literal["event", "record"] = "event" if schema.class_ is SchemaClass.EVENT else "record"
     repeated = 0
@@ -50,10 +53,18 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     progress.report("links")
     before = _count(sandbox, "link")
     links.add(con, batch, number, table)
+    held = batch_limit.hold(con, batch, number, table)
     new_links = _count(sandbox, "link") - before
     older = fragments.older(con, number, batch) if dataset.ordered_by is not None else 0
     graphs.refresh(sandbox, Scope(batch), Cause(entry.accepted_at, batch), progress, batches=[batch])
-    return {"duplicates": repeated, "identities_new": assigned.new_identities, "links_new": new_links, "older": older}
+    warnings = assigned.unlinked | ({"identity.batch-limit": held} if held else {})
+    return {
+        "duplicates": repeated,
+        "identities_new": assigned.new_identities,
+        "links_new": new_links,
+        "older": older,
+        "warnings": warnings,
+    }
 
 
 def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, unset: list[str]) -> None:
