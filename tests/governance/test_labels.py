@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from coterie.core.errors import Invalid
@@ -75,3 +78,9 @@ def test_what_is_no_word_is_refused(word):
 
 def test_known_labels_come_first_in_their_order():
     assert labels.in_order(["zeta", "C10", "I1", "C2", "alpha", "C2"]) == ("C2", "C10", "I1", "alpha", "zeta")
+
+
+def test_the_guide_has_every_known_label():
+    guide = (Path(__file__).parents[2] / "docs" / "consent-and-retention.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]+[0-9]*)` \| (.*) \|$", guide, re.MULTILINE)
+    assert dict(rows) == labels.DOCUMENTED

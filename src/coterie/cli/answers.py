@@ -43,15 +43,16 @@ def counted(out: Console, found: dict[str, Any]) -> None:
 
 def matching(members: int, withheld: dict[str, Any]) -> str:
     """Return in words how many satisfy a rule, and how many of them are withheld and why."""
+    left = "1 member" if members == 1 else f"{members:,} members"
     if not withheld["people"]:
-        return f"{members:,} members"
+        return left
     why = [
         f"{withheld[key]:,} {words}"
         for key, words in (("opted_out", "by a general opt-out"), ("no_consent", "without consent"))
         if withheld[key]
     ]
     match = members + withheld["people"]
-    return f"{match:,} match, {withheld['people']:,} withheld ({', '.join(why)}), {members:,} members"
+    return f"{match:,} match, {withheld['people']:,} withheld ({', '.join(why)}), {left}"
 
 
 def _steps(out: Console, steps: list[dict[str, Any]], people: int) -> None:

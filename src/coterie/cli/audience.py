@@ -346,7 +346,8 @@ def _members(out: Console, page: dict[str, Any]) -> None:
 
 
 def _export(out: Console, written: dict[str, Any]) -> None:
-    out.print(f"{written['members']:,} members of {written['audience']} written to {written['path']}")
+    members = "1 member" if written["members"] == 1 else f"{written['members']:,} members"
+    out.print(f"{members} of {written['audience']} written to {written['path']}")
     if written["withheld"]:
         out.print(f"{written['withheld']:,} left out: they chose so since the last evaluation.")
     for key, whose in (("labels", "the audience"), ("identity_labels", "the identities in the file")):

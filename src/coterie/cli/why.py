@@ -34,7 +34,8 @@ def explanation(out: Console, found: dict[str, Any]) -> None:
     out.print()
     for held in found["withheld"]:
         _withheld(out, held)
-    _needs(out, found["needs"], holds)
+    if not (holds and found["withheld"]):
+        _needs(out, found["needs"], holds)
     if found["turn"] is not None:
         _turn(out, found["turn"])
     for line in (_stored_note(found), *found["notes"]):
@@ -44,7 +45,7 @@ def explanation(out: Console, found: dict[str, Any]) -> None:
 
 def _withheld(out: Console, held: dict[str, Any]) -> None:
     lines = [f"{value['name']}: {show.words(value['value'])}" for value in held["values"]]
-    said = f" ({'; '.join(lines)})" if lines else ""
+    said = f" ({'; '.join(lines) or 'no choice is known'})"
     out.print(Text.assemble(("Withheld: ", "bold yellow"), _clean(held["words"]), (said, "dim")))
 
 

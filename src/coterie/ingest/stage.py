@@ -211,8 +211,8 @@ def _expire(con: DuckDBPyConnection, keep_from: int) -> int:
     reason = f"expected an event of {format_instant(keep_from)} or later: the dataset keeps none that are older"
     old = '"timestamp" < $1'
     con.execute(
-        'INSERT INTO stage_error SELECT "$row", "$file", "$line", \'timestamp\', NULL, \'event.expired\', $2 '
+        'INSERT INTO stage_error SELECT "$row", "$file", "$line", $2, NULL, $3, $4 '
         f'FROM stage WHERE {old} ORDER BY "$row"',
-        [keep_from, reason],
+        [keep_from, "timestamp", "event.expired", reason],
     )
     return int(con.execute(f"DELETE FROM stage WHERE {old}", [keep_from]).fetchall()[0][0])

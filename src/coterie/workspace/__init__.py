@@ -92,7 +92,11 @@ def open(  # noqa: A001 (coterie.open reads as what it does)
         progress or Quiet(),
     )
     if upkeep:
-        workspace.retention.daily()
+        try:
+            workspace.retention.daily()
+        except BaseException:
+            workspace.close()
+            raise
     return workspace
 
 
