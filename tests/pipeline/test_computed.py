@@ -174,3 +174,17 @@ def test_the_name_of_the_field_is_taken(ws):
     with pytest.raises(Invalid) as caught:
         ws.schemas.put({"name": "x", "class": "profile", "fields": {"computedAttributes.a": "string"}})
     assert caught.value.code == "schema.reserved"
+
+
+def test_a_profile_shows_its_values_now_and_as_of(loaded):
+    loaded.computed.put("spend", SPEND)
+    loaded.computed.put("city", "homeAddress.city")
+    loaded.computed.put("browsers", 'identityMap.get("WebID").count()')
+    found = loaded.profiles.get("CRMID", "2", events=1)
+    assert found.computed == {"spend": 30, "city": "Nice", "browsers": 1}
+    assert len(found.events) == 1
+    then = loaded.profiles.get("CRMID", "2", at="2026-06-04T12:00:00Z")
+    assert float(then.computed["spend"]) == 10.1
+    rows = {row["person"]: row for row in loaded.computed.values(["spend"]).to_pylist()}
+    assert max(row["spend"] for row in rows.values()) == found.computed["spend"]
+    assert loaded.profiles.why("CRMID", "2", "homeAddress.city").path == "homeAddress.city"

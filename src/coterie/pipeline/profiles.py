@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from coterie.audience import ledger, plan
 from coterie.audience.definition import Audience
+from coterie.computed.values import values_of
+from coterie.core.schema import Union
 from coterie.engine import people
 from coterie.identity.graph import find
 from coterie.identity.past import Moment, PastGraph, graph_as_of
@@ -23,6 +28,9 @@ from coterie.profile.timeline import Page
 from coterie.profile.why import AttributeView, why
 from coterie.profile.writes import writes
 from coterie.store.sandbox import Sandbox
+
+MOST_EVENTS = 1_000_000
+"""Events of a person from which computed attributes are worked out: more than anybody has."""
 
 
 @dataclass
@@ -49,14 +57,24 @@ class Look:
         self.con = self.sandbox.history.con
 
     def profile(self, namespace: str, value: str, page: Page) -> ProfileView | None:
-        """Return the profile that an identity belongs to, or None."""
+        """Return the profile that an identity belongs to, with its computed attributes, or None."""
+        union = self.definitions.union()
+        found = self._found(namespace, value, union, page)
+        if found is None or not union.computed:
+            return found
+        whole = self._found(namespace, value, union, Page(MOST_EVENTS))
+        assert whole is not None
+        at = self.sandbox.clock.now() if self.moment.at is None else self.moment.at
+        return msgspec.structs.replace(found, computed=values_of(_record(whole), union, at))
+
+    def _found(self, namespace: str, value: str, union: Union, page: Page) -> ProfileView | None:
         return lookup.get(
             self.con,
             namespace,
             value,
             self.policy,
             leaves=profile_leaves(self.definitions),
-            event_union=self.definitions.union().event,
+            event_union=union.event,
             page=page,
             audiences=self.definitions.audiences(self.policy.name),
             moment=self.moment,
@@ -65,7 +83,7 @@ class Look:
 
     def why(self, namespace: str, value: str, path: str) -> AttributeView | None:
         """Return one attribute of a profile whole, or None when there is no such profile."""
-        profile = self.profile(namespace, value, Page(0))
+        profile = self._found(namespace, value, self.definitions.union(), Page(0))
         if profile is None:
             return None
         mine = [find(self.con, item.namespace, item.value) for item in profile.identities]
@@ -112,3 +130,11 @@ class Look:
         # the type of a namespace never changes, and one made later moves none of those there were
         namespaces = Definitions(self.sandbox.catalog).namespaces()
         return graph_as_of(self.con, identity, self.moment, settings, namespaces)
+
+
+def _record(profile: ProfileView) -> dict[str, Any]:
+    """Return a profile with all its events as the record that rules see."""
+    identities: dict[str, list[dict[str, str]]] = {}
+    for item in profile.identities:
+        identities.setdefault(item.namespace, []).append({"id": item.value})
+    return {**profile.attributes, "identityMap": identities, "events": [item.event for item in profile.events]}

@@ -59,7 +59,7 @@ class ProfileView(msgspec.Struct, frozen=True):
     Attributes are nested as they were written: decimals are exact (`decimal.Decimal`), instants are ISO 8601 text.
     `provenance` has an entry for each attribute by its path. `at` and `known` are the instants it was looked at from,
     None for the present. `matching` is how many events there are on all pages, `next` the cursor to the page after
-    this one, None at the end.
+    this one, None at the end. `computed` are the values of computed attributes, by name, where there are some.
     """
 
     person: str
@@ -75,6 +75,7 @@ class ProfileView(msgspec.Struct, frozen=True):
     events: tuple[TimelineEvent, ...]
     matching: int
     next: str | None
+    computed: dict[str, Any] = {}
 
 
 class ProfileSummary(msgspec.Struct, frozen=True):
