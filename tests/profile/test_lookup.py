@@ -147,6 +147,46 @@ def test_events_come_newest_first_page_by_page(world: World) -> None:
     assert (nothing.events, nothing.next) == ((), None)
 
 
+def ids(profile: ProfileView | None) -> list[str]:
+    assert profile is not None
+    return [item.event["_id"] for item in profile.events]
+
+
+def test_events_are_filtered_and_counted(world: World) -> None:
+    bought = [([WEB], view(80, "d") | {"eventType": "buy"}), ([CRM], view(90, "e"))]
+    world.load("shop", bought, 5000, "event")
+    pages = {
+        Page(): ["e90e", "e80d", "e70b", "e50a"],
+        Page(types=("buy",)): ["e80d"],
+        Page(types=("buy", "view"), datasets=("shop",)): ["e90e", "e80d"],
+        Page(datasets=("web",)): ["e70b", "e50a"],
+        Page(since=70, until=90): ["e80d", "e70b"],
+        Page(oldest_first=True): ["e50a", "e70b", "e80d", "e90e"],
+        Page(datasets=("none",)): [],
+    }
+    for page, expected in pages.items():
+        found = get(world, CRM, page=page)
+        assert ids(found) == expected
+        assert found is not None
+        assert (found.matching, found.next) == (len(expected), None)
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_filtered_events_come_page_by_page_in_either_order(world: World, oldest_first: bool) -> None:
+    world.load("web", [([WEB], view(70, f"x{n}")) for n in range(4)], 5000, "event")
+    seen, cursor = [], None
+    while True:
+        found = get(world, CRM, page=Page(2, cursor, types=("view",), since=60, oldest_first=oldest_first))
+        assert found is not None
+        assert found.matching == 5
+        seen += ids(found)
+        cursor = found.next
+        if cursor is None:
+            break
+    expected = ["e70b", "e70x0", "e70x1", "e70x2", "e70x3"]
+    assert seen == (expected if oldest_first else expected[::-1])
+
+
 @pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "1:2:3:4"])
 def test_a_wrong_cursor_is_refused(world: World, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:
