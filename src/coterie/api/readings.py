@@ -38,6 +38,7 @@ from coterie.ingest.union import UnionTree
 from coterie.pipeline.audiences import AudienceView
 from coterie.pipeline.effects.retention import Retained
 from coterie.pipeline.policies import Policy
+from coterie.pipeline.privacy.request import Erased, Preview
 from coterie.pipeline.retention import RetentionView
 from coterie.pipeline.settings import SettingsInForce
 from coterie.pipeline.status import IdentityStats, Status
@@ -71,6 +72,7 @@ PARAMETERS = {
     "channels": "Channels of marketing that members must have agreed to, such as `email`.",
     "dataset": "Name of a dataset.",
     "datasets": "Only events of these datasets, separated by commas.",
+    "expand": "Take in all identities of the graphs; otherwise only those named.",
     "events": "How many events at most, newest first.",
     "exclude_opt_out": "Whether those are withheld who opted out of everything.",
     "form": "A function of events, instead of an expression.",
@@ -85,6 +87,7 @@ PARAMETERS = {
     "old": "A rule in PQL, or the name of a saved audience.",
     "oldest_first": "Whether events come in the order of time, instead of the newest first.",
     "person": "An identity as `Namespace:value`, or the id of a person.",
+    "persons": "Identities as `Namespace:value`.",
     "pql": "A rule in PQL.",
     "preset": "Instead of events an example: `shared-device`, `non-unique-phone` or `bad-values`.",
     "right": "Name of the view to compare with.",
@@ -359,7 +362,7 @@ def profile_conflicts(
     return ws.profiles.conflicts(view, audience, samples=samples)
 
 
-@_get("/api/profiles:compare")
+@_get("/api/policies:compare")
 def compare_views(ws: Workspace, left: Name, right: Name, samples: Annotated[int, Ge(0), Le(100)] = 5) -> Comparison:
     """Compare the profiles of two views: who differs, and in what."""
     return ws.profiles.compare(left, right, samples=samples)
@@ -561,3 +564,18 @@ def retention(ws: Workspace) -> RetentionView:
 def retention_preview(ws: Workspace) -> Retained:
     """Tell what would be taken away now because it is kept no longer."""
     return ws.retention.preview()
+
+
+# -- privacy ----------------------------------------------------------------------------------------------------------
+
+
+@_get("/api/erasures")
+def erasures(ws: Workspace) -> list[Erased]:
+    """List the erasures with their completeness reports, which hold no personal data; newest first."""
+    return ws.privacy.reports()
+
+
+@_post("/api/erasures:preview")
+def erasure_preview(ws: Workspace, persons: Names, expand: bool = True) -> Preview:
+    """Tell what an erasure would reach: identities, counts, and every place that holds something."""
+    return ws.privacy.preview([Identity.read(person) for person in persons], expand=expand)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from coterie.cli import show
+from coterie.cli import profiles, show
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 
@@ -76,6 +76,17 @@ def delete(session: Session, name: Name) -> None:
         return {"deleted": name}
 
     session.print(session.change(remove), lambda out, _: out.print(f"Deleted {name}."))
+
+
+@verb(app, "compare")
+def compare(
+    session: Session,
+    left: Name,
+    right: Annotated[str, typer.Argument(help="The policy to compare it with.")],
+    samples: Annotated[int, typer.Option(min=0, max=100, help="How many profiles that differ to show.")] = 5,
+) -> None:
+    """Show who would have another profile under another merge policy, and in what."""
+    session.print(session.read("compare_views", left=left, right=right, samples=samples), profiles.comparison)
 
 
 def _who_wins(policy: dict[str, Any]) -> str:

@@ -115,14 +115,3 @@ def conflicts(
     """Show where records of the same person say different things, and which dataset wins."""
     answer = session.read("profile_conflicts", view=view, audience=audience, samples=samples)
     session.print(answer, profiles.conflicts)
-
-
-@verb(app, "compare")
-def compare(
-    session: Session,
-    left: Annotated[str, typer.Argument(help="A merge policy.")],
-    right: Annotated[str, typer.Argument(help="The one to compare with.")],
-    samples: Samples = 5,
-) -> None:
-    """Show who would have another profile under another merge policy, and in what."""
-    session.print(session.read("compare_views", left=left, right=right, samples=samples), profiles.comparison)
