@@ -197,6 +197,46 @@ def _people(out: Console, title: str, people: list[dict[str, Any]]) -> None:
     _more(out, len(people) - len(rows), "others")
 
 
+def suggestions(out: Console, found: dict[str, Any], limit: int) -> None:
+    """Show scored pairs, what accepting them would do, and what became of those accepted."""
+    given, accepted = found["suggestions"], found["accepted"]
+    blocks = "; ".join(" and ".join(block) for block in given["blocks"])
+    out.print(f"{given['compared']:,} pairs of {given['people']:,} people compared: those who agree in {blocks}.")
+    if given["forbidden"]:
+        out.print(f"{given['forbidden']:,} probable pairs left out: identity settings or decisions forbid their merge.")
+    thresholds = [
+        (f"{float(item['probability']):.2f}", item["pairs"], item["merging"], item["people"])
+        for item in given["thresholds"]
+    ]
+    show.table(
+        out, "If accepted", thresholds, ["from probability", "pairs", "people who would merge", "people there would be"]
+    )
+    rows = [
+        (
+            item["pair"],
+            f"{float(item['probability']):.4f}",
+            f"{float(item['weight']):.2f}",
+            identity(item["a"]),
+            identity(item["b"]),
+            "\n".join(map(_agreement, item["agreements"])),
+        )
+        for item in given["pairs"][:limit]
+    ]
+    columns = ["pair", "probability", "weight", "*identity", "*perhaps the same as", "*because"]
+    show.table(out, "Suggestions", rows, columns, empty="None from this probability on.")
+    _more(out, len(given["pairs"]) - len(rows), "pairs")
+    if accepted is not None:
+        out.print(f"{len(accepted['made']):,} merged.")
+        for item in accepted["refused"]:
+            out.print(Text(f"{item['pair']}  {item['message']}", style="yellow"))
+
+
+def _agreement(item: dict[str, Any]) -> str:
+    same = item["left"] == item["right"]
+    said = show.words(item["left"]) if same else f"{show.words(item['left'])} / {show.words(item['right'])}"
+    return f"{float(item['weight']):+.1f}  {item['field']}: {said}"
+
+
 def decisions(out: Console, found: list[dict[str, Any]]) -> None:
     """List decisions."""
     rows = [

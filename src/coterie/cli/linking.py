@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,11 @@ from coterie.cli.files import read_spec, read_text
 from coterie.cli.identity import View
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
-from coterie.core.errors import Invalid
+from coterie.core.errors import Invalid, NotFound
 from coterie.core.ids import Identity
+
+if TYPE_CHECKING:
+    from coterie.workspace import Workspace
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision.")]
 Written = Annotated[str, typer.Argument(help="An identity, such as Email:ann@example.org.")]
@@ -29,6 +32,7 @@ def add(app: typer.Typer) -> None:
         ("decisions", decisions),
         ("undo", undo),
         ("simulate", simulate),
+        ("suggest", suggest),
     ):
         verb(app, name)(function)
 
@@ -98,6 +102,39 @@ def simulate(
     answer = session.read("simulate", text=text, preset=preset, settings=spec)
     shown = text if preset is None else PRESETS[preset].text
     session.print(answer, lambda out, found: graphs.simulation(out, shown or "", found))
+
+
+def suggest(
+    session: Session,
+    fields: Annotated[str, typer.Option(help="Attributes to compare: person.name.lastName,person.birthDate.")],
+    threshold: Annotated[float, typer.Option(help="Show pairs from this probability on.")] = 0.9,
+    block: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare only people who agree in this field, or in several: a+b. May be given again."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many pairs to show at most.")] = 20,
+    accept: Annotated[list[str] | None, typer.Option(help="Merge this pair. May be given again.")] = None,
+    accept_above: Annotated[float | None, typer.Option(help="Merge all pairs from this probability on.")] = None,
+    view: View = None,
+) -> None:
+    """Score pairs of people who are perhaps one, and merge those that you accept. Needs the extra splink."""
+    blocks = [_words(item.replace("+", ",")) for item in block or ()]
+    least = min([threshold, *([] if accept_above is None else [accept_above])])
+
+    def asked(ws: Workspace) -> dict[str, Any]:
+        found = ws.identities.suggest(_words(fields), least, blocks, view)
+        pairs = {item.pair: item for item in found.pairs}
+        for name in accept or ():
+            if name not in pairs:
+                raise NotFound.named("suggestion", name, pairs)
+        chosen = [
+            item
+            for item in found.pairs
+            if item.pair in (accept or ()) or (accept_above is not None and item.probability >= accept_above)
+        ]
+        return {"suggestions": found, "accepted": ws.identities.accept(chosen) if chosen else None}
+
+    session.print(session.change(asked), lambda out, found: graphs.suggestions(out, found, limit))
 
 
 def _spec(

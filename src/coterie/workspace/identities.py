@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from coterie.core.errors import Invalid, NotFound
@@ -15,10 +15,12 @@ from coterie.identity.namespaces import Namespace
 from coterie.identity.preview import SettingsPreview
 from coterie.identity.settings import Algorithm, IdentitySettings, check, unlinked
 from coterie.identity.simulation import PRESETS, Simulation, parse_simulation, rules_of, simulate
-from coterie.pipeline import decide, define, settings, status
+from coterie.identity.suggest import Suggestion, Suggestions
+from coterie.pipeline import decide, define, settings, status, suggest
 from coterie.pipeline.decide import Decided
 from coterie.pipeline.settings import SettingsInForce
-from coterie.pipeline.written import convert
+from coterie.pipeline.settings import read as read_settings
+from coterie.pipeline.suggest import Accepted
 from coterie.workspace.room import Room
 
 Named = tuple[str, str]
@@ -150,7 +152,7 @@ class Identities(Room):
         events = parse_simulation(text, namespaces)
         chosen = self._definitions.identity_settings()
         if settings is not None:
-            chosen = convert(settings, IdentitySettings, "identity.settings-spec", "identity settings")
+            chosen = read_settings(settings)
         check(chosen, namespaces)
         return simulate(
             rules_of(chosen, namespaces),
@@ -219,6 +221,51 @@ class Identities(Room):
             ``identity.undone`` when it was withdrawn before.
         """
         return self._evaluated(decide.undo(self._sandbox, decision, self._workspace.progress), "undo of ")
+
+    def suggest(
+        self,
+        fields: Sequence[str],
+        threshold: float = 0.9,
+        blocks: Sequence[Sequence[str]] = (),
+        view: str | None = None,
+    ) -> Suggestions:
+        """Score pairs of people who are perhaps one; nothing is changed. Needs the extra ``splink``.
+
+        Parameters
+        ----------
+        fields : sequence of str
+            Paths of two or more attributes to compare.
+        threshold : float
+            Pairs from this probability on are returned.
+        blocks : sequence of sequences of str, optional
+            Only people who agree in all fields of one of these are compared; default every field that is not too
+            coarse.
+        view : str, optional
+            Whose profiles; default those of the default policy.
+
+        Returns
+        -------
+        Suggestions
+            Pairs with their match weights, and how many people would merge from which probability on.
+
+        Raises
+        ------
+        Invalid
+            ``suggest.fields``, ``suggest.threshold``, ``suggest.block``, ``suggest.view``.
+        NotFound
+            ``field.not-found``.
+        Unsupported
+            ``suggest.extra`` when splink is not installed.
+        """
+        name = self._definitions.view(view).name
+        return suggest.suggest(self._sandbox, name, fields, [tuple(block) for block in blocks], threshold)
+
+    def accept(self, suggestions: Iterable[Suggestion]) -> Accepted:
+        """Make a merge of each suggestion, with its weight; audiences are evaluated once afterwards."""
+        done = suggest.accept(self._sandbox, suggestions, self._workspace.progress)
+        if done.made:
+            self._workspace.audiences._after(f"{len(done.made)} suggestions")
+        return done
 
     def _evaluated(self, made: Decided, what: str = "") -> Decided:
         self._workspace.audiences._after(f"{what}decision {made.decision.decision}")
