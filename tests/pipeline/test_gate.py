@@ -160,6 +160,16 @@ def test_labels_are_inherited_from_fields_datasets_and_audiences(ws):
     assert {item.name: item.labels for item in ws.audiences.describe_all()}["mail"] == ("C2",)
 
 
+def test_labels_are_inherited_through_computed_attributes(ws):
+    ws.computed.put("logins", "xEvent[login.isNotNull()].count()")
+    ws.computed.put("active", "computedAttributes.logins >= 3")
+    ws.audiences.put("active", "computedAttributes.active = true")
+    assert ws.audiences.describe("active").labels == ("S2",)
+    ws.audiences.delete("active")
+    ws.computed.delete("active")
+    ws.computed.delete("logins")
+
+
 def test_an_export_refuses_labels(ws, tmp_path):
     written = ws.audiences.export("gold", tmp_path / "gold.csv", refuse_labels=["C9"])
     assert (written.labels, written.identity_labels) == (("C2",), ("I1", "S2"))  # S2 is that of the dataset with logins

@@ -203,6 +203,9 @@ def test_audiences_that_look_further_back_are_named(ws):
     )
     assert ws.audiences.describe("long").warnings == (found["long"],)
     assert ws.audiences.describe("short").warnings == ()
+    assert ws.audiences.analyse("xEvent.count() > 3").warnings == (
+        "it looks at events of any age, and dataset web keeps its events for 30 days only",
+    )
 
 
 # -- pseudonymous profiles --------------------------------------------------------------------------------------------

@@ -41,16 +41,19 @@ class AudienceView(msgspec.Struct, frozen=True):
 
 def views(sandbox: Sandbox, audiences: Iterable[Audience]) -> list[AudienceView]:
     """Return audiences with what follows from them."""
-    definitions = Definitions(sandbox.catalog)
+    definitions, chosen = Definitions(sandbox.catalog), list(audiences)
     labels, outcomes = Labels(definitions), ledger.outcomes(sandbox.history.con)
+    warnings: dict[str, list[LookBack]] = {item.name: [] for item in chosen}
+    for warning in look_backs(definitions, chosen):
+        warnings[warning.audience].append(warning)
     return [
         AudienceView(
             **{name: getattr(item, name) for name in Audience.__struct_fields__},
             labels=labels.of_audience(item),
             last=outcomes.get(item.name),
-            warnings=look_backs(definitions, [item]),
+            warnings=tuple(warnings[item.name]),
         )
-        for item in audiences
+        for item in chosen
     ]
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 
 from coterie.audience import plan
 from coterie.audience.definition import Audience
 from coterie.core.errors import Conflict
-from coterie.core.schema import Schema, SchemaClass, Union, lookup
+from coterie.core.schema import Schema, SchemaClass, lookup
 from coterie.governance import labels
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.definitions import Definitions
-from coterie.pql import parse
-from coterie.pql.analysis import analyse
-from coterie.pql.conditions import conditions_of
-from coterie.pql.normal import normalise
+from coterie.pipeline.reads import Reads
+from coterie.pql.analysis import Analysis
 
 
 class Labels:
@@ -27,20 +27,21 @@ class Labels:
     """
 
     def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
-        self._union: Union = definitions.union()
+        self._union = definitions.union()
+        self._reads = Reads(self._union)
+        self._known = {item.name: item for item in definitions.list(Audience)}
         schemas = {item.name: item for item in definitions.list(Schema)}
         self._schemas = list(schemas.values())
         self._datasets = [(schemas[item.schema], item.labels) for item in definitions.list(Dataset) if item.labels]
 
     def of_audience(self, audience: Audience) -> tuple[str, ...]:
         """Return the labels that an audience inherits, directly or through audiences that its rule reads."""
-        known = {item.name: item for item in self._definitions.list(Audience)} | {audience.name: audience}
+        known = self._known | {audience.name: audience}
         chosen = plan.closure([audience.name], known)
         return labels.in_order(label for name in chosen for label in self._of_rule(known[name]))
 
     def _of_rule(self, audience: Audience) -> frozenset[str]:
-        reads = analyse(conditions_of(normalise(parse(audience.pql), self._union, audience.zone)))
+        reads = reduce(or_, self._reads.of(audience), Analysis())
         found = self._of_fields(SchemaClass.PROFILE, reads.profile_fields)
         if reads.reads_events:
             found |= self._of_fields(SchemaClass.EVENT, reads.event_fields or {""})

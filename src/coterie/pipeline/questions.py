@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 from pyroaring import BitMap
 
 from coterie.audience import analysis, difference, funnel, ledger, overlap, plan
@@ -24,6 +25,7 @@ from coterie.engine.sql import SqlEngine
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.evaluations import everyone
 from coterie.pipeline.evaluate import past
+from coterie.pipeline.retention import look_backs
 from coterie.pql import check
 from coterie.pql.analysis import analyse, analyse_condition, audiences_read
 from coterie.pql.ast import Expr
@@ -158,7 +160,10 @@ class Questions:
         """Tell what a rule reads, how it can be evaluated, and what that costs; see `Audiences.analyse`."""
         union = self._definitions.union()
         expr = self._checked(pql, union, view)
-        return analysis.analysed(expr, union, view, zone, self._cost(expr, union, view, zone))
+        found = analysis.analysed(expr, union, view, zone, self._cost(expr, union, view, zone))
+        rule = Audience("rule", pql, view=view, zone=zone)
+        expiring = (f"it {warning.of_rule}" for warning in look_backs(self._definitions, [rule]))
+        return msgspec.structs.replace(found, warnings=(*found.warnings, *expiring))
 
     def _cost(self, expr: Expr, union: Union, view: str, zone: str) -> Cost:
         conditions = conditions_of(normalise(expr, union, zone))

@@ -20,10 +20,8 @@ from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects import retention
 from coterie.pipeline.effects.retention import Retained
-from coterie.pql import parse
-from coterie.pql.analysis import analyse_condition
-from coterie.pql.conditions import conditions_of
-from coterie.pql.normal import normalise
+from coterie.pipeline.reads import Reads
+from coterie.pql.analysis import Analysis
 from coterie.store.sandbox import Sandbox
 
 DEFAULT = "default"
@@ -42,6 +40,11 @@ class LookBack(msgspec.Struct, frozen=True):
     expire_events_after: int
     message: str
     code: str = "retention.lookback"
+
+    @property
+    def of_rule(self) -> str:
+        """The warning without the name of an audience."""
+        return self.message.removeprefix(f"audience {self.audience} ").removesuffix(".")
 
 
 class Expiry(msgspec.Struct, frozen=True):
@@ -204,8 +207,9 @@ def look_backs(definitions: Definitions, audiences: Iterable[Audience] | None = 
     if not kept:
         return ()
     found = []
+    reads = Reads(definitions.union())
     for audience in definitions.list(Audience) if audiences is None else audiences:
-        reach = _reach(definitions, audience)
+        reach = _reach(reads.of(audience))
         for dataset, schema, limit in kept:
             read = [
                 look_back
@@ -218,14 +222,12 @@ def look_backs(definitions: Definitions, audiences: Iterable[Audience] | None = 
     return tuple(found)
 
 
-def _reach(definitions: Definitions, audience: Audience) -> list[tuple[frozenset[str], int | None]]:
+def _reach(reads: Iterable[Analysis]) -> list[tuple[frozenset[str], int | None]]:
     """Return the own fields of the events that each condition reads, and how far it looks back, ms."""
-    conditions = conditions_of(normalise(parse(audience.pql), definitions.union(), audience.zone))
-    reads = [analyse_condition(condition) for condition in conditions]
     return [(each.event_fields - _EVERYWHERE, each.look_back) for each in reads if each.reads_events]
 
 
 def _warning(audience: str, dataset: str, look_back: int | None, limit: int) -> LookBack:
-    words = "at events of any age" if look_back is None else f"{duration(look_back)} back"
-    message = f"audience {audience} looks {words}, and dataset {dataset} keeps its events for {limit} days only."
+    far = "at events of any age" if look_back is None else f"{duration(look_back)} back"
+    message = f"audience {audience} looks {far}, and dataset {dataset} keeps its events for {limit} days only."
     return LookBack(audience, dataset, None if look_back is None else look_back / DAY, limit, message)
