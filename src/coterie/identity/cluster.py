@@ -16,7 +16,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FEW = 1_000_000
+FEW = 200_000
 """Up to so many links the compiler is left alone: loading it takes longer than the work."""
 
 Ints = npt.NDArray[np.int32]

@@ -136,12 +136,15 @@ def _union(touched: Ints, given: Ints | None) -> Ints:
 
 
 def _components(evidence: Evidence, known: Known, scope: Scope) -> tuple[Ints, Ints]:
-    """Return the evidence component of every identity, and identities of all those that may be other than before."""
+    """Return the evidence component of every identity, and identities of all those that may be other than before.
+
+    An identity may be named more than once.
+    """
     size = max(evidence.size, len(known.person))
     if scope.batch is not None:
         forest, fresh = _with(_before(known, size), evidence.occurring(scope.batch))
         a, b = evidence.pairs(scope.batch)
-        return _extended(forest, a, b), np.union1d(a, fresh).astype(np.int32)
+        return _extended(forest, a, b), np.concatenate([a, fresh])
     if scope.identities is None:
         forest, fresh = _with(np.full(size, NOBODY, np.int32), evidence.occurring())
         return _extended(forest, *evidence.pairs()), fresh
@@ -172,7 +175,9 @@ def _before(known: Known, size: int) -> Ints:
 
 def _with(forest: Ints, occurring: Ints) -> tuple[Ints, Ints]:
     """Give each identity that occurs and was not there a component of its own; return those too."""
-    fresh = np.unique(occurring[forest[occurring] == NOBODY])
+    there = np.zeros(len(forest), np.bool_)
+    there[occurring] = True
+    fresh = np.flatnonzero(there & (forest == NOBODY)).astype(np.int32)
     forest[fresh] = fresh
     return forest, fresh
 
