@@ -46,6 +46,12 @@ def test_blocks_do_not_matter(tmp_path_factory, lines, gone, block):
     assert (folder / "b").read_bytes() == "".join(kept).encode()
 
 
+def test_empty_lines_keep_the_numbers_of_the_others(tmp_path):
+    (tmp_path / "a").write_text("".join(LINES), newline="")
+    rewrite(tmp_path / "a", tmp_path / "b", None, [((2, 2), None), ((3, 5), None)])
+    assert (tmp_path / "b").read_text() == "id,name\n\n\n\n\n3,Cid"
+
+
 def test_what_remains_can_be_edited(tmp_path):
     (tmp_path / "a").write_text("one\ntwo\nthree\n")
     rewrite(tmp_path / "a", tmp_path / "b", None, [((2, 2), b"2\n")], edit=bytes.upper)

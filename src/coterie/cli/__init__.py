@@ -13,6 +13,7 @@ from coterie.cli import (
     linking,
     policy,
     pql,
+    privacy,
     profile,
     retention,
     schema,
@@ -40,7 +41,7 @@ app.callback()(shared)
 system.add(app)
 linking.add(identity.app)
 identity.app.add_typer(settings.app, name="settings")
-for noun in (schema, dataset, ingest, identity, profile, policy, computed, audience, retention, pql):
+for noun in (schema, dataset, ingest, identity, profile, policy, computed, audience, retention, privacy, pql):
     app.add_typer(noun.app, name=noun.__name__.rsplit(".", 1)[-1])
 
 

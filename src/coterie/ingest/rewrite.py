@@ -39,7 +39,7 @@ def rewrite(
     path: Path,
     target: Path,
     encoding: str | None,
-    changes: Sequence[tuple[Range, bytes]],
+    changes: Sequence[tuple[Range, bytes | None]],
     edit: Callable[[bytes], bytes] | None = None,
 ) -> int:
     """Write a text file again.
@@ -51,7 +51,8 @@ def rewrite(
     encoding : str, optional
         Its encoding; default what its byte order mark says, else UTF-8.
     changes : sequence
-        Ranges of lines, in order and without overlap, each with what stands in their place (UTF-8, empty for nothing).
+        Ranges of lines, in order and without overlap, each with what stands in their place: a text (UTF-8), or None for
+        as many empty lines, which leaves the numbers of the lines behind them as they were.
     edit : callable, optional
         What is done to the remaining text, in pieces that end at line ends.
 
@@ -80,7 +81,9 @@ def rewrite(
                     continue
                 begin, end = _bytes(ends, start - first, stop - first)
                 put(edit(block[at:begin]) if edit else block[at:begin])
-                if start >= first:
+                if instead is None:
+                    put(b"\n" * block.count(b"\n", begin, end))
+                elif start >= first:
                     put(instead)
                 at = end
             put(edit(block[at:]) if edit else block[at:])

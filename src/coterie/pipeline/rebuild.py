@@ -12,6 +12,7 @@ from coterie.governance import suppression
 from coterie.pipeline.apply import replay
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.definitions import make_views
+from coterie.store import staging
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 
@@ -69,7 +70,8 @@ def rebuild(sandbox: Sandbox, into: Path, progress: Progress) -> Rebuilt:
         for entry in sandbox.log.entries():
             progress.report("rebuilding", entry.position, total)
             if entry.kind == "batch.accepted":
-                target.log.stage(entry.body["batch"], [sandbox.path / item["path"] for item in entry.body["files"]])
+                for item in entry.body["files"]:
+                    staging.adopt(sandbox.path, target.path, item["path"])
             replay(target, target.log.append_as(entry), progress)
         tables = tuple(_compare(sandbox, target))
     return Rebuilt(str(into), total, all(table.same for table in tables), tables)

@@ -75,6 +75,29 @@ def copy(sandbox: Path, target: Path, sources: Sequence[Path], progress: Progres
     return staged
 
 
+def adopt(source: Path, target: Path, path: str, *, link: bool = False) -> None:
+    """Put a staged file of one sandbox into another one at the same `path`: as a copy, or by a second name.
+
+    A file keeps its number, so that the log entry that names it holds in both sandboxes.
+    """
+    old, new = source / path, target / path
+    new.parent.mkdir(parents=True, exist_ok=True)
+    if link:
+        try:
+            os.link(old, new)
+        except OSError:  # a file system without second names
+            pass
+        else:
+            return
+    shutil.copy2(old, new)
+    descriptor = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync(new.parent)
+
+
 def remove(target: Path) -> None:
     """Remove a folder of staged files, if it is there."""
     if target.exists():

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Iterable
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
+import msgspec
+
+from coterie.core.clock import format_instant
+from coterie.core.errors import Conflict, NotFound
 from coterie.core.ids import Identity
-from coterie.pipeline.privacy import erasing
+from coterie.pipeline.privacy import access, deleting, erasing
+from coterie.pipeline.privacy.deleting import Deleted
 from coterie.pipeline.privacy.request import Erased, Mode, Preview, Request
 from coterie.workspace.room import Room
 
 Pairs = Iterable[tuple[str, str]]
 
 
+class Access(msgspec.Struct, frozen=True):
+    """What an answer to a person holds: the file, and how many of each kind of thing."""
+
+    path: str
+    bytes: int
+    identities: tuple[Identity, ...]
+    fragments: int
+    events: int
+    memberships: int
+    quarantine: int
+    rows: int
+    log: int
+    exports: tuple[str, ...]
+
+
 class Privacy(Room):
-    """Requests of persons: preview, erasure, the suppression list."""
+    """Requests of persons: access, erasure with its preview, the suppression list."""
 
     def preview(self, identities: Pairs, *, expand: bool = True) -> Preview:
         """Tell what an erasure would reach: identities, counts, and every place that holds something.
@@ -66,6 +88,60 @@ class Privacy(Room):
         self._workspace._renew()
         return report
 
+    def access(self, identities: Pairs, to: str | Path, *, expand: bool = True) -> Access:
+        """Write everything that is held on persons into one JSON file, which only its owner may read.
+
+        Parameters
+        ----------
+        identities : pairs of namespace and value
+            Whom it concerns.
+        to : path
+            The file; must not exist yet.
+        expand : bool
+            Take in all identities of their graphs.
+
+        Raises
+        ------
+        Conflict
+            ``privacy.file-exists``.
+        """
+        path = Path(to)
+        asked = _identities(identities)
+        found = access.held(self._sandbox, asked, expand=expand, progress=self._workspace.progress)
+        persons = self._persons(found.identities)
+        told = {"at": format_instant(self._sandbox.clock.now()), "persons": persons, **msgspec.structs.asdict(found)}
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise Conflict("privacy.file-exists", f"{path} exists.", hint="Name a new file.") from error
+        with os.fdopen(descriptor, "wb") as file:
+            encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+            file.write(msgspec.json.format(encoder.encode(told), indent=2) + b"\n")
+        return Access(
+            path=str(path),
+            bytes=path.stat().st_size,
+            identities=found.identities,
+            fragments=len(found.fragments),
+            events=len(found.events),
+            memberships=len(found.memberships),
+            quarantine=len(found.quarantine),
+            rows=len(found.rows),
+            log=len(found.log),
+            exports=tuple(found.exports),
+        )
+
+    def _persons(self, identities: Iterable[Identity]) -> builtins.list[dict[str, Any]]:
+        """Return profile and graph of each person once."""
+        told: dict[str, dict[str, Any]] = {}
+        for identity in identities:
+            try:
+                graph = self._workspace.identities.graph(*identity)
+            except NotFound:
+                continue
+            if graph.person not in told:
+                told[graph.person] = {"profile": self._workspace.profiles.get(*identity, events=0), "graph": graph}
+        return list(told.values())
+
     def reports(self) -> builtins.list[Erased]:
         """Return the completeness reports of all erasures, newest first."""
         return erasing.reports(self._sandbox)
@@ -73,6 +149,23 @@ class Privacy(Room):
     def unsuppress(self, identities: Pairs, reason: str = "") -> int:
         """Let later loads take the rows of identities that were erased; return how many were on the list."""
         return erasing.unsuppress(self._sandbox, _identities(identities), reason)
+
+    def delete_batch(self, batch: str, reason: str = "") -> Deleted:
+        """Take a batch back and erase what it was: its files, its log entries, its quarantine.
+
+        It takes about as long as a rebuild; `Ingest.revert` takes a batch back at once and keeps it in the log.
+        """
+        return self._deleted(deleting.delete_batch(self._sandbox, batch, reason, self._workspace.progress))
+
+    def delete_dataset(self, name: str, reason: str = "", *, erase: bool = False) -> Deleted:
+        """Take all batches of a dataset back and delete its definition; with `erase` also what the batches were."""
+        done = deleting.delete_dataset(self._sandbox, name, reason, self._workspace.progress, erase=erase)
+        return self._deleted(done)
+
+    def _deleted(self, done: Deleted) -> Deleted:
+        self._workspace._renew()
+        self._workspace.audiences._after("deletion")
+        return done
 
 
 def _identities(pairs: Pairs) -> tuple[Identity, ...]:

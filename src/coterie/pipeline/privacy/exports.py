@@ -24,6 +24,8 @@ from coterie.store.history import quote
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_DATA = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
 
 def files(folder: Path) -> Iterator[Path]:
     """Yield the exported files, in order."""
@@ -46,31 +48,39 @@ def members(con: DuckDBPyConnection, path: Path, sought: Sought) -> int:
     return 0 if source is None else len(_rows(con, source, sought))
 
 
+def holds(con: DuckDBPyConnection, path: Path, sought: Sought) -> bool:
+    """Return whether a file holds what is sought for, given the TEMP table ``concerned``."""
+    source = _source(path)
+    return any(sought.in_bytes([path.read_bytes()])) if source is None else bool(_rows(con, source, sought))
+
+
 def without(con: DuckDBPyConnection, path: Path, target: Path, sought: Sought) -> int | None:
     """Write an exported file again without the rows that hold what is sought for; a link to it when there are none.
 
     Returns
     -------
     int or None
-        How many rows went; None when it is no data file and is not written, because it holds what is sought for.
+        How many rows went; None when the file is not written, because it holds what is sought for elsewhere than in
+        rows of data.
     """
     source = _source(path)
-    if source is None:
-        if any(sought.in_bytes([path.read_bytes()])):
-            return None
-        os.link(path, target)
-        return 0
-    rows = _rows(con, source, sought)
+    rows = [] if source is None else _rows(con, source, sought)
     if not rows:
         os.link(path, target)
-    elif source.kind is Kind.PARQUET:
+    elif source is not None and source.kind is Kind.PARQUET:
         rewrite_parquet(path, target, [first - 1 for first, _ in rows])
     else:
         rewrite(path, target, None, [(row, b"") for row in rows])
+    if any(sought.in_bytes([target.read_bytes()])):
+        target.unlink()
+        return None
     return len(rows)
 
 
 def _source(path: Path) -> Source | None:
+    """Return a file as data; None for one that does not call itself so, or is not what it says."""
+    if not _DATA & set(path.suffixes):
+        return None
     try:
         file = SourceFile(str(path), path.name, path.stat().st_size)
         return Source((file,), SourceFormat(kind=detect(file))) if file.bytes else None

@@ -240,7 +240,8 @@ def find_raw(folder: Path, sought: Sought, progress: Progress | None = None) -> 
 
 def in_file(path: Path, encoding: str | None, sought: Sought) -> Iterator[str]:
     """Yield a form for every occurrence in a data file: of its text, decompressed, or of its columns."""
-    first = path.open("rb").read(4)
+    with path.open("rb") as raw:
+        first = raw.read(4)
     if first == b"PAR1":
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):

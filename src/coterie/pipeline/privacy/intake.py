@@ -12,7 +12,7 @@ from coterie.governance import suppression
 from coterie.ingest import owners
 from coterie.ingest.source import Source
 from coterie.ingest.stage import Staged
-from coterie.pipeline.privacy.surgery import Surgery, described
+from coterie.pipeline.privacy.surgery import Surgery
 from coterie.pipeline.reading import Reading, copied
 from coterie.store import staging
 from coterie.store.sandbox import Sandbox
@@ -83,7 +83,7 @@ def _written(sandbox: Sandbox, surgery: Surgery, files: list[dict[str, Any]]) ->
         if surgery.write(number, partial):
             settle(partial)
             partial.replace(path)
-            kept.append(described(item, path, None))
+            kept.append(surgery.described(number, item, path))
         else:
             partial.unlink(missing_ok=True)
             path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from coterie.core.ids import Identity
 from coterie.ingest import owners
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.privacy import exports
-from coterie.pipeline.privacy.finding import Finding
+from coterie.pipeline.privacy.finding import RAW, Finding
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -218,3 +219,14 @@ def require_free(found: Sequence[str], treatment: Treatment) -> None:
             hint="Choose `redact`, which puts the word `erased` in its place, in all their versions, or `keep`.",
             where={"definitions": list(found)},
         )
+
+
+def kept(item: Finding, treatment: Treatment) -> bool:
+    """Whether a finding is in a definition that was to be kept."""
+    if treatment != "keep":
+        return False
+    return (
+        (item.store == "log" and "(definition.put)" in item.place)
+        or (item.store == "catalog" and item.place.startswith("definition."))
+        or (item.store == RAW and Path(item.place).name.split("-")[0] in ("log.db", "catalog.db"))
+    )

@@ -6,7 +6,7 @@ kind costs no second reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.core.schema import Schema
-from coterie.governance.traces import Sought, redacted
+from coterie.governance.traces import Sought
 from coterie.ingest import owners
 from coterie.ingest.mapping import Mapping
 from coterie.ingest.rewrite import Range, rewrite, rewrite_parquet, texts
@@ -25,6 +25,8 @@ from coterie.pipeline.privacy.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_BLOCK = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,14 @@ class Surgery:
             )
             return True
         encoding = self.source.format.encoding
-        instead = [(row, b"") for row in gone]
+        instead: list[tuple[Range, bytes | None]] = [(row, None) for row in gone]
         if pseudonyms is not None and change.own:
             old = texts(path, encoding, change.own)
             new = pseudonyms.texts(old, self.source, self.source.files[number], self.schema, self.mapping)
             clean = redacting(self.sought) if self.sought else bytes
             instead += zip(change.own, map(clean, new), strict=True)
-        rewrite(path, target, encoding, sorted(instead), redacting(sought) if sought else None)
+        instead.sort(key=lambda item: item[0])
+        rewrite(path, target, encoding, instead, redacting(sought) if sought else None)
         return True
 
     def _anonymous(self, pseudonyms: Pseudonyms) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -147,12 +150,31 @@ class Surgery:
 
         return edit
 
+    def described(self, number: int, item: dict[str, Any], path: Path, *, anonymous: bool = False) -> dict[str, Any]:
+        """Return what the log says of a file of the source after it was written again at `path`.
 
-def described(item: dict[str, Any], path: Path, sought: Sought | None) -> dict[str, Any]:
-    """Return what the log says of a staged file, after it was written again."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(4 << 20):
-            digest.update(block)
-    told = redacted(item, sought) if sought else item
-    return {**told, "path": item["path"], "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+        Text keeps an empty line for every line that went, so that reports of bad rows go on naming the right ones. Of a
+        Parquet file the log keeps the numbers of the rows that went (`gone`).
+        """
+        digest, change = sha256(), self.changes[number]
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+        told = {**item, "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+        if self.source.kind is Kind.PARQUET:
+            before, gone = item.get("gone", []), change.bad if anonymous else (*change.own, *change.bad)
+            told["gone"] = sorted([*before, *(_original(first, before) for first, _ in gone)])
+        return told
+
+
+def as_they_came(change: FileChange, item: dict[str, Any]) -> list[Range]:
+    """Return the lines of the persons' rows as they were when the file came, which reports of bad rows name."""
+    gone = item.get("gone", [])
+    return [(_original(first, gone), _original(last, gone)) for first, last in (*change.own, *change.bad)]
+
+
+def _original(line: int, gone: Sequence[int]) -> int:
+    """Return the number that a row had before the rows numbered `gone` went."""
+    for before in gone:
+        line += before <= line
+    return line
