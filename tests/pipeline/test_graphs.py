@@ -256,6 +256,13 @@ def test_a_preview_tells_who_lacks_the_best_namespace(ws: Workspace, tmp_path: P
     assert (found.graphs_after, found.lacking, found.dangling) == (3, 2, 1)
     assert "2 of 3 graphs (66.7 %) have no identity of CRMID" in found.warnings[0]
     assert "1 identities of people were never seen" in found.warnings[1]
+    ws.identities.put_settings(RULES)
+    load(ws, written(tmp_path / "b.jsonl", [(4, [("CRMID", "2"), ("Web", "a"), ("Web", "e")])], "f"))
+    stats = ws.identities.stats()
+    assert (stats.graphs, stats.lacking, stats.dangling) == (3, 2, 1)
+    assert (stats.links, stats.links_removed, stats.replayed, stats.identities_evicted) == (6, 1, 4, 0)
+    assert [(item.namespace, item.profiles, item.most) for item in stats.collapsed_by] == [("Web", 2, 2)]
+    assert stats.collapsed == 2
 
 
 def test_events_with_two_values_of_their_best_namespace_are_put_aside(ws: Workspace, tmp_path: Path) -> None:

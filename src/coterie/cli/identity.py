@@ -64,4 +64,17 @@ def _stats(out: Console, stats: dict[str, Any]) -> None:
     show.table(out, "Identities", rows, ["namespace", "identities"])
     sizes = [(item["identities"], item["profiles"]) for item in stats["sizes"]]
     show.table(out, "Profiles by number of identities", sizes, ["identities", "profiles"])
-    show.facts(out, "", {"links": stats["links"], "profiles with two identities of one namespace": stats["collapsed"]})
+    if stats["collapsed_by"]:
+        held = [(item["namespace"], item["profiles"], item["most"]) for item in stats["collapsed_by"]]
+        show.table(out, "Profiles with several identities of a namespace", held, ["namespace", "profiles", "most"])
+    facts = {
+        "graphs of two or more identities": stats["graphs"],
+        "of these without the best unique namespace": stats["lacking"],
+        "identities of people nobody can place": stats["dangling"],
+        "profiles with several identities of some namespace": stats["collapsed"],
+        "links seen": stats["links"],
+        "links removed": stats["links_removed"],
+        "identities that had to leave a full graph": stats["identities_evicted"],
+        "identities replayed record by record": stats["replayed"],
+    }
+    show.facts(out, "Graphs", facts)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from coterie.audience.definition import Audience
+from coterie.identity.persons import known
+from coterie.identity.preview import coverage
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.effects import graphs
 from coterie.store.sandbox import Sandbox
 
 
@@ -55,14 +58,57 @@ class SizeCount(msgspec.Struct, frozen=True):
     profiles: int
 
 
+class CollapseCount(msgspec.Struct, frozen=True):
+    """How many profiles hold two or more identities of a namespace, and the most that one of them holds."""
+
+    namespace: str
+    profiles: int
+    most: int
+
+
 class IdentityStats(msgspec.Struct, frozen=True):
-    """Identities by namespace, links, and profiles by size; `collapsed` ones hold two values of one namespace."""
+    """Identities by namespace, links, profiles by size, and how the rules work.
+
+    Parameters
+    ----------
+    view : str
+        The view whose profiles are counted.
+    namespaces : tuple of NamespaceCount
+        Identities of profiles.
+    links : int
+        Pairs of identities that were seen together.
+    sizes : tuple of SizeCount
+        Profiles by number of identities.
+    collapsed : int
+        Profiles with two or more identities of one namespace, whichever it is.
+    collapsed_by : tuple of CollapseCount
+        The same by namespace.
+    graphs : int
+        Graphs of two or more identities.
+    replayed : int
+        Identities whose graphs were worked out record by record, because a rule, the limit or a split mattered.
+    links_removed : int
+        Pairs that were seen together and whose link is not in force.
+    identities_evicted : int
+        Identities that had to leave a full graph at some time.
+    lacking : int
+        Graphs of two or more without an identity of the best unique namespace.
+    dangling : int
+        Identities of people in graphs without any of a unique namespace.
+    """
 
     view: str
     namespaces: tuple[NamespaceCount, ...]
     links: int
     sizes: tuple[SizeCount, ...]
     collapsed: int
+    collapsed_by: tuple[CollapseCount, ...] = ()
+    graphs: int = 0
+    replayed: int = 0
+    links_removed: int = 0
+    identities_evicted: int = 0
+    lacking: int = 0
+    dangling: int = 0
 
 
 def status(sandbox: Sandbox) -> Status:
@@ -113,15 +159,33 @@ def identities(sandbox: Sandbox, view: str) -> IdentityStats:
     sizes = con.execute(
         f"SELECT size, count(*) FROM (SELECT count(*) AS size FROM {live} GROUP BY p.person) GROUP BY ALL ORDER BY size"
     ).fetchall()
-    collapsed = con.execute(
-        f"SELECT count(DISTINCT person) FROM (SELECT p.person FROM (SELECT p.* FROM {live}) p "
-        "JOIN identity i ON i.identity = p.identity GROUP BY p.person, i.namespace HAVING count(*) > 1)"
+    of_namespace = (
+        f"SELECT p.person, i.namespace, count(*) AS size FROM (SELECT p.* FROM {live}) p "
+        "JOIN identity i ON i.identity = p.identity GROUP BY p.person, i.namespace HAVING count(*) > 1"
+    )
+    collapsed = con.execute(f"SELECT count(DISTINCT person) FROM ({of_namespace})").fetchall()
+    collapsed_by = con.execute(
+        f"SELECT n.code, count(*), max(c.size) FROM ({of_namespace}) c JOIN namespace n ON n.namespace = c.namespace "
+        "GROUP BY n.code ORDER BY 2 DESC, 1"
     ).fetchall()
-    links = con.execute("SELECT count(*) FROM (SELECT DISTINCT a, b FROM live_link)").fetchall()
+    counts = con.execute(
+        "SELECT (SELECT count(*) FROM (SELECT DISTINCT a, b FROM live_link)), (SELECT count(*) FROM folded), "
+        "(SELECT count(*) FROM (SELECT a, b FROM removed_link EXCEPT SELECT a, b FROM graph_link)), "
+        "(SELECT count(DISTINCT identity) FROM evicted)"
+    ).fetchall()
+    links, replayed, removed, evicted = counts[0]
+    covered = coverage(graphs.evidence(sandbox), known(con).person)
     return IdentityStats(
-        view,
-        tuple(NamespaceCount(*row) for row in namespaces),
-        links[0][0],
-        tuple(SizeCount(*row) for row in sizes),
-        collapsed[0][0],
+        view=view,
+        namespaces=tuple(NamespaceCount(*row) for row in namespaces),
+        links=links,
+        sizes=tuple(SizeCount(*row) for row in sizes),
+        collapsed=collapsed[0][0],
+        collapsed_by=tuple(CollapseCount(*row) for row in collapsed_by),
+        graphs=covered.graphs,
+        replayed=replayed,
+        links_removed=removed,
+        identities_evicted=evicted,
+        lacking=covered.lacking,
+        dangling=covered.dangling,
     )
