@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coterie.core.ids import person_id
 from coterie.governance.traces import ERASED, Sought, forms, redacted, strings, text_columns
@@ -79,6 +81,15 @@ def test_a_value_across_two_blocks_is_found_once():
     data = b"x" * 50 + b" " + MAIL.encode() + b" " + b"y" * 50
     for cut in range(45, 75):
         assert list(ANN.in_bytes([data[:cut], data[cut:], b"z"])) == ["utf-8"], cut
+
+
+@given(st.text("an.@-1 x", max_size=60), st.integers(0, 30))
+def test_many_values_are_found_where_few_are(text, more):
+    """The ways to look for few and for many values are the same."""
+    values = ["ann@x.an", "n1-n1-n1", "xxxx xxxx", "a@n.x", "ann@x.an.n"]
+    few, many = Sought.of([], values), Sought.of([], [*values, *(f"{n}-never-there" for n in range(more))])
+    assert many.redacted(text) == few.redacted(text)
+    assert many.mentions(text) == few.mentions(text) == few.redacted(text).count(ERASED)
 
 
 def test_plain_data_is_redacted_with_its_keys():

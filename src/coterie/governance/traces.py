@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+import string
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,12 +32,32 @@ _SIGN = re.compile(r"[!-/:-@\[-`{-~]")
 _OVERLAP = 1 << 12
 _BLOCK = 4 << 20
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-_MAIL = (r"A-Za-z0-9._%+\-", r"[A-Za-z0-9\-]|\.[A-Za-z0-9]")
-_PLAIN = (r"A-Za-z0-9", r"[A-Za-z0-9]")
+_FEW = 8
+_BEGINNING = 4
+_WORD = frozenset(string.ascii_letters + string.digits)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Which characters beside a value make it a part of another one."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    domain: bool
+    """Whether a dot and a letter after it make it one too."""
+
+    def fits(self, text: str, begin: int, end: int) -> bool:
+        if text[begin - 1 : begin] in self.before or text[end : end + 1] in self.after:
+            return False
+        return not (self.domain and text[end : end + 1] == "." and text[end + 1 : end + 2] in _WORD)
+
+
+_MAIL = _Bounds(_WORD | frozenset("._%+-"), _WORD | {"-"}, domain=True)
+_PLAIN = _Bounds(_WORD, _WORD, domain=False)
 
 
 def distinctive(value: str) -> bool:
-    """Whether a value can be told in free text: it is long, an address, or a number with more digits than instants have.
+    """Whether a value can be told in free text: it is long, or an address, or a number longer than any instant.
 
     Examples
     --------
@@ -95,60 +116,106 @@ class Sought:
 
     def mentions(self, text: str) -> int:
         """Return how often a text holds one of the values."""
-        return sum(1 for pattern in self._patterns for _ in pattern.finditer(text))
+        return sum(1 for _ in self._places(text))
 
     def redacted(self, text: str) -> str:
         """Return a text with `ERASED` in place of every value."""
-        for pattern in self._patterns:
-            text = pattern.sub(ERASED, text)
-        return text
+        parts, at = [], 0
+        for begin, end in self._places(text):
+            parts += [text[at:begin], ERASED]
+            at = end
+        return "".join([*parts, text[at:]])
+
+    def _places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield begin and end of every value in a text, in order and without overlap."""
+        if len(self.values) > _FEW and not self.held(pa.array([text]))[0]:
+            return
+        index, size = self._index
+        at = 0
+        while at <= len(text) - size:
+            if len(self.values) <= _FEW:
+                # a search for few values is faster by far than a step for each character
+                match = self._any.search(text, at) if self._any else None
+                if match is None:
+                    return
+                at = match.start()
+            end = next(
+                (
+                    at + len(form)
+                    for form, bounds in index.get(text[at : at + size], ())
+                    if text.startswith(form, at) and bounds.fits(text, at, at + len(form))
+                ),
+                0,
+            )
+            if end:
+                yield at, end
+            at = end or at + 1
 
     def held(self, array: Any) -> npt.NDArray[np.bool_]:
         """Say which elements of an Arrow array of texts or bytes may hold a value; `mentions` is the last word."""
         found = np.zeros(len(array), np.bool_)
         for pattern in self.filters:
-            mask = pc.match_substring_regex(array, pattern)
-            found |= pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
+            found |= _matches(array, pattern)
         return found
 
     @cached_property
     def filters(self) -> tuple[str, ...]:
         """Patterns in the language of RE2 of which one matches every text that holds a value."""
         written = [form for value in self.values for form in forms(value)]
-        groups = (written[start : start + _AT_ONCE] for start in range(0, len(written), _AT_ONCE))
-        return tuple("|".join(_SIGN.sub(r"\\\g<0>", form) for form in group) for group in groups)
+        return tuple("|".join(_SIGN.sub(r"\\\g<0>", form) for form in group) for group in _groups(written))
 
     def in_bytes(self, blocks: Iterable[bytes]) -> Iterator[str]:
         """Yield the form (``utf-8``, ``utf-16-le``, …) of every place at which raw bytes hold a value."""
         if not self.values:
             return
-        tail, last = b"", ""
+        tail = b""
         for block in blocks:
             data = tail + block
-            for form, pattern in self._raw:
+            held = pa.array([data], pa.large_binary())
+            if self.held(held)[0]:
                 # what lies wholly in the tail was found with the block before
-                for match in pattern.finditer(data):
-                    if match.end() > len(tail):
-                        last = form
-                        yield last
+                before = len(tail.decode(errors="replace"))
+                yield from ("utf-8" for _, end in self._places(data.decode(errors="replace")) if end > before)
+            for codec in _WIDE:
+                if any(_matches(held, pattern)[0] for pattern in self._wide[codec]):
+                    every = (value.encode(codec) for value in self.values)
+                    yield from (codec for value in every if data.find(value, max(0, len(tail) - len(value) + 1)) >= 0)
             tail = data[-_OVERLAP:]
 
     @cached_property
-    def _patterns(self) -> tuple[re.Pattern[str], ...]:
-        out = []
-        for mail, (before, after) in ((True, _MAIL), (False, _PLAIN)):
-            written = {form for value in self.values if ("@" in value) is mail for form in forms(value)}
-            if written:
-                # the longest first, so that none is taken for the beginning of another
-                either = "|".join(map(re.escape, sorted(written, key=lambda form: (-len(form), form))))
-                out.append(re.compile(f"(?<![{before}])(?:{either})(?!{after})"))
-        return tuple(out)
+    def _index(self) -> tuple[dict[str, list[tuple[str, _Bounds]]], int]:
+        """The forms by their beginnings, the longest first, and how long the beginnings are."""
+        written = {form: _MAIL if "@" in value else _PLAIN for value in self.values for form in forms(value)}
+        size = min([_BEGINNING, *map(len, written)])
+        index: dict[str, list[tuple[str, _Bounds]]] = {}
+        for form, bounds in sorted(written.items(), key=lambda item: (-len(item[0]), item[0])):
+            index.setdefault(form[:size], []).append((form, bounds))
+        return index, size
 
     @cached_property
-    def _raw(self) -> tuple[tuple[str, re.Pattern[bytes]], ...]:
-        plain = [("utf-8", re.compile(pattern.pattern.encode())) for pattern in self._patterns]
-        wide = {codec: b"|".join(re.escape(value.encode(codec)) for value in self.values) for codec in _WIDE}
-        return (*plain, *((codec, re.compile(either)) for codec, either in wide.items()))
+    def _any(self) -> re.Pattern[str] | None:
+        written = {form for value in self.values for form in forms(value)}
+        return re.compile("|".join(map(re.escape, sorted(written)))) if written else None
+
+    @cached_property
+    def _wide(self) -> dict[str, tuple[str, ...]]:
+        """Patterns in the language of RE2 for the bytes of the values, by encoding."""
+        return {
+            codec: tuple(
+                "|".join("".join(f"\\x{byte:02x}" for byte in value.encode(codec)) for value in group)
+                for group in _groups(self.values)
+            )
+            for codec in _WIDE
+        }
+
+
+def _groups(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
+
+
+def _matches(array: Any, pattern: str) -> npt.NDArray[np.bool_]:
+    told = pc.fill_null(pc.match_substring_regex(array, pattern), False).to_numpy(zero_copy_only=False)
+    return np.asarray(told, bool)
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -20,12 +20,17 @@ def lines_with(path: Path, encoding: str | None, sought: Sought) -> list[int]:
     if not sought.values:
         return found
     for first, block, ends in numbered(path, encoding):
-        if not sought.held(pa.array([block], pa.large_binary())).any():
+        if not sought.held(pa.array([block], pa.large_binary()))[0]:
             continue
-        starts = np.concatenate(([0], ends[:-1]))
-        for at, (begin, end) in enumerate(zip(starts, ends, strict=True)):
-            if sought.mentions(block[begin:end].decode(errors="replace")):
-                found.append(first + at)
+        offsets = np.concatenate(([0], ends)).astype(np.int64)
+        lines = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(ends), [None, pa.py_buffer(offsets.data), pa.py_buffer(block)]
+        )
+        found += [
+            first + at
+            for at in np.flatnonzero(sought.held(lines)).tolist()
+            if sought.mentions(block[offsets[at] : offsets[at + 1]].decode(errors="replace"))
+        ]
     return found
 
 
