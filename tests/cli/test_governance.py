@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from .conftest import Done, Run, coterie
+from .conftest import Done, Run, coterie, serving
 
 CRM = """
 name: crm
@@ -101,6 +101,14 @@ def test_a_count_takes_the_gate_of_a_saved_audience_or_its_own(run: Run) -> None
     assert run("audience", "count", RULE, "--purpose", "share", "--json").data["members"] == 0
     failed = run("audience", "count", RULE, "--consent", "pigeon", "--json")
     assert (failed.code, failed.error["code"]) == (3, "consent.not-found")
+
+
+def test_a_server_counts_with_the_same_gate(run: Run) -> None:
+    alone = run("audience", "count", "-a", "mail", "--json").data
+    with serving(run.args[0]):
+        served = run("audience", "count", "-a", "mail", "--json").data
+        assert run("retention", "show", "--json").data["warnings"] == []
+    assert {**served, "seconds": 0, "at": 0} == {**alone, "seconds": 0, "at": 0}
 
 
 def test_an_explanation_says_that_a_person_is_withheld(run: Run) -> None:
