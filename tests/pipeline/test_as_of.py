@@ -64,15 +64,16 @@ def act(ws, chance, active, step, folder):
             active += [report.batch] if report.status == "active" else []
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_what_was_known_at_an_instant_is_what_was_shown_at_it(tmp_path, clock, seed):
     chance, active, seen = random.Random(seed), [], []
     with coterie.open(tmp_path / "ws", create=True, clock=clock) as ws:
         define(ws)
         ws.policies.put("ordered", {"attributeMerge": "dataSetPrecedence", "order": ["loyalty"]})
-        for name in set(AUDIENCES) - {"lyon", "gold-or-lyon"}:
+        ws.computed.put("recent", "xEvent[timestamp occurs <= 3 days before now].count()")
+        for name in set(AUDIENCES) - {"lyon"}:
             ws.audiences.delete(name)
-        for step in range(12):
+        for step in range(10):
             clock.at += HOUR
             with suppress(Conflict, NotFound):
                 act(ws, chance, active, step, tmp_path)
@@ -80,7 +81,7 @@ def test_what_was_known_at_an_instant_is_what_was_shown_at_it(tmp_path, clock, s
                 view = chance.choice(["default", "unstitched", "ordered"])
                 seen.append((clock.at, identity, view, look(ws, identity, view)))
         clock.at += HOUR
-        assert sum(profile is not None for *_, profile in seen) > 10
+        assert sum(profile is not None for *_, profile in seen) > 5
         for at, identity, view, profile in seen:
             assert look(ws, identity, view, known=at + chance.choice([0, HOUR // 2])) == profile, (at, identity, view)
 
@@ -100,7 +101,7 @@ def known_by(profile):
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_had_happened_by_an_instant_is_what_is_shown_without_what_came_later(tmp_path, clock, seed):
     chance = random.Random(seed)
     begin = clock.at

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from coterie.core.schema import Union
-from coterie.profile.record import records
+from coterie.profile import lookup
+from coterie.profile.policy import STITCHED
+from coterie.profile.record import record_of, records
+from coterie.profile.timeline import Page
 
 from .world import World
 
@@ -42,6 +45,28 @@ def read(world: World, people: list[int], name: str = "default", **options: Any)
 
 def shown(id_: str, at: str) -> dict[str, Any]:
     return {"_id": id_, "timestamp": at, "items": [{"sku": id_, "price": Decimal("1.10")}, {"sku": "z"}]}
+
+
+def test_a_profile_that_was_looked_up_is_the_same_record(world: World) -> None:
+    world.load(
+        "web",
+        [([WEB], view(id_, at)) for id_, at in (("y", 1000), ("x", 1000), ("w", 999), ("v", 1001))],
+        6000,
+        "event",
+    )
+    for pair in (CRM, ALONE):
+        found = lookup.get(
+            world.con,
+            *pair,
+            STITCHED,
+            leaves=world.leaves,
+            event_union=world.event,
+            page=Page(100, oldest_first=True),
+            audiences=["buyers", "visitors", "lost"],
+        )
+        assert found is not None
+        number = world.numbers[pair]
+        assert record_of(found) == read(world, [number])[number]
 
 
 def test_the_whole_of_a_person(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -23,6 +22,7 @@ from coterie.profile.conflicts import Conflicts, conflicts
 from coterie.profile.fragments import folded, settled
 from coterie.profile.lookup import ProfileView
 from coterie.profile.policy import View
+from coterie.profile.record import record_of
 from coterie.profile.report import ProfileReport, report
 from coterie.profile.timeline import Page
 from coterie.profile.why import AttributeView, why
@@ -62,10 +62,11 @@ class Look:
         found = self._found(namespace, value, union, page)
         if found is None or not union.computed:
             return found
-        whole = self._found(namespace, value, union, Page(MOST_EVENTS))
+        whole = self._found(namespace, value, union, Page(MOST_EVENTS, oldest_first=True))
         assert whole is not None
-        at = self.sandbox.clock.now() if self.moment.at is None else self.moment.at
-        return msgspec.structs.replace(found, computed=values_of(_record(whole), union, at))
+        moments = (self.moment.at, self.moment.known, self.sandbox.clock.now())
+        at = next(instant for instant in moments if instant is not None)
+        return msgspec.structs.replace(found, computed=values_of(record_of(whole), union, at))
 
     def _found(self, namespace: str, value: str, union: Union, page: Page) -> ProfileView | None:
         return lookup.get(
@@ -130,11 +131,3 @@ class Look:
         # the type of a namespace never changes, and one made later moves none of those there were
         namespaces = Definitions(self.sandbox.catalog).namespaces()
         return graph_as_of(self.con, identity, self.moment, settings, namespaces)
-
-
-def _record(profile: ProfileView) -> dict[str, Any]:
-    """Return a profile with all its events as the record that rules see."""
-    identities: dict[str, list[dict[str, str]]] = {}
-    for item in profile.identities:
-        identities.setdefault(item.namespace, []).append({"id": item.value})
-    return {**profile.attributes, "identityMap": identities, "events": [item.event for item in profile.events]}

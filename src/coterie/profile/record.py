@@ -16,6 +16,7 @@ from coterie.core.clock import format_date, format_instant
 from coterie.core.ids import xid_sql
 from coterie.core.schema import Field, FieldType, Leaf, Union, leaves
 from coterie.identity import graph
+from coterie.profile.lookup import ProfileView
 from coterie.profile.nest import Shape
 from coterie.store.history import quote
 from coterie.store.history.columns import columns
@@ -248,3 +249,30 @@ def find_person(con: DuckDBPyConnection, view: str, name: str) -> int | None:
         [name],
     ).fetchall()
     return rows[0][0] if rows else None
+
+
+def record_of(profile: ProfileView) -> dict[str, Any]:
+    """Return a profile that was looked up, with all its events in the order of time, as a record."""
+    identities: dict[str, list[dict[str, str]]] = {}
+    for identity in profile.identities:
+        identities.setdefault(identity.namespace, []).append({"id": identity.value})
+    happened = [item.event for item in profile.events]
+    instants: dict[str, int] = {}
+    for event in happened:
+        instants.setdefault(event["timestamp"], len(instants))
+    record = {
+        **profile.attributes,
+        "events": sorted(happened, key=lambda event: (instants[event["timestamp"]], event["_id"])),
+        "identityMap": identities,
+    }
+    if profile.memberships:
+        entries = {
+            item.audience: {
+                "status": item.status,
+                "lastQualificationTime": format_instant(item.entered_at),
+                "version": str(item.version),
+            }
+            for item in profile.memberships
+        }
+        record["segmentMembership"] = {OWN_NAMESPACE: entries}
+    return record
