@@ -12,7 +12,13 @@ PAGES = [path for path in sorted(DOCS.glob("*.md")) if "```python" in path.read_
 
 
 def test_there_are_guides() -> None:
-    assert [path.name for path in PAGES] == ["consent-and-retention.md", "identities.md", "profiles.md", "testing-audiences.md"]
+    assert [path.name for path in PAGES] == [
+        "consent-and-retention.md",
+        "identities.md",
+        "merge-policies.md",
+        "profiles.md",
+        "testing-audiences.md",
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
