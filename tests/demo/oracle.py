@@ -1,9 +1,9 @@
 """Who ought to be in the sample audiences, by SQL over the raw files and the generator's truth: no Coterie code here.
 
 The shop's tables are read from the published package, the web channel from the generated file. Persons come from the
-truth file and the accounts: a browser belongs to a household once it has logged in there, an address once it was given,
-and what is connected is one person. A person is named by its smallest identity, written ``HouseholdID:12`` or
-``WebID:0a1b…``.
+same files, by the rule that a person has one household: a browser and an address belong to the household that was last
+seen with them. What was done after a login stays with the household that logged in, all else goes with the browser. A
+person is named by its household, written ``HouseholdID:12``, or by its browser, ``WebID:0a1b…``, if there is none.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ create macro older(ts, n) as ts < now_ms() - days(n);
 
 
 def components(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the smallest member of every node's connected component, addresses last, by plain label propagation."""
+    """Return the smallest member of the connected component of every node, by plain label propagation."""
     near: dict[str, set[str]] = {}
     for left, right in pairs:
         near.setdefault(left, set()).add(right)
         near.setdefault(right, set()).add(left)
     smallest: dict[str, str] = {}
-    for start in sorted(near, key=lambda node: (node.startswith("Email:"), node)):
+    for start in sorted(near):
         todo = [] if start in smallest else [start]
         while todo:
             node = todo.pop()
@@ -74,26 +74,25 @@ class Oracle:
     def __init__(self, folder: Path) -> None:
         self.con = duckdb.connect(config={"threads": 2})
         self.con.execute("set TimeZone = 'UTC'")
-        logins = self.con.execute(
-            "select 'WebID:' || browser, 'HouseholdID:' || household from read_csv(?, all_varchar = true) "
-            "where first_login is not null",
-            [str(folder / "web_generated_truth.csv")],
-        ).fetchall()
-        given = self.con.execute(
-            "select distinct 'Email:' || email.address, 'HouseholdID:' || household.id from read_json_auto(?)",
-            [str(folder / "accounts_generated.jsonl")],
-        ).fetchall()
-        self.person_of = components(logins + given)
-        members = list(self.person_of.items())
-        self.con.execute("create table link (identity varchar, person varchar)")
-        self.con.execute("insert into link select unnest(?), unnest(?)", [list(x) for x in zip(*members, strict=True)])
+        files = {"web": folder / "web_generated.jsonl.gz", "accounts": folder / "accounts_generated.jsonl"}
         for name, query in TABLES.items():
-            rows = query.format(
-                published=PUBLISHED, web=folder / "web_generated.jsonl.gz", accounts=folder / "accounts_generated.jsonl"
-            )
+            self.con.execute(f"create table {name} as {query.format(published=PUBLISHED, **files)}")
+        self.con.execute(
+            """
+            create table owner as
+            select identity, 'HouseholdID:' || arg_max(household, ts) as person from (
+                select 'WebID:' || browser as identity, household, ts from web where household is not null
+                union all select 'WebID:' || browser, household, ts from account
+                union all select 'Email:' || email, household, ts from account
+            ) group by identity
+            """
+        )
+        self.person_of: dict[str, str] = dict(self.con.execute("select identity, person from owner").fetchall())
+        for name in TABLES:
+            household = "'HouseholdID:' || household" if name == "web" else "null"
             self.con.execute(
-                f"create table {name} as select coalesce(person, identity) as person, t.* "
-                f"from ({rows}) t left join link using (identity)"
+                f"create or replace table {name} as select coalesce({household}, person, identity) as person, t.* "
+                f"from {name} t left join owner using (identity)"
             )
         self.con.execute("create view seen as " + " union ".join(f"select person from {name}" for name in TABLES))
 

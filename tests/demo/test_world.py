@@ -11,6 +11,7 @@ import pytest
 import coterie
 from coterie.core.errors import Conflict
 from coterie.demo import webfile, world
+from coterie.profile.lookup import ProfileView
 from coterie.workspace import Workspace
 
 from .oracle import Oracle
@@ -58,20 +59,51 @@ def test_identities_and_persons(loaded: Loaded, oracle: Oracle) -> None:
     assert ws.profiles.count("unstitched") == 2_469 + browsers  # nothing is stored under an address
 
 
-def test_a_shared_browser_leads_to_both_households(loaded: Loaded, oracle: Oracle) -> None:
+def test_every_identity_belongs_to_the_household_that_was_last_seen_with_it(loaded: Loaded, oracle: Oracle) -> None:
+    ws, _ = loaded
+    rows = ws.sandbox.history.con.execute(
+        "SELECT n.code || ':' || i.value, m.code || ':' || j.value FROM person_of p "
+        "JOIN identity i ON i.identity = p.identity JOIN namespace n ON n.namespace = i.namespace "
+        "JOIN identity j ON j.identity = p.person JOIN namespace m ON m.namespace = j.namespace"
+    ).fetchall()
+    assert dict(rows) == {name: oracle.person_of.get(name, name) for name, _ in rows}
+
+
+def test_a_shared_browser_goes_to_who_logged_in_last_and_logins_stay_with_their_person(
+    loaded: Loaded, oracle: Oracle
+) -> None:
     ws, _ = loaded
     shared = oracle.con.execute(
-        "select browser, list_sort(list(distinct household)) from web where household is not null "
-        "group by browser having count(distinct household) > 1 order by browser limit 5"
+        "select identity[7:], winner[13:], loser, count(*) filter (household is null), "
+        "count(*) filter (household = loser) from ("
+        "  select distinct identity, o.person as winner, household as loser from owner o join web w using (identity) "
+        "  where o.person <> 'HouseholdID:' || household"
+        ") join web using (identity) group by all order by all"
     ).fetchall()
-    for browser, households in shared:
-        by_browser = ws.profiles.get("WebID", browser, events=1)
-        for household in households:
-            assert ws.profiles.get("HouseholdID", household, events=1).person == by_browser.person
-            apart = ws.profiles.get("HouseholdID", household, "unstitched", events=1)
-            assert apart.person == ws.profiles.get("HouseholdID", household, "unstitched", events=1).person
-        people = {ws.profiles.get("HouseholdID", item, "unstitched", events=1).person for item in households}
-        assert len(people) == 2
+    assert len(shared) > 20
+    for browser, winner, loser, anonymous, logged_in in shared[:4]:
+        assert logged_in > 0
+        mine, theirs = (ws.profiles.get("HouseholdID", item, events=10_000) for item in (winner, loser))
+        assert ws.profiles.get("WebID", browser, events=0).person == mine.person != theirs.person
+        assert (_in(browser, theirs, None), _in(browser, theirs, loser)) == (0, logged_in)
+        assert (_in(browser, mine, None), _in(browser, mine, loser)) == (anonymous, 0)
+        told = ws.identities.explain(("WebID", browser), ("HouseholdID", loser))
+        (step,) = told.chain
+        assert not step.in_force
+        assert step.records >= logged_in
+        assert step.removed is not None
+        assert (step.removed.kind, step.removed.namespace, step.removed.back) == ("rule", "HouseholdID", False)
+        cause = step.removed.cause
+        assert cause is not None
+        assert cause.at > step.last_at
+        assert cause.dataset in ("web_generated", "accounts_generated")
+
+
+def _in(browser: str, profile: ProfileView, household: str | None) -> int:
+    """Count the web events of a profile that happened in a browser, those of a household's logins or those without."""
+    found = [item.event for item in profile.events if item.dataset == "web_generated"]
+    mine = [event for event in found if event["browser"]["id"] == browser]
+    return sum(event.get("household", {}).get("id") == household for event in mine)
 
 
 def test_a_second_run_changes_nothing_and_says_the_same(loaded: Loaded, folder: Path) -> None:

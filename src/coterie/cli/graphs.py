@@ -83,12 +83,12 @@ def joining(out: Console, found: dict[str, Any]) -> None:
         _step(out, step)
     for item in found["evicted"]:
         out.print(
-            f"{identity(item['identity'])} left its graph on {show.instant(item['at'])}, because that was full; room "
-            f"was needed for {_cause(item)}."
+            f"{identity(item['identity'])} left its graph at {show.instant(item['at'])}, because that was full and "
+            f"{_cause(item)} needed room."
         )
     for item in found["history"]:
         how = "one became part of the other" if item["kind"] == "merged" else "they were parted"
-        out.print(f"On {show.instant(item['at'])} {how}, by {_by(item)}.")
+        out.print(f"At {show.instant(item['at'])} {how}, by {_by(item)}.")
 
 
 def _unlinked(found: dict[str, Any]) -> Iterable[str]:
@@ -131,7 +131,7 @@ def _step(out: Console, step: dict[str, Any]) -> None:
         )
     removed = step["removed"]
     if removed is not None:
-        out.print(Text(f"    The link was removed on {show.instant(removed['at'])}: {_why(removed)}."))
+        out.print(Text(f"    The link was removed at {show.instant(removed['at'])}, because {_why(removed)}."))
     elif not in_force:
         out.print(Text("    The link was never made, because one of the two is never linked."))
 
@@ -255,11 +255,15 @@ def decisions(out: Console, found: list[dict[str, Any]]) -> None:
 
 
 def sighting(found: dict[str, Any] | None) -> str:
-    """Return where a record is, in words."""
+    """Return when and where a record is, in words."""
+    return "a record that is there no more" if found is None else f"{show.instant(found['at'])}  {_record(found)}"
+
+
+def _record(found: dict[str, Any] | None) -> str:
     if found is None:
         return "a record that is there no more"
     what = f"{found['event_type'] or 'event'} {found['id']}" if found["id"] else "a record"
-    return f"{show.instant(found['at'])}  {what} of {found['dataset']} (batch {found['batch']}, row {found['row']:,})"
+    return show.words(f"{what} of {found['dataset']} (batch {found['batch']}, row {found['row']:,})")
 
 
 def identity(pair: list[str]) -> str:
@@ -270,20 +274,22 @@ def identity(pair: list[str]) -> str:
 def _why(removed: dict[str, Any]) -> str:
     match removed["kind"]:
         case "rule":
-            reason = f"{removed['namespace']} is unique in a graph"
+            code = removed["namespace"]
+            brought = [pair for pair in (removed["cause"] or {}).get("identities", ()) if pair[0] == code]
+            value = f" brought {identity(brought[0])}" if brought else " came later"
+            return f"{code} is unique in a graph, and {_cause(removed)}{value}"
         case "split":
-            reason = "a decision keeps two identities apart"
+            return f"a decision keeps two identities apart that {_cause(removed)} brought together"
         case "evicted":
-            reason = "the graph was full"
-        case _:
-            reason = removed["kind"]
-    return f"{reason}, and {_cause(removed)} came"
+            return f"the graph was full, and {_cause(removed)} needed room"
+        case kind:
+            return str(kind)
 
 
 def _cause(item: dict[str, Any]) -> str:
     if item["decision"] is not None:
         return f"decision {item['decision']}"
-    return sighting(item["cause"])
+    return _record(item["cause"])
 
 
 def _now(removed: dict[str, Any]) -> str:

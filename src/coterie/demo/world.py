@@ -98,6 +98,8 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
     folder = deliver(folder or ws.sandbox.path.parent / "sample-files", progress)
     for namespace in _definition("namespaces"):
         ws.identities.put_namespace(namespace)
+    if not ws.ingest.batches():
+        ws.identities.put_settings(_definition("identity_settings"))
     titles = {name: _load_dataset(ws, name, folder, progress) for name in DATASETS}
     progress.report("Evaluating the audiences")
     rules: dict[str, dict[str, str]] = yaml.safe_load(_text("audiences.yaml"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from coterie.core.ids import Identity
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,6 +26,8 @@ class Sighting(msgspec.Struct, frozen=True):
         When it happened; of attributes, when they were taken in.
     id, event_type : str, optional
         ``_id`` and ``eventType`` of an event; None for attributes.
+    identities : tuple of Identity
+        All that it links, in the order of their numbers.
     """
 
     dataset: str
@@ -32,9 +36,13 @@ class Sighting(msgspec.Struct, frozen=True):
     at: int
     id: str | None = None
     event_type: str | None = None
+    identities: tuple[Identity, ...] = ()
 
 
-_COLUMNS = 'd.id, b.id, s."row" + 1, s."at", s.id, s."type"'
+_COLUMNS = """d.id, b.id, s."row" + 1, s."at", s.id, s."type", (
+    SELECT list([n.code, i.value] ORDER BY i.identity) FROM identity i JOIN namespace n ON n.namespace = i.namespace
+    WHERE list_contains(s.identities, i.identity)
+)"""
 _NAMED = "JOIN batch b ON b.batch = s.batch JOIN dataset d ON d.dataset = s.dataset"
 
 
@@ -42,10 +50,11 @@ def _seen(condition: str) -> str:
     """Return a SELECT of the live rows for which a condition holds, as sightings by number."""
     return f"""
         SELECT "$dataset" AS dataset, "$batch" AS batch, "$row" AS "row", "timestamp" AS "at", "_id" AS id,
-               "eventType" AS "type"
+               "eventType" AS "type", "$identities" AS identities
         FROM live_event WHERE {condition}
         UNION ALL
-        SELECT "$dataset", "$batch", "$row", (SELECT recorded_at FROM batch WHERE batch = "$batch"), NULL, NULL
+        SELECT "$dataset", "$batch", "$row", (SELECT recorded_at FROM batch WHERE batch = "$batch"), NULL, NULL,
+               "$identities"
         FROM live_record WHERE {condition}"""
 
 
@@ -65,7 +74,7 @@ def first_and_last(con: DuckDBPyConnection, a: int, b: int) -> tuple[Sighting, S
         """,
         {"a": min(a, b), "b": max(a, b)},
     ).fetchall()
-    return (Sighting(*rows[0]), Sighting(*rows[-1])) if rows else None
+    return (_sighting(*rows[0]), _sighting(*rows[-1])) if rows else None
 
 
 def find(con: DuckDBPyConnection, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Sighting]:
@@ -81,4 +90,9 @@ def find(con: DuckDBPyConnection, places: Iterable[tuple[int, int]]) -> dict[tup
         f'SELECT s.batch, s."row", {_COLUMNS} FROM ({_seen(condition)}) s {_NAMED}',
         {"batches": [batch for batch, _ in wanted], "rows": [row for _, row in wanted]},
     ).fetchall()
-    return {(batch, row): Sighting(*rest) for batch, row, *rest in rows}
+    return {(batch, row): _sighting(*rest) for batch, row, *rest in rows}
+
+
+def _sighting(*columns: Any) -> Sighting:
+    dataset, batch, row, at, id_, event_type, identities = columns
+    return Sighting(dataset, batch, row, at, id_, event_type, tuple(Identity(*pair) for pair in identities or ()))
