@@ -166,6 +166,25 @@ def test_both_axes_together(tmp_path, clock):
         assert seen(at="2026-05-01", known=begin) is None
 
 
+def test_of_two_events_with_one_id_the_one_that_counted_then_counts(tmp_path, clock):
+    begin = clock.at
+    rows = [event("e1", 1, "search", "w1"), event("e1", 2, "search", "w2"), event("e1", 3, "search", "w3")]
+    with coterie.open(tmp_path / "ws", create=True, clock=clock) as ws:
+        define(ws)
+        batches = []
+        for step, row in enumerate(rows):
+            clock.at = begin + step * HOUR
+            batches.append(ws.ingest.load("web", write(tmp_path / f"{step}.jsonl", [row]), evaluate=False).batch)
+        for step, number in ((3, 0), (4, 1)):
+            clock.at = begin + step * HOUR
+            ws.ingest.revert(batches[number])
+        who = {
+            moment: [browser for browser in ("w1", "w2", "w3") if look(ws, ("WebID", browser), "default", known=moment)]
+            for moment in (begin - 1, begin, begin + 2 * HOUR, begin + 3 * HOUR, begin + 4 * HOUR, None)
+        }
+    assert list(who.values()) == [[], ["w1"], ["w1"], ["w2"], ["w3"], ["w3"]]
+
+
 def test_the_definitions_are_those_known_then(ws, clock, tmp_path):
     begin = clock.at
     rows = [{"crm": {"id": "1", "email": "ann@example.org"}, "loyalty": {"points": 5}}]

@@ -65,19 +65,19 @@ class Moment(msgspec.Struct, frozen=True):
         """Return a SELECT of the events for which a condition on their system columns holds, all columns.
 
         Of several events with one ``_id`` in a dataset the first that was known then counts. It stands in `event`: a
-        duplicate takes the place of an event only when that is withdrawn, and stays there afterwards.
+        duplicate takes the place of an event only when that is withdrawn, and stays there afterwards. So two of them
+        are known only where the earlier one was withdrawn later.
         """
         happened = f' AND "timestamp" <= {self.at:d}' if self.at is not None else ""
         if self.known is None:
             return f"SELECT * FROM live_event WHERE {condition}{happened}"
-        known = f'"$batch" IN ({self.batches()})'
+        write = '("$batch"::BIGINT << 32) + "$row"'
         return f"""
-            SELECT * FROM event WHERE {condition} AND {known}{happened} AND ("$batch", "$row") IN (
-                SELECT min(("$batch", "$row")) FROM event SEMI JOIN (
-                    SELECT "$dataset" AS dataset, "_id" AS id FROM event WHERE {condition} AND {known}
-                ) own ON own.dataset = "$dataset" AND own.id = "_id"
-                WHERE {known} GROUP BY "$dataset", "_id"
-            )"""
+            SELECT event.* FROM event ANTI JOIN (
+                SELECT "$dataset" AS dataset, "_id" AS id, {write} AS number FROM event
+                WHERE "$batch" IN ({self.batches()} AND withdrawn_at IS NOT NULL)
+            ) earlier ON dataset = "$dataset" AND id = "_id" AND number < {write}
+            WHERE {condition} AND "$batch" IN ({self.batches()}){happened}"""
 
     def records(self, whose: Iterable[int]) -> str:
         """Return a SELECT of all writes of records of some identities, all columns."""
