@@ -18,7 +18,7 @@ from coterie.store.sandbox import Sandbox
 
 _TABLES = (
     "identity", "event", "event_duplicate", "record", "link", "membership", "evaluated", "batch", "suppressed",
-    "decision", "folded", "graph_link", "removed_link", "evicted",
+    "decision", "folded", "graph_link", "removed_link", "evicted", "dataset_order", "event_view",
 )  # fmt: skip
 
 
