@@ -69,8 +69,9 @@ verbs of `pql` need no workspace when `--schema` is given.
 READS = {
     "status", "schema list", "schema groups", "schema show", "schema union", "dataset list", "dataset show",
     "ingest batches", "ingest show", "ingest quarantine", "identity namespaces", "identity graph", "identity stats",
-    "identity explain", "identity simulate",
-    "profile show", "profile count", "profile sample",
+    "identity explain", "identity simulate", "identity decisions",
+    "profile show", "profile why", "profile count", "profile sample", "profile report", "profile conflicts",
+    "policy list", "policy show", "policy compare",
     "pql check", "pql explain-text",
     "audience list", "audience show", "audience check", "audience count", "audience members", "audience history",
     "retention show", "audience overlap", "audience analyse", "audience diff",
