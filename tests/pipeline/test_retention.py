@@ -298,3 +298,37 @@ def test_settings_are_checked(ws):
         with pytest.raises(Invalid) as caught:
             ws.retention.put(*wrong)
         assert caught.value.code == "retention.settings"
+
+
+# -- staged files -----------------------------------------------------------------------------------------------------
+
+
+def staged(ws):
+    return "".join(path.read_text() for path in sorted((ws.sandbox.path / "log" / "files").rglob("*.jsonl")))
+
+
+def test_staged_files_are_written_again_without_what_is_kept_no_longer(ws, tmp_path, clock):
+    more = [event("d1", 45, "half"), event("d2", 3, "half"), {"_id": "bad", "browser": "nowhere"}]
+    ws.ingest.load("web", write(tmp_path / "more.jsonl", more), threshold=0.5)
+    ws.ingest.load("web", write(tmp_path / "old.jsonl", [event("all", 50, "ancient")]))
+    expire(ws)
+    ws.retention.put(["WebID"], 14)
+    ws.retention.run()
+    people = {name: len(ws.profiles.get("WebID", name).events) for name in ("half", "fresh")}
+    before = state(ws)
+    assert all(name in staged(ws) for name in ("gone", "idle", "ancient", "d1"))
+    done = ws.retention.run(erase=True)
+    assert (done.datasets, done.purged.rows, done.purged.files) == ((), 6, 3)
+    held = staged(ws)
+    assert not any(f'"{name}"' in held for name in ("gone", "idle", "ancient", "old", "d1", "e1", "e3", "e6"))
+    assert all(f'"{name}"' in held for name in ("e4", "e5", "d2", "nowhere"))
+    assert {name: len(ws.profiles.get("WebID", name).events) for name in ("half", "fresh")} == people
+    after = state(ws)
+    assert [len(rows) for table, rows in after.items() if table != "identity"] == [
+        len(rows) for table, rows in before.items() if table != "identity"
+    ]
+    assert ws.audiences.size("searched") == 2
+    assert ws.retention.run(erase=True).purged.rows == 0
+    assert ws.rebuild(tmp_path / "again").same
+    ws.ingest.load("web", write(tmp_path / "new.jsonl", [event("n1", 1, "newcomer")]))
+    assert ws.audiences.size("searched") == 3

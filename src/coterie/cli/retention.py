@@ -43,12 +43,15 @@ def set_(
 def run(
     session: Session,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and change nothing.")] = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Take it out of the staged files too; takes as long as a rebuild.")
+    ] = False,
 ) -> None:
     """Take away what is kept no longer, for ever. This also happens by itself, once a day."""
     if dry_run:
         session.print(session.read("retention_preview"), _retained)
     else:
-        session.print(session.change(lambda ws: ws.retention.run()), _retained)
+        session.print(session.change(lambda ws: ws.retention.run(erase=erase)), _retained)
 
 
 def _view(out: Console, found: dict[str, Any]) -> None:
@@ -92,4 +95,7 @@ def _retained(out: Console, found: dict[str, Any]) -> None:
             "some of them": ["; ".join(identities) for identities in gone["sample"]],
         }
         show.facts(out, f"Pseudonymous profiles that {verb}", facts)
+    if found["purged"]:
+        purged = found["purged"]
+        out.print(f"{purged['rows']:,} rows taken out of {purged['files']:,} staged files.")
     out.print(Text(f"Identities that nothing names any more: {found['identities']:,}.", style="dim"))

@@ -10,16 +10,19 @@ import msgspec
 from coterie.audience.analysis import duration
 from coterie.audience.definition import Audience
 from coterie.core.clock import DAY
-from coterie.core.errors import Invalid, NotFound
+from coterie.core.errors import Damaged, Invalid, NotFound
 from coterie.core.progress import Progress
 from coterie.core.schema import CLASS_FIELDS, Schema, SchemaClass, lookup
 from coterie.governance.retention import META, Pseudonymous, RetentionSettings, days
+from coterie.governance.traces import Sought
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline import define
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects import retention
-from coterie.pipeline.effects.retention import Retained
+from coterie.pipeline.effects.retention import Purged, Retained
+from coterie.pipeline.privacy.keeping import Keeping
+from coterie.pipeline.privacy.rewriting import Rewriting, replaced
 from coterie.pipeline.reads import Reads
 from coterie.pql.analysis import Analysis
 from coterie.store.sandbox import Sandbox
@@ -132,6 +135,35 @@ def run(sandbox: Sandbox, progress: Progress, *, dry_run: bool = False) -> Retai
     return told
 
 
+def purge(sandbox: Sandbox, progress: Progress) -> Purged:
+    """Write the staged files again without what the history keeps no longer, and all stores anew from them.
+
+    It takes about as long as a rebuild. What follows from the log is then what it would be had those rows never come:
+    memberships of the past too.
+
+    Raises
+    ------
+    Damaged
+        ``retention.purge`` when something that is kept would be lost; nothing is changed then.
+    """
+    before = {item["dataset"]: item["before"] for item in _rules(sandbox)["datasets"]}
+
+    def build(work: Rewriting) -> Purged:
+        for table in ("live_event", "live_record"):
+            has, would = (_count(box, table) for box in (sandbox, work.target))
+            if has != would:
+                raise Damaged(
+                    "retention.purge",
+                    f"{table} would have {would:,} rows instead of {has:,}; nothing was changed.",
+                    hint="This is a fault of the program: please report it with these numbers.",
+                )
+        found = Purged(work.rows, work.files)
+        commit(work.target, "retention.purged", msgspec.to_builtins(found))
+        return found
+
+    return replaced(sandbox, Sought.of([]), progress, build, keeping=Keeping(before))
+
+
 def daily(sandbox: Sandbox, progress: Progress) -> Retained | None:
     """Run if the last run that took something away is a day ago; return None when it is not, or nothing had to go."""
     last, body = _last(sandbox), _rules(sandbox)
@@ -140,6 +172,10 @@ def daily(sandbox: Sandbox, progress: Progress) -> Retained | None:
     if (last is not None and sandbox.clock.now() < last + DAY) or not _meets(sandbox, body):
         return None
     return run(sandbox, progress)
+
+
+def _count(sandbox: Sandbox, table: str) -> int:
+    return int(sandbox.history.con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def _rules(sandbox: Sandbox) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from coterie.governance.retention import RetentionSettings
 from coterie.pipeline import retention
 from coterie.pipeline.effects.retention import Retained
@@ -34,10 +36,19 @@ class Retention(Room):
         """Return what a run would take away now, exactly; nothing is changed."""
         return retention.run(self._sandbox, self._workspace.progress, dry_run=True)
 
-    def run(self) -> Retained:
-        """Take away what is kept no longer, for ever, and bring audiences up to date. It also runs by itself, daily."""
+    def run(self, *, erase: bool = False) -> Retained:
+        """Take away what is kept no longer, for ever, and bring audiences up to date. It also runs by itself, daily.
+
+        With `erase` the staged files, which a rebuild reads, are written again without it too. This takes about as long
+        as a rebuild, and changes what the past looks like: memberships are then those that the rows left would have
+        given, and a person is named after the oldest identity that is left.
+        """
         found = retention.run(self._sandbox, self._workspace.progress)
         self._after(found)
+        if erase:
+            purged = retention.purge(self._sandbox, self._workspace.progress)
+            self._workspace._renew()
+            found = msgspec.structs.replace(found, purged=purged)
         return found
 
     def daily(self) -> Retained | None:

@@ -58,14 +58,25 @@ class Forgotten(msgspec.Struct, frozen=True):
     sample: tuple[tuple[str, ...], ...]
 
 
+class Purged(msgspec.Struct, frozen=True):
+    """How many rows were taken out of how many staged files, because the history keeps them no longer."""
+
+    rows: int
+    files: int
+
+
 class Retained(msgspec.Struct, frozen=True):
-    """What retention took away at an instant: expired events, pseudonymous profiles, and identities known no more."""
+    """What retention took away at an instant: expired events, pseudonymous profiles, and identities known no more.
+
+    `purged` tells what then was taken out of the staged files, if that was asked for.
+    """
 
     at: int
     datasets: tuple[Expired, ...]
     pseudonymous: Forgotten | None
     identities: int
     dry_run: bool = False
+    purged: Purged | None = None
 
 
 def applied(sandbox: Sandbox, entry: Entry, progress: Progress) -> Retained:

@@ -17,9 +17,10 @@ from coterie.governance.traces import Sought, redacted
 from coterie.ingest import quarantine
 from coterie.pipeline.apply import replay
 from coterie.pipeline.effects.definitions import make_views
-from coterie.pipeline.privacy import exports
+from coterie.pipeline.privacy import concerned, exports
 from coterie.pipeline.privacy.finding import Finding, find, find_raw
 from coterie.pipeline.privacy.intake import settle
+from coterie.pipeline.privacy.keeping import Keeping
 from coterie.pipeline.privacy.pseudonyms import Pseudonyms
 from coterie.pipeline.privacy.request import Treatment, kept
 from coterie.pipeline.privacy.surgery import Surgery, as_they_came
@@ -50,6 +51,7 @@ def replaced(
     pseudonyms: Pseudonyms | None = None,
     definitions: Treatment = "refuse",
     batches: frozenset[str] = frozenset(),
+    keeping: Keeping | None = None,
 ) -> T:
     """Write the stores of a sandbox again without what is sought for, and let them take the place of the old ones.
 
@@ -69,6 +71,8 @@ def replaced(
         What becomes of definitions that hold a value.
     batches : frozenset of str
         Batches of which nothing is to be left.
+    keeping : Keeping, optional
+        Which rows go because they are kept no longer, instead of those of the identities.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def replaced(
     try:
         with Sandbox.open(folder, sandbox.path.name, clock=sandbox.clock, create=True) as target:
             suppression.copy_key(sandbox.path, target.path)
-            work = Rewriting(sandbox, target, sought, pseudonyms, definitions, batches, progress)
+            work = Rewriting(sandbox, target, sought, pseudonyms, definitions, batches, progress, keeping)
             work.run()
             told = build(work)
             left = [item for item in find(target, sought, progress) if not kept(item, definitions)]
@@ -120,6 +124,7 @@ class Rewriting:
     definitions: Treatment
     batches: frozenset[str]
     progress: Progress
+    keeping: Keeping | None = None
     rows: int = 0
     files: int = 0
     spoiled: int = 0
@@ -133,7 +138,9 @@ class Rewriting:
     def run(self) -> None:
         """Write everything."""
         make_views(self.target, [])
-        exports.lend(self.target.history.con, self.sought.identities)
+        concerned.lend(self.target.history.con, self.sought.identities)
+        if self.keeping is not None:
+            self.keeping.lend(self.source, self.target)
         total = self.source.log.last
         for entry in self.source.log.entries():
             self.progress.report("rewriting", entry.position, total)
@@ -177,7 +184,8 @@ class Rewriting:
         for item in body["files"]:
             staging.adopt(self.source.path, self.target.path, item["path"], link=True)
         reading, source = Reading.logged(self.target, body), copied(self.target, body)
-        surgery = Surgery(self.target.history.con, source, reading.schema, reading.mapping, self.sought)
+        chosen = None if self.keeping is None else self.keeping.rows(body["dataset"], reading.schema)
+        surgery = Surgery(self.target.history.con, source, reading.schema, reading.mapping, self.sought, chosen)
         staged = reading.stage(self.target, source, self.progress, surgery.inspect)
         if surgery.touched:
             expected = staged.accepted - sum(len(change.own) for change in surgery.changes if self.pseudonyms is None)
@@ -243,7 +251,7 @@ class Rewriting:
             "unnest($2::VARCHAR[]) AS file, unnest($3::BIGINT[]) AS first, unnest($4::BIGINT[]) AS last",
             [batches, names, first, last],
         )
-        exports.lend(con, self.sought.identities)
+        concerned.lend(con, self.sought.identities)
         shown = "concat_ws(chr(0), q.file, q.value, q.reason)"
         told = " OR ".join(f"regexp_matches({shown}, $filter{number})" for number, _ in enumerate(self.sought.filters))
         con.execute(
@@ -272,7 +280,7 @@ class Rewriting:
     def _exports(self) -> None:
         """Take over the exported files, without the rows of the persons."""
         con = self.target.history.con
-        exports.lend(con, self.sought.identities)
+        concerned.lend(con, self.sought.identities)
         for path in exports.files(self.source.exports):
             place = path.relative_to(self.source.exports)
             target = self.target.exports / place

@@ -61,6 +61,8 @@ class Surgery:
         How they are read.
     sought : Sought
         What is looked for in the text of rows, if anything.
+    chosen : str, optional
+        SQL for the ``"$row"`` of the staged rows that go; default those that hold an identity of ``concerned``.
     """
 
     con: DuckDBPyConnection
@@ -68,11 +70,12 @@ class Surgery:
     schema: Schema
     mapping: Mapping
     sought: Sought | None = None
+    chosen: str | None = None
     changes: list[FileChange] = field(default_factory=list)
 
     def inspect(self) -> None:
         """Find what is to be changed; to be called while the bad rows are in ``stage`` too."""
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE stage_concerned AS {owners.rows(self.schema)}")
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE stage_concerned AS {self.chosen or owners.rows(self.schema)}")
         self.changes = [self._change(number, file) for number, file in enumerate(self.source.files)]
 
     @property
