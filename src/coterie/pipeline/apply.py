@@ -146,4 +146,5 @@ def recover(sandbox: Sandbox, progress: Progress) -> list[str]:
 
 
 def _subject(entry: Entry) -> str:
-    return str(entry.body.get("batch") or entry.body.get("id") or "")
+    several = ", ".join(item["id"] for item in entry.body.get("definitions", ()))
+    return str(entry.body.get("batch") or entry.body.get("id") or several)
