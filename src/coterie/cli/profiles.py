@@ -14,9 +14,6 @@ from coterie.cli import show
 Data = dict[str, Any]
 Rows = list[tuple[Any, ...]]
 
-_WIDE = 110
-"""Columns from which on there is room for whole instants and names."""
-
 _REASONS = {
     "only": "nothing else has a value",
     "newest": "the record written last wins",
@@ -106,33 +103,35 @@ def _others(value: Any, losers: list[Data]) -> str:
 
 
 def _source(out: Console, source: Data) -> str:
-    return f"{source['dataset']} {source['namespace']}:{source['value']}" if out.width >= _WIDE else source["dataset"]
+    return (
+        f"{source['dataset']} {source['namespace']}:{source['value']}" if out.width >= show.WIDE else source["dataset"]
+    )
 
 
 def _when(out: Console, at: int | None) -> str:
     """Return an instant, or its day alone where there is little room."""
     text = show.instant(at)
-    return text if out.width >= _WIDE else text[:10]
+    return text if out.width >= show.WIDE else text[:10]
 
 
 def _events(out: Console, found: Data, oldest_first: bool) -> None:
     rows: Rows = []
     for item in found["events"]:
         event = item["event"]
-        what = _told({name: value for name, value in event.items() if name not in _COMMON})
+        what = told({name: value for name, value in event.items() if name not in _COMMON})
         at, kind = event.get("timestamp"), event.get("eventType")
         rows.append(
-            (at, kind, item["dataset"], what) if out.width >= _WIDE else (at, f"{kind}\n{item['dataset']}", what)
+            (at, kind, item["dataset"], what) if out.width >= show.WIDE else (at, f"{kind}\n{item['dataset']}", what)
         )
     order = "oldest first" if oldest_first else "newest first"
     some = f": {len(rows):,} of {found['matching']:,}" if len(rows) < found["matching"] else ""
-    columns = ["at", "type", "dataset", "*what"] if out.width >= _WIDE else ["at", "type, dataset", "*what"]
+    columns = ["at", "type", "dataset", "*what"] if out.width >= show.WIDE else ["at", "type, dataset", "*what"]
     show.table(out, f"Events, {order}{some}", rows, columns, empty="None shown." if found["matching"] else "None.")
     if found["next"]:
         out.print(Text(f"More: --before {found['next']}", style="dim"))
 
 
-def _told(event: Data) -> str:
+def told(event: Data) -> str:
     """Return what an event says, each value by the last name of its path where that is clear."""
     values = dict(_leaves(event, ()))
     last = Counter(path[-1] for path in values)

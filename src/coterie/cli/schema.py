@@ -136,14 +136,17 @@ def _schema(out: Console, schema: dict[str, Any]) -> None:
 def _union(out: Console, tree: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> None:
     for title, fields in (("Of a profile", tree["profile"]), ("Of an event (xEvent)", tree["event"])):
         rows = _branches(fields, wanted, max((len(field["schemas"]) for field in fields), default=0))
-        show.table(out, title, rows, ["field", "type", "*title", "*schemas", "*datasets"], empty="None.")
+        columns = ["field", "type", "*title", "*schemas", "*datasets"]
+        if out.width < show.WIDE:
+            rows, columns = [(*row[:2], *row[3:]) for row in rows], [*columns[:2], *columns[3:]]
+        show.table(out, title, rows, columns, empty="None.")
 
 
 def _branches(
     fields: list[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool], every: int, depth: int = 0
-) -> list[tuple[str, str, str, Any, Any]]:
+) -> list[tuple[Any, ...]]:
     """Return a row for each field of a tree that is wanted or has such a one below it, indented by its depth."""
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for field in fields:
         below = _branches(field.get("fields", []), wanted, every, depth + 1)
         if not below and (field.get("fields") or not wanted(field)):

@@ -15,6 +15,9 @@ from rich.text import Text
 from coterie.core.clock import format_instant
 from coterie.core.errors import CoterieError
 
+WIDE = 110
+"""Columns from which on there is room for whole instants and names."""
+
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
 """Characters by which data could speak to the terminal."""
 
