@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coterie.identity import arrange, cluster, fold, graphs
 from coterie.identity.fold import records_of
-from coterie.identity.graphs import build
+from coterie.identity.graphs import Graphs, build
 
 from .test_fold import World, ints, worlds
 
@@ -85,3 +86,83 @@ def test_no_records_give_no_graphs() -> None:
     found = build(3, ints([0, 0, 0]), records_of([]), terms)
     assert found.graph.tolist() == [0, 1, 2]
     assert len(found.links) == len(found.removals.a) == len(found.evictions.identity) == 0
+
+
+def rows(links: Any) -> list[Any]:
+    return sorted(zip(*(column.tolist() for column in fields(links)), strict=True))
+
+
+def assert_kept(kept: Graphs, world: World, present: list[Any]) -> None:
+    """Compare kept graphs with graphs built from the records there are."""
+    expected = build(len(world.namespace), ints(world.namespace), records_of(present), world.rules, world.pairs)
+    assert kept.component.tolist() == expected.component.tolist()
+    assert kept.graph.tolist() == expected.graph.tolist()
+    assert rows(kept.links) == rows(expected.links)
+
+
+@settings(max_examples=150)
+@given(worlds(), st.data())
+def test_kept_graphs_are_those_that_are_built(world: World, data: st.DataObject) -> None:
+    kept = Graphs(len(world.namespace), ints(world.namespace), world.rules, world.pairs)
+    batches = (
+        data.draw(st.lists(st.lists(st.sampled_from(world.records), max_size=6), max_size=5)) if world.records else []
+    )
+    present: dict[int, Any] = {}
+    for batch in batches:
+        numbers = kept.add(records_of(batch)).tolist()
+        present.update(zip(numbers, batch, strict=True))
+        assert_kept(kept, world, list(present.values()))
+        if present and data.draw(st.booleans()):
+            gone = data.draw(st.lists(st.sampled_from(sorted(present)), max_size=3, unique=True))
+            kept.withdraw(np.array(gone, np.int64))
+            present = {number: record for number, record in present.items() if number not in gone}
+            assert_kept(kept, world, list(present.values()))
+
+
+@settings(max_examples=60)
+@given(worlds(), st.data())
+def test_late_records_resume_from_saved_states(world: World, data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphs, "GIANT", data.draw(st.integers(1, 4)))
+        patch.setattr(graphs, "STATES", 3)
+        kept = Graphs(len(world.namespace), ints(world.namespace), world.rules, world.pairs)
+        order = data.draw(st.permutations(world.records))
+        begin = 0
+        while begin < len(order):
+            end = begin + data.draw(st.integers(1, 8))
+            kept.add(records_of(order[begin:end]))
+            begin = end
+            assert_kept(kept, world, order[:end])
+
+
+def hub(count: int) -> World:
+    """One person with many browsers, and two small graphs, one of them of two persons."""
+    terms = fold.Rules(ints([1, 2]), np.array([True, False]), np.array([2, 0], np.int8), limit=50, optimized=True)
+    records = [(2 * t, [0, 8 + t]) for t in range(count)]
+    return World([0] * 4 + [1] * (count + 4), [(1, [1, 4]), (2, [2, 4]), (3, [3, 5]), *records], terms, [])
+
+
+@pytest.mark.parametrize("few", [10_000, -1], ids=["interpreted", "compiled"])
+def test_work_is_done_where_something_changed(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "FEW", few)
+    monkeypatch.setattr(graphs, "GIANT", 64)
+    world = hub(1_000)
+    kept = Graphs(len(world.namespace), ints(world.namespace), world.rules)
+    numbers = kept.add(records_of(world.records))
+    assert kept.folded == 1_002  # the graph of 3 and 5 needs no fold
+
+    def steps(act: Any, *given: Any) -> int:
+        before = kept.folded
+        act(*given)
+        return kept.folded - before
+
+    newest = (9_000, [0, 6])
+    assert steps(kept.add, records_of([newest])) == 1
+    assert steps(kept.add, records_of([(9_001, [3, 6])])) == 2  # the record, and the one of 3 and 5
+    late = (1_901, [0, 7])
+    assert steps(kept.add, records_of([late])) < 200
+    early = (5, [0, 7])
+    assert steps(kept.add, records_of([early])) > 990
+    assert_kept(kept, world, [*world.records, newest, (9_001, [3, 6]), late, early])
+    assert steps(kept.withdraw, numbers[:1]) == 0
+    assert_kept(kept, world, [*world.records[1:], newest, (9_001, [3, 6]), late, early])

@@ -87,6 +87,12 @@ class Links(msgspec.Struct, frozen=True, eq=False):
     def __len__(self) -> int:
         return len(self.a)
 
+    @property
+    def rows(self) -> tuple[Ints, Longs]:
+        """Ends and times, a row for each link."""
+        ends = np.stack([self.a, self.b], axis=1, dtype=np.int32, casting="same_kind")
+        return ends, np.stack([self.first_at, self.last_at], axis=1, dtype=np.int64)
+
     @classmethod
     def none(cls) -> Links:
         """Return the state before the first record."""
@@ -181,8 +187,8 @@ def sort_records(records: Records) -> Records:
     return records.take(sorted_places(records))
 
 
-def sorted_places(records: Records) -> npt.NDArray[np.intp]:
-    """Return the places of records in the order of the fold, of equal ones only that of the first."""
+def sorted_places(records: Records, *, once: bool = True) -> npt.NDArray[np.intp]:
+    """Return the places of records in the order of the fold, of equal ones only that of the first unless not `once`."""
     count = len(records)
     order = np.argsort(records.time, kind="stable")
     here = np.arange(count)
@@ -201,7 +207,7 @@ def sorted_places(records: Records) -> npt.NDArray[np.intp]:
         group[tied] = np.maximum.accumulate(np.where(begins, tied, 0))
         tied = _tied(group, tied[key != 0])
         pair += 2
-    return np.compress(group == here, order)
+    return np.compress(group == here, order) if once else order
 
 
 def _tied(group: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
@@ -271,8 +277,7 @@ def fold(
     ([0, 1, 1], [0], [2])
     """
     before = Links.none() if state is None else state
-    slot, places = _slots(rules)
-    nodes = alone(slot[namespace], rules.priority[namespace], rules.rank[namespace], len(places))
+    nodes, places = alone(namespace, rules)
     count = np.zeros(replay.COUNTERS, np.int64)
     sizes = np.diff(records.offsets)
     room = len(before) + min(int(sizes @ (sizes - 1)) // 2, 2 * n)  # of links; more is made when needed
@@ -281,18 +286,17 @@ def fold(
         np.require(records.time, np.int64, _OWN),
         np.require(records.offsets, np.int64, _OWN),
         np.require(records.identities, np.int32, _OWN),
-        np.stack([before.a, before.b], axis=1, dtype=np.int32, casting="same_kind"),
-        np.stack([before.first_at, before.last_at], axis=1, dtype=np.int64),
+        *before.rows,
         nodes,
         np.empty((room, 8), np.int32),
         np.empty((room, 2), np.int64),
         count,
-        *_neighbours(n, apart),
+        *neighbours(n, apart),
         rules.limit,
     )
     return Folded(
-        _smallest(nodes[:, replay.GRAPH]),
-        _in_force(edges[: count[replay.LINKS]], times),
+        smallest(nodes[:, replay.GRAPH]),
+        in_force(edges[: count[replay.LINKS]], times),
         _removals(cuts[: count[replay.CUTS]], places),
         Evictions(*evictions[: count[replay.EVICTIONS]].T),
     )
@@ -327,7 +331,7 @@ def conflicted(component: Ints, namespace: Ints, rules: Rules, apart: Pairs | No
     return found[component]
 
 
-def _slots(rules: Rules) -> tuple[Ints, Ints]:
+def slots(rules: Rules) -> tuple[Ints, Ints]:
     """Number the namespaces that are kept unique, best priority first; return numbers by place, and places."""
     unique = np.flatnonzero(rules.kept_unique)
     places: Ints = unique[np.argsort(rules.priority[unique], kind="stable")].astype(np.int32)
@@ -336,7 +340,7 @@ def _slots(rules: Rules) -> tuple[Ints, Ints]:
     return slot, places
 
 
-def _neighbours(n: int, apart: Pairs | None) -> tuple[Longs, Ints]:
+def neighbours(n: int, apart: Pairs | None) -> tuple[Longs, Ints]:
     """Return who is kept apart from each identity: where they begin, and who."""
     if apart is None or not len(apart[0]):
         return np.zeros(1, np.int64), np.empty(0, np.int32)
@@ -345,31 +349,34 @@ def _neighbours(n: int, apart: Pairs | None) -> tuple[Longs, Ints]:
     return begins.astype(np.int64), right[np.argsort(left, kind="stable")].astype(np.int32)
 
 
-def alone(slot: Ints, priority: Ints, rank: npt.NDArray[np.int8], slots: int) -> Ints:
-    """Return the rows of identities that are all alone."""
-    each = np.arange(len(slot), dtype=np.int32)
-    nodes = np.full((len(slot), replay.HELD + slots), -1, np.int32)
+def alone(namespace: Ints, rules: Rules) -> tuple[Ints, Ints]:
+    """Return the rows of identities that are all alone, and the places of the namespaces that are kept unique."""
+    slot, places = slots(rules)
+    each = np.arange(len(namespace), dtype=np.int32)
+    nodes = np.full((len(namespace), replay.HELD + len(places)), -1, np.int32)
     for column, values in (
-        (replay.SLOT, slot),
-        (replay.PRIORITY, priority),
-        (replay.RANK, rank),
+        (replay.SLOT, slot[namespace]),
+        (replay.PRIORITY, rules.priority[namespace]),
+        (replay.RANK, rules.rank[namespace]),
         (replay.GRAPH, each),
         (replay.RING, each),
         (replay.SIZE, 1),
     ):
         nodes[:, column] = values
-    holders = np.flatnonzero(slot >= 0)
-    nodes[holders, replay.HELD + slot[holders]] = holders
-    return nodes
+    holders = np.flatnonzero(nodes[:, replay.SLOT] >= 0)
+    nodes[holders, replay.HELD + nodes[holders, replay.SLOT]] = holders
+    return nodes, places
 
 
-def _smallest(graph: Ints) -> Ints:
-    smallest = np.empty_like(graph)
-    smallest[graph[::-1]] = np.arange(len(graph) - 1, -1, -1, dtype=np.int32)
-    return smallest[graph]
+def smallest(graph: Ints) -> Ints:
+    """Return the smallest node with the label of each."""
+    first = np.empty_like(graph)
+    first[graph[::-1]] = np.arange(len(graph) - 1, -1, -1, dtype=np.int32)
+    return first[graph]
 
 
-def _in_force(edges: Ints, times: Longs) -> Links:
+def in_force(edges: Ints, times: Longs) -> Links:
+    """Return the rows of links that are in force."""
     alive = np.flatnonzero(edges[:, replay.ALIVE])
     order = alive[np.argsort(edges[alive, replay.A].astype(np.int64) << 32 | edges[alive, replay.B])]
     return Links(edges[order, replay.A], edges[order, replay.B], times[order, replay.FIRST], times[order, replay.LAST])

@@ -98,22 +98,22 @@ def replay(
             label = nodes[node, GRAPH]
             if nodes[label, SIZE] == 1:
                 nodes[node, ADDED] = stamp
-            if not _among(parts, taken, label):
+            if not among(parts, taken, label):
                 parts[taken] = label
                 taken += 1
             for other in range(place + 1, end):
                 _touch(nodes, edges, times, count, node, identities[other], time[record], stamp)
         if taken > 1:
-            if _conflict(nodes, apart_from, apart_to, parts, taken):
+            if conflict(nodes, apart_from, apart_to, parts, taken):
                 members = 0
                 for place in range(taken):
-                    members = _gather(nodes, found, parts[place], members)
-                links = _links_of(nodes, edges, found, order, members)
+                    members = gather(nodes, found, parts[place], members)
+                links = links_of(nodes, edges, found, order, members)
                 _sort(nodes, edges, times, order, links, stamp)
-                _scatter(nodes, found, members)
+                scatter(nodes, found, members)
                 _relink(nodes, edges, cuts, count, apart_from, apart_to, order, links, record)
             else:
-                _join_all(nodes, parts, taken)
+                join_all(nodes, parts, taken)
         if limit > 0:
             for place in range(begin, end):
                 label = nodes[identities[place], GRAPH]
@@ -127,7 +127,7 @@ def forget(nodes: Ints, edges: Ints, count: Longs, members: Ints) -> None:
     for place in range(len(members)):
         while nodes[members[place], HEAD] != _NONE:
             _drop(nodes, edges, count, nodes[members[place], HEAD] >> 1)
-    _scatter(nodes, members, len(members))
+    scatter(nodes, members, len(members))
 
 
 def _touch(nodes: Ints, edges: Ints, times: Longs, count: Longs, a: int, b: int, time: int, stamp: int) -> int:
@@ -221,22 +221,24 @@ def _join(nodes: Ints, left: int, right: int) -> None:
             nodes[left, held] = nodes[right, held]
 
 
-def _largest(nodes: Ints, parts: Ints, taken: int) -> int:
-    largest = 0
+def largest(nodes: Ints, parts: Ints, taken: int) -> int:
+    """Return the place of the largest of some graphs."""
+    main = 0
     for place in range(1, taken):
-        if nodes[parts[place], SIZE] > nodes[parts[largest], SIZE]:
-            largest = place
-    return largest
+        if nodes[parts[place], SIZE] > nodes[parts[main], SIZE]:
+            main = place
+    return main
 
 
-def _join_all(nodes: Ints, parts: Ints, taken: int) -> None:
-    largest = _largest(nodes, parts, taken)
+def join_all(nodes: Ints, parts: Ints, taken: int) -> None:
+    """Make some graphs one; it has the label of the largest."""
+    main = largest(nodes, parts, taken)
     for place in range(taken):
-        if place != largest:
-            _join(nodes, parts[largest], parts[place])
+        if place != main:
+            _join(nodes, parts[main], parts[place])
 
 
-def _conflict(nodes: Ints, apart_from: Longs, apart_to: Ints, parts: Ints, taken: int) -> bool:
+def conflict(nodes: Ints, apart_from: Longs, apart_to: Ints, parts: Ints, taken: int) -> bool:
     """Tell whether graphs would hold, as one, what may not be together."""
     for held in range(HELD, nodes.shape[1]):
         holders = 0
@@ -247,12 +249,12 @@ def _conflict(nodes: Ints, apart_from: Longs, apart_to: Ints, parts: Ints, taken
             return True
     if len(apart_to) == 0:
         return False
-    largest = _largest(nodes, parts, taken)
+    main = largest(nodes, parts, taken)
     for place in range(taken):
         node = parts[place]
-        while place != largest:  # who is kept from somebody in the largest is seen from the other end
+        while place != main:  # who is kept from somebody in the largest is seen from the other end
             for at in range(apart_from[node], apart_from[node + 1]):
-                if _among(parts, taken, nodes[apart_to[at], GRAPH]):
+                if among(parts, taken, nodes[apart_to[at], GRAPH]):
                     return True
             node = nodes[node, RING]
             if node == parts[place]:
@@ -260,7 +262,8 @@ def _conflict(nodes: Ints, apart_from: Longs, apart_to: Ints, parts: Ints, taken
     return False
 
 
-def _among(parts: Ints, taken: int, label: int) -> bool:
+def among(parts: Ints, taken: int, label: int) -> bool:
+    """Tell whether a label is among the first of some."""
     for place in range(taken):  # noqa: SIM110 - generators are not compiled
         if parts[place] == label:
             return True
@@ -310,7 +313,7 @@ def _relink(
             _cut(nodes, edges, cuts, count, edge, why, record)
 
 
-def _gather(nodes: Ints, found: Ints, label: int, members: int) -> int:
+def gather(nodes: Ints, found: Ints, label: int, members: int) -> int:
     """Add the nodes of a graph to those found; return how many there are."""
     node = label
     while True:
@@ -321,7 +324,7 @@ def _gather(nodes: Ints, found: Ints, label: int, members: int) -> int:
             return members
 
 
-def _links_of(nodes: Ints, edges: Ints, found: Ints, order: Ints, members: int) -> int:
+def links_of(nodes: Ints, edges: Ints, found: Ints, order: Ints, members: int) -> int:
     """Put the links in force of the nodes found into `order`; return how many there are."""
     links = 0
     for place in range(members):
@@ -334,7 +337,7 @@ def _links_of(nodes: Ints, edges: Ints, found: Ints, order: Ints, members: int) 
     return links
 
 
-def _scatter(nodes: Ints, found: Ints, members: int) -> None:
+def scatter(nodes: Ints, found: Ints, members: int) -> None:
     """Make each of the nodes found a graph of its own."""
     for place in range(members):
         node = found[place]
@@ -400,14 +403,14 @@ def _make_room(
         gone = _first_to_go(nodes, edges, times, label, stamp)
         if gone == _NONE:
             continue
-        members = _gather(nodes, found, label, 0)
+        members = gather(nodes, found, label, 0)
         while nodes[gone, HEAD] != _NONE:
             _cut(nodes, edges, cuts, count, nodes[gone, HEAD] >> 1, EVICTED, record)
         evictions[count[EVICTIONS], 0] = gone
         evictions[count[EVICTIONS], 1] = record
         count[EVICTIONS] += 1
-        links = _links_of(nodes, edges, found, order, members)
-        _scatter(nodes, found, members)
+        links = links_of(nodes, edges, found, order, members)
+        scatter(nodes, found, members)
         for place in range(links):
             edge = order[place]
             _join(nodes, nodes[edges[edge, A], GRAPH], nodes[edges[edge, B], GRAPH])
@@ -459,8 +462,8 @@ def _longer_times(old: Longs, needed: int) -> Longs:
 
 
 _PARTS: tuple[Callable[..., Any], ...] = (
-    _find, _hang, _touch, _drop, _cut, _join, _largest, _join_all, _among, _conflict, _barrier, _relink, _gather,
-    _links_of, _scatter, _precedes, _sort, _first_to_go, _make_room, _longer, _longer_times,
+    _find, _hang, _touch, _drop, _cut, _join, largest, join_all, among, conflict, _barrier, _relink, gather,
+    links_of, scatter, forget, _precedes, _sort, _first_to_go, _make_room, _longer, _longer_times,
 )  # fmt: skip
 
 
