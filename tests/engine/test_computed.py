@@ -14,7 +14,7 @@ from coterie.computed.kind import value_field
 from coterie.computed.values import values, values_of
 from coterie.core.clock import format_instant, parse_instant
 from coterie.core.errors import Invalid
-from coterie.pql import PqlError
+from coterie.pql import PqlError, interpreter, parse
 from coterie.testing.sample import SAMPLE
 
 from .world import World
@@ -185,6 +185,30 @@ def test_every_function_with_every_look_back(world, unit):
             if name == "earliest" and row is not None:
                 row = format_instant(row)
             assert (row or None) == (wanted or None), (person, name, union.computed[name])
+
+
+HEADS = [
+    "xEvent.head().device.type = {}",
+    "xEvent.head().device.type.isNull()",
+    "xEvent.bottomN(timestamp, 1).head().device.type = {}",
+    "xEvent.topN(timestamp, 1).head().device.type = {}",
+    "not (xEvent.topN(timestamp, 1).head().device.type = {})",
+    'xEvent[eventType = "buy"].topN(timestamp, 1).head().device.type != {}',
+    "xEvent[device.type = {}].head().timestamp occurs >= 1 month before now",
+    "xEvent.topN(timestamp, 1).head()._id != xEvent.head()._id",
+    "xEvent[device.type = {} and eventType = $1.id].head().device.type.isNull()",
+    "xEvent.topN(timestamp, 1).head().productListItems.quantity.sum() > 3",
+    "xEvent[_id != ^.xEvent.head()._id].count() > 11",
+    "xEvent.topN(timestamp, 1).head().commerce.order.priceTotal > xEvent.head().commerce.order.priceTotal",
+]
+
+
+@pytest.mark.parametrize("rule", HEADS)
+def test_the_first_and_the_last_event_are_those_of_the_interpreter(world, rule):
+    for device in ("phone", "tv"):
+        text = rule.format(f'"{device}"')
+        expected = [one["id"] for one in PEOPLE if interpreter.holds(parse(text), one, NOW, SAMPLE)]
+        assert world.members(text) == sorted(expected)
 
 
 def test_the_text_of_a_form():

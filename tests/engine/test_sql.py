@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
+from sqlglot import exp
 
 from coterie.core.errors import Invalid, NotFound
 from coterie.core.schema import Schema, SchemaClass, read_fields, union_of
 from coterie.engine.sql import SqlEngine
-from coterie.engine.sql.constructs import CONSTRUCTS, text
+from coterie.engine.sql.constructs import CONSTRUCTS, Sql, build, column, function, render, text, variable
 from coterie.pql import parse
 from coterie.pql.conditions import conditions_of
 from coterie.pql.normal import normalise
@@ -66,6 +67,19 @@ def test_literals_are_read_back_as_they_were(value):
 
     with duckdb.connect() as con:
         assert con.execute(f"SELECT {text(value).sql(dialect='duckdb')}").fetchall() == [(value,)]
+
+
+def colors_once(outer: str, inner: str) -> Sql:
+    repeated = build("distinct_in_order", variable(inner))
+    once = build("each", exp.Array(expressions=[variable(outer)]), function(inner, repeated))
+    return build("each", column("r", "colors"), function(outer, once))
+
+
+@pytest.mark.parametrize("taken", range(4))
+def test_variables_are_renamed_once_whatever_they_were_called(taken):
+    """The text does not depend on how many variables were made before."""
+    written = render(colors_once(f"v{taken + 1}", f"v{taken}"), "duckdb")
+    assert written == render(colors_once("outer", "inner"), "duckdb")
 
 
 def test_names_are_quoted():

@@ -218,7 +218,7 @@ def build(name: str, *args: Sql) -> Sql:
 def render(tree: Sql, dialect: Dialect) -> str:
     """Return the text of a tree in a dialect, the variables of functions numbered in order of appearance."""
     found = _in_dialect(tree, dialect)
-    nodes = list(found.find_all(exp.Lambda, exp.Identifier))
+    nodes = list({id(node): node for node in found.find_all(exp.Lambda, exp.Identifier)}.values())
     names: dict[str, str] = {}
     for anonymous in nodes:
         if isinstance(anonymous, exp.Lambda):

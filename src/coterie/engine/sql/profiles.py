@@ -6,7 +6,7 @@ read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
@@ -14,7 +14,7 @@ from sqlglot import exp
 from coterie.core.schema import COMPUTED, KEY, VALUE
 from coterie.engine.sql import gathering
 from coterie.engine.sql.aggregates import or_zero
-from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, present, subquery, table
+from coterie.engine.sql.constructs import NULL, Sql, build, cast, column, part, present, subquery, table
 from coterie.engine.sql.gathering import Gathered
 from coterie.engine.sql.terms import Terms
 from coterie.engine.sql.values import Many, Record, Row, Scalar
@@ -48,6 +48,7 @@ class Profiles:
     statements: Statements
     aggregates: dict[str, tuple[exp.Select, Scalar]] = field(default_factory=dict)
     gathered: dict[str, Gathered] = field(default_factory=dict)
+    ends: dict[str, tuple[str, exp.Select]] = field(default_factory=dict)
     maps: dict[str, exp.Select] = field(default_factory=dict)
     audiences: dict[str, str] = field(default_factory=dict)
 
@@ -61,6 +62,16 @@ class Profiles:
             self.aggregates[key] = self.statements.grouped(function, where, operand, expr, alias)
         value = self.aggregates[key][1]
         return or_zero(value) if function in ("count", "distinct", "sum") else value
+
+    def end(self, where: Expr | None, path: Expr, *, last: bool) -> Scalar | None:
+        """Return a value of the first or last event of the profile's person, or None when it is no single one."""
+        value = self.statements.terms().value(path, (self.statements.event,))
+        if not isinstance(value, Scalar):
+            return None
+        key = f"{'' if where is None else to_text(where)} {to_text(path)} {last}"
+        if key not in self.ends:
+            self.ends[key] = (f"f{len(self.ends)}", gathering.end(self.statements, where, value.sql, last=last))
+        return replace(value, sql=part(column(self.ends[key][0], gathering.END), "v"), constant=None, named=None)
 
     def events(self, where: Expr | None) -> Many:
         """Return the events of the profile's person that satisfy a condition on the event alone, in order of time."""
@@ -107,13 +118,14 @@ class Profiles:
     @property
     def reads_more(self) -> bool:
         """Whether the predicates so far read more than the rows of profiles."""
-        return bool(self.aggregates or self.gathered or self.maps or self.audiences)
+        return bool(self.aggregates or self.gathered or self.ends or self.maps or self.audiences)
 
     def query(self) -> exp.Select:
         """Return the query for all persons asked about, joined with what the predicates so far read."""
         statements = self.statements
         joined = {f"a{place}": query for place, (query, _) in enumerate(self.aggregates.values())}
         joined |= {found.alias: found.select(statements) for found in self.gathered.values()}
+        joined |= dict(self.ends.values())
         query = statements.from_profiles()
         for alias, below in (joined | self.maps).items():
             same = build("=", column(alias, "person"), column("r", "person"))

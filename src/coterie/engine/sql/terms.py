@@ -63,7 +63,16 @@ from coterie.pql.local import UTC
 from coterie.pql.logic import all_of, operands_of
 from coterie.pql.printer import to_text
 from coterie.pql.resolve import unsupported
-from coterie.pql.scopes import PREDICATES, TEXT_METHODS, XEVENT, levels_of, reads_person, times_of
+from coterie.pql.scopes import (
+    PREDICATES,
+    TEXT_METHODS,
+    THIS,
+    XEVENT,
+    attach,
+    levels_of,
+    reads_person,
+    times_of,
+)
 
 Scopes = tuple[Value, ...]
 
@@ -82,6 +91,9 @@ class Person(Protocol):
 
         None where only a list of the events gives it: what is aggregated may have too many digits.
         """
+
+    def end(self, where: Expr | None, path: Expr, *, last: bool) -> Scalar | None:
+        """Return a single value of the first, or last, of the events that satisfy a condition; None for any other."""
 
     def events(self, where: Expr | None) -> Many:
         """Return the events that satisfy a condition which reads nothing but the event, in order of time."""
@@ -229,7 +241,8 @@ class Terms:
                 scope = scopes[-1 - (expr.levels if isinstance(expr, Up) else 0)]
                 return scope if name == "this" else self._property(scope, name, expr)
             case Property(target, name):
-                return self._property(self.value(target, scopes), name, expr)
+                end = self._of_end(expr)
+                return self._property(self.value(target, scopes), name, expr) if end is None else end
             case Filter(array, condition):
                 return self.many(array, scopes).kept(lambda item: self.truth(condition, (*scopes, item)))
             case Unary("-", operand):
@@ -264,6 +277,28 @@ class Terms:
         if not rest:
             return found
         return found.kept(lambda event: both(self.truth(part, (*scopes, event)) for part in rest))
+
+    def _of_end(self, expr: Property) -> Scalar | None:
+        """Return a field of the first or last event that satisfies a condition on the event alone, without a list."""
+        path: Expr = THIS
+        target: Expr = expr
+        names = []
+        while isinstance(target, Property):
+            names.append(target.name)
+            target = target.object
+        if self.person is None or not (isinstance(target, Method) and (target.name, target.args) == ("head", ())):
+            return None
+        match target.receiver:
+            case Method(array, "topN" | "bottomN" as ranked, (Name("timestamp"), Literal(1, "integer"))):
+                last = ranked == "topN"
+            case array:
+                last = False
+        found = events_of(array)
+        if found is None or (found[0] is not None and (levels_of(found[0]) > {0} or reads_person(found[0]))):
+            return None
+        for name in reversed(names):
+            path = attach(path, name)
+        return self.person.end(found[0], path, last=last)
 
     def _property(self, owner: Value, name: str, expr: Expr) -> Value:
         return named(owner, name, expr)
