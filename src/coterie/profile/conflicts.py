@@ -85,6 +85,7 @@ class _Claims(NamedTuple):
 
 
 _RIVAL = "coterie_rival"
+_TORN = "coterie_torn"
 
 
 def conflicts(
@@ -110,17 +111,17 @@ def conflicts(
     people = int(con.execute(f"SELECT count(*) FROM {profiles}").fetchall()[0][0])
     _gather(con, view, leaves, profiles)
     (several,) = con.execute(f"SELECT count(DISTINCT person) FROM {_RIVAL}").fetchall()[0]
-    torn: set[int] = set()
-    found = [
-        item for claims in _attributes(_RIVAL, (), leaves, ()) for item in _conflicts_of(con, claims, samples, torn)
-    ]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_TORN} (person INTEGER)")
+    found = [item for claims in _attributes(_RIVAL, (), leaves, ()) for item in _conflicts_of(con, claims, samples)]
     shown = _shown(con, leaves, {person for item in found for person in item.persons})
-    con.execute(f"DROP TABLE {_RIVAL}")
+    (torn,) = con.execute(f"SELECT count(DISTINCT person) FROM {_TORN}").fetchall()[0]
+    for table in (_RIVAL, _TORN):
+        con.execute(f"DROP TABLE {table}")
     return Conflicts(
         view=view.name,
         people=people,
         several=int(several),
-        conflicting=len(torn),
+        conflicting=int(torn),
         attributes=tuple(
             AttributeConflicts(
                 item.path,
@@ -182,8 +183,8 @@ def _attributes(
         yield from _attributes(inside, (*keys, entry), values, (*opened, group.map))
 
 
-def _conflicts_of(con: DuckDBPyConnection, claims: _Claims, samples: int, torn: set[int]) -> Iterator[_Found]:
-    """Yield the conflicts of an attribute, of each key for those of a map; add people who have one to `torn`."""
+def _conflicts_of(con: DuckDBPyConnection, claims: _Claims, samples: int) -> Iterator[_Found]:
+    """Yield the conflicts of an attribute, of each key for those of a map; note the people who have one."""
     names = [quote(leaf.path) for leaf in claims.group.leaves]
     value = names[0] if len(names) == 1 else f"row({', '.join(names)})"
     by = "".join(f"{quote(name)}, " for name in claims.keys)
@@ -200,8 +201,9 @@ def _conflicts_of(con: DuckDBPyConnection, claims: _Claims, samples: int, torn: 
         FROM coterie_claim GROUP BY {by}person HAVING count(*) > 1"""
     counts = con.execute(
         f"SELECT {by}count(*), count(*) FILTER (WHERE kinds > 1), "
-        f"coalesce(list(person ORDER BY person) FILTER (WHERE kinds > 1), []) FROM ({best}) GROUP BY ALL"
+        f"coalesce(min(person, {max(samples, 1):d}) FILTER (WHERE kinds > 1), []) FROM ({best}) GROUP BY ALL"
     ).fetchall()
+    con.execute(f"INSERT INTO {_TORN} SELECT DISTINCT person FROM ({best}) WHERE kinds > 1")
     wins: dict[tuple[Any, ...], list[Win]] = {}
     same = " AND ".join([f"b.{quote(name)} = c.{quote(name)}" for name in claims.keys] + ["b.person = c.person"])
     listed = "".join(f"c.{quote(name)}, " for name in claims.keys)
@@ -213,7 +215,6 @@ def _conflicts_of(con: DuckDBPyConnection, claims: _Claims, samples: int, torn: 
     con.execute("DROP TABLE coterie_claim")
     for *key, several, conflicting, persons in counts:
         if several:
-            torn.update(persons)
             path = _path(claims, key)
             yield _Found(path, several, conflicting, tuple(wins.get(tuple(key), ())), persons[:samples])
 
