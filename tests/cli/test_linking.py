@@ -60,3 +60,49 @@ def test_a_simulation_points_to_the_place_of_a_mistake(run: Run) -> None:
 def test_presets_need_a_workspace_like_all_readings(tmp_path: Path) -> None:
     done = coterie(tmp_path / "none", "identity", "simulate", "--preset", "shared-device", "--json")
     assert done.error["code"] == "workspace.not-found"
+
+
+def test_decisions_are_made_listed_and_undone(own: Path) -> None:
+    merged = coterie(own, "identity", "merge", "CustomerID:c3", "BrowserID:b3", "--reason", "she called us")
+    assert merged.code == 0, merged.err
+    assert "Decision 1: CustomerID:c3 and BrowserID:b3 are one person." in merged.out
+    assert "1 person was merged." in merged.out
+    assert "Take it back: coterie identity undo 1" in merged.out
+    told = coterie(own, "identity", "explain", "Email:eve@example.org", "BrowserID:b3").out
+    assert "Decision 1 of 2026-06-15T12:00:00Z joins them (by user): she called us" in told
+    apart = coterie(own, "identity", "split", "CustomerID:c1", "BrowserID:b1", "--json").data
+    assert (apart["decision"]["kind"], apart["split"], len(apart["after"])) == ("split", 1, 2)
+    told = coterie(own, "identity", "explain", "CustomerID:c1", "BrowserID:b1").out
+    assert "CustomerID:c1 and BrowserID:b1 are kept apart." in told
+    assert "because a decision keeps two identities apart that purchase e3" in " ".join(told.split())
+    graph = coterie(own, "identity", "graph", "CustomerID", "c1").out
+    assert "Links removed" in graph
+    assert "split into" in graph
+    never = coterie(own, "identity", "never", "Email:nobody@example.org")
+    assert "takes no part in linking" in never.out
+    assert "No graph changes." in never.out
+    listed = coterie(own, "identity", "decisions").out
+    assert [line.split()[3] for line in listed.splitlines() if line.startswith("│")] == ["merge", "split", "never"]
+    undone = coterie(own, "identity", "undo", "1")
+    assert "Decision 1 undone. It said: CustomerID:c3 and BrowserID:b3 are one person." in undone.out
+    assert "1 person was split." in undone.out
+    assert coterie(own, "identity", "undo", "1", "--json").error["code"] == "identity.undone"
+    assert coterie(own, "identity", "decisions", "--json").data[0]["withdrawn_at"] is not None
+
+
+def test_a_merge_that_changes_nothing_is_refused(run: Run) -> None:
+    done = run("identity", "merge", "CustomerID:c1", "BrowserID:b1", "--json")
+    assert (done.code, done.error["code"]) == (4, "identity.merge-refused")
+
+
+def test_a_graph_as_it_was(run: Run) -> None:
+    before = run("identity", "graph", "BrowserID", "b1", "--as-of", "2026-06-01T12:00:00Z", "--json").data
+    assert ([item["value"] for item in before["identities"]], before["links"]) == (["b1"], [])
+    after = run("identity", "graph", "BrowserID", "b1", "--as-of", "2026-06-02T12:00:00Z", "--json").data
+    (link,) = after["links"]
+    assert (link["records"], link["datasets"], link["batches"]) == (1, ["clicks"], ["b000002"])
+    now = run("identity", "graph", "BrowserID", "b1", "--json").data
+    again = run("identity", "graph", "BrowserID", "b1", "--known", "2026-06-15T12:00:00Z", "--json").data
+    assert (again["identities"], again["links"]) == (now["identities"], now["links"])
+    nobody = run("identity", "graph", "BrowserID", "b3", "--as-of", "2026-06-01T12:00:00Z", "--json")
+    assert nobody.error["code"] == "identity.not-found"

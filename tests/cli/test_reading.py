@@ -26,6 +26,8 @@ READING = [
     "ingest quarantine b000001",
     "identity namespaces",
     "identity graph BrowserID b1",
+    "identity graph BrowserID b1 --as-of 2026-06-01T12:00:00Z",
+    "identity decisions",
     "identity explain Email:ann@example.org BrowserID:b1",
     "identity explain CustomerID:c1 BrowserID:b2",
     "identity simulate --preset shared-device",

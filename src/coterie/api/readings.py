@@ -320,9 +320,16 @@ def preview_identity_settings(ws: Workspace, settings: dict[str, Any]) -> Settin
 
 
 @_get("/api/identities/{namespace}/{value:path}")
-def graph(ws: Workspace, namespace: Name, value: Name, view: Name | None = None) -> Graph:
-    """Show the identity graph that an identity belongs to."""
-    return ws.identities.graph(namespace, value, view=view)
+def graph(
+    ws: Workspace,
+    namespace: Name,
+    value: Name,
+    view: Name | None = None,
+    at: Name | None = None,
+    known: Name | None = None,
+) -> Graph:
+    """Show the identity graph that an identity belongs to, now or as it was."""
+    return ws.identities.graph(namespace, value, view, at=at, known=known)
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------

@@ -173,7 +173,9 @@ def decided(out: Console, found: dict[str, Any]) -> None:
     what = {"merge": "are one person", "split": "are kept apart", "never": "takes no part in linking"}[decision["kind"]]
     undone = decision["withdrawn_at"] is not None
     out.print(
-        Text.assemble((f"Decision {decision['decision']}", "bold"), " undone: " if undone else ": ", f"{names} {what}.")
+        Text.assemble(
+            (f"Decision {decision['decision']}", "bold"), " undone. It said: " if undone else ": ", f"{names} {what}."
+        )
     )
     if not found["before"] and not found["after"]:
         out.print("No graph changes.")

@@ -40,9 +40,22 @@ def add_namespace(
 
 
 @verb(app, "graph")
-def graph(session: Session, namespace: Namespace, value: Value, view: View = None) -> None:
+def graph(
+    session: Session,
+    namespace: Namespace,
+    value: Value,
+    view: View = None,
+    at: Annotated[
+        str | None, typer.Option("--as-of", metavar="INSTANT", help="The graph as it was: what had happened by then.")
+    ] = None,
+    known: Annotated[
+        str | None,
+        typer.Option("--known", metavar="INSTANT", help="The graph as it was known: what had been recorded by then."),
+    ] = None,
+) -> None:
     """Show the identity graph that an identity belongs to: links and their evidence, what was removed, its history."""
-    session.print(session.read("graph", namespace=namespace, value=value, view=view), graphs.graph)
+    answer = session.read("graph", namespace=namespace, value=value, view=view, at=at, known=known)
+    session.print(answer, graphs.graph)
 
 
 @verb(app, "stats")

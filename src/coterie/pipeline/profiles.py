@@ -11,7 +11,8 @@ from coterie.audience.definition import Audience
 from coterie.computed.values import values_of
 from coterie.core.schema import Union
 from coterie.engine import people
-from coterie.identity.graph import find
+from coterie.identity import earlier
+from coterie.identity.graph import Graph, find, graph
 from coterie.identity.past import Moment, PastGraph, graph_as_of
 from coterie.identity.settings import IdentitySettings
 from coterie.ingest.sql import literals
@@ -92,6 +93,13 @@ class Look:
             self.con, [number for number in mine if number is not None], profile_leaves(self.definitions), self.moment
         )
         return why(profile.person, self.policy.name, history, self.policy.policy, path)
+
+    def graph(self, namespace: str, value: str) -> Graph | None:
+        """Return the identity graph that holds an identity, or None when no record shows it."""
+        past = self._graph(namespace, value)
+        if past is None:
+            return graph(self.con, self.policy.name, namespace, value)
+        return earlier.graph(self.con, self.policy.name, past, self.moment) if past.members else None
 
     def conflicts(self, audience: str | None = None, samples: int = 3) -> Conflicts:
         """Return where the records of people contradict each other: of everybody, or of the members of an audience."""

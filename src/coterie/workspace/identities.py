@@ -12,16 +12,18 @@ from coterie.identity import decisions, graph, joining
 from coterie.identity.decisions import Decision
 from coterie.identity.joining import Joining
 from coterie.identity.namespaces import Namespace
+from coterie.identity.past import Moment
 from coterie.identity.preview import SettingsPreview
 from coterie.identity.settings import Algorithm, IdentitySettings, check, unlinked
 from coterie.identity.simulation import PRESETS, Simulation, parse_simulation, rules_of, simulate
 from coterie.identity.suggest import Suggestion, Suggestions
 from coterie.pipeline import decide, define, settings, status, suggest
 from coterie.pipeline.decide import Decided
+from coterie.pipeline.profiles import Look
 from coterie.pipeline.settings import SettingsInForce
 from coterie.pipeline.settings import read as read_settings
 from coterie.pipeline.suggest import Accepted
-from coterie.workspace.room import Room
+from coterie.workspace.room import Room, instant
 
 Named = tuple[str, str]
 """An identity: code of its namespace, and value."""
@@ -38,10 +40,33 @@ class Identities(Room):
         """Save a namespace; code and type are fixed for ever."""
         return define.put_namespace(self._sandbox, spec)
 
-    def graph(self, namespace: str, value: str, view: str | None = None) -> graph.Graph:
-        """Return the identity graph that holds an identity; raises ``identity.not-found``."""
-        view = self._definitions.view(view).name
-        found = graph.graph(self._con, view, namespace, value)
+    def graph(
+        self,
+        namespace: str,
+        value: str,
+        view: str | None = None,
+        *,
+        at: str | int | None = None,
+        known: str | int | None = None,
+    ) -> graph.Graph:
+        """Return the identity graph that holds an identity.
+
+        Parameters
+        ----------
+        namespace, value : str
+            Any identity of the graph.
+        view : str, optional
+            In which view; default that of the sandbox.
+        at, known : str or int, optional
+            The graph as it was: what had happened by `at`, what had been recorded by `known`. What was removed, evicted
+            and decided is told of the present one only.
+
+        Raises
+        ------
+        NotFound
+            ``identity.not-found``.
+        """
+        found = Look(self._sandbox, view, Moment(instant(at), instant(known))).graph(namespace, value)
         if found is None:
             raise graph.unknown(Identity(namespace, value))
         return found
