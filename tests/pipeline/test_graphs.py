@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ CASES = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "cases" / "identity-examples.jsonl").read_text().splitlines()
 ]
-OWN = {"Web": "COOKIE", "Card": "CROSS_DEVICE"} | {
+OWN = {
     item["code"]: item["type"]
     for case in CASES
     for item in case["namespaces"]
@@ -40,8 +41,7 @@ RULES = {
 
 def opened(folder: Path, clock: FixedClock) -> Workspace:
     ws = coterie.open(folder, create=True, clock=clock)
-    for code, kind in OWN.items():
-        ws.identities.put_namespace({"code": code, "type": kind})
+    ws.identities.put_namespace({"code": "Web", "type": "COOKIE"})
     ws.schemas.put({"name": "seen", "class": "event", "fields": {"note": "string"}, "identity_map": True})
     ws.datasets.put("seen", "seen")
     return ws
@@ -96,7 +96,7 @@ def links(ws: Workspace) -> set[tuple[Identity, Identity, int, int]]:
         "(SELECT [n.code, i.value] FROM identity i JOIN namespace n USING (namespace) WHERE identity = b), "
         "first_at, last_at FROM graph_link"
     ).fetchall()
-    return {(*sorted([tuple(a), tuple(b)]), first, last) for a, b, first, last in rows}  # type: ignore[misc]
+    return {(*sorted([tuple(a), tuple(b)]), first, last) for a, b, first, last in rows}
 
 
 def renamed(identity: Sequence[str], case: str) -> Identity:
@@ -105,31 +105,38 @@ def renamed(identity: Sequence[str], case: str) -> Identity:
     return ("Web" if code == "ECID" else code), f"{value} of {case}"
 
 
+def settings_of(case: Any) -> dict[str, Any]:
+    ranked = sorted(case["namespaces"], key=lambda item: item["priority"])
+    rules = [{"code": renamed([item["code"], ""], "")[0], "unique": item["unique"]} for item in ranked]
+    return {"algorithm": case["algorithm"], "namespaces": rules, "blocked_namespaces": []}
+
+
 def test_the_documented_cases_hold(ws: Workspace, tmp_path: Path, clock: FixedClock) -> None:
-    for case in CASES:
-        ranked = sorted(case["namespaces"], key=lambda item: item["priority"])
-        ws.identities.put_settings(
-            {
-                "algorithm": case["algorithm"],
-                "namespaces": [
-                    {"code": renamed([item["code"], ""], "")[0], "unique": item["unique"]} for item in ranked
-                ],
-                "blocked_namespaces": [],
-            }
-        )
-        name = case["id"]
-        events = [(event["t"], [renamed(item, name) for item in event["identities"]]) for event in case["events"]]
+    for code, kind in OWN.items():
+        ws.identities.put_namespace({"code": code, "type": kind})
+    for _, group in groupby(sorted(CASES, key=lambda case: str(settings_of(case))), key=settings_of):
+        cases = list(group)
+        ws.identities.put_settings(settings_of(cases[0]))
         clock.at += 1000
+        events: list[Event] = [
+            (event["t"], [renamed(item, case["id"]) for item in event["identities"]])
+            for case in cases
+            for event in case["events"]
+        ]
+        name = cases[0]["id"]
         load(ws, written(tmp_path / f"{name}.jsonl", events, name))
-        found = {group for group in groups(ws) if any(value.endswith(f" of {name}") for _, value in group)}
-        assert found == {frozenset(renamed(item, name) for item in group) for group in case["expectClusters"]}, name
+        found = groups(ws)
+        for case in cases:
+            mine = {group for group in found if any(value.endswith(f" of {case['id']}") for _, value in group)}
+            wanted = {frozenset(renamed(item, case["id"]) for item in group) for group in case["expectClusters"]}
+            assert mine == wanted, case["id"]
     assert ws.rebuild(tmp_path / "again").same
 
 
 def story(chance: random.Random, size: int) -> list[Event]:
     """Return random events: few people, shared browsers, graphs that grow past the limit, all at different times."""
     times = chance.sample(range(10 * size), size)
-    events = []
+    events: list[Event] = []
     for at in times:
         people = [("CRMID", str(chance.randint(1, 3)))] if chance.random() < 0.5 else []
         people += [("Email", chance.choice("ab"))] if chance.random() < 0.4 else []
@@ -138,7 +145,7 @@ def story(chance: random.Random, size: int) -> list[Event]:
     return events
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_any_order_of_loading_gives_the_same_and_a_revert_is_as_never_loaded(
     tmp_path: Path, clock: FixedClock, seed: int
 ) -> None:
