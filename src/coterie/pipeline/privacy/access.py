@@ -16,6 +16,8 @@ from coterie.governance.traces import Sought, strings
 from coterie.ingest.rewrite import texts
 from coterie.ingest.source import Kind
 from coterie.pipeline.privacy import exports
+from coterie.pipeline.privacy.concerned import NUMBERS, lend
+from coterie.pipeline.privacy.concerned import rows as mine
 from coterie.pipeline.privacy.finding import pairs
 from coterie.pipeline.privacy.request import concerned
 from coterie.pipeline.privacy.surgery import Surgery, as_they_came
@@ -47,15 +49,10 @@ def held(sandbox: Sandbox, identities: Iterable[Identity], *, expand: bool, prog
     sought = Sought.of(found.identities)
     rows = _raw(sandbox, sought, progress)
     lines = {(row["batch"], row["file"], row["line"]) for row in rows}
-    exports.lend(con, found.identities)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE concerned_number AS SELECT i.identity FROM identity i "
-        "JOIN namespace n USING (namespace) JOIN concerned c ON c.namespace = n.code AND c.value = i.value"
-    )
+    lend(con, found.identities)
     memberships = _rows(
         sandbox,
-        "SELECT * EXCLUDE (person) FROM membership "
-        "WHERE person IN (SELECT identity FROM concerned_number) ORDER BY ALL",
+        f"SELECT * EXCLUDE (person) FROM membership SEMI JOIN {NUMBERS} n ON n.identity = person ORDER BY ALL",
     )
     aside = _rows(sandbox, "SELECT * FROM quarantine ORDER BY batch, file, line")
     return Held(
@@ -91,8 +88,7 @@ def _facts(sandbox: Sandbox, table: str) -> list[dict[str, Any]]:
         SELECT d.id AS dataset, b.id AS batch, b.recorded_at, b.withdrawn_at,
                t.* EXCLUDE ("$dataset", "$batch", "$identity", "$identities")
         FROM {table} t JOIN dataset d ON d.dataset = t."$dataset" JOIN batch b ON b.batch = t."$batch"
-        WHERE t."$identity" IN (SELECT identity FROM concerned_number)
-        OR list_has_any(t."$identities", (SELECT list(identity) FROM concerned_number))
+        SEMI JOIN ({mine(table)}) m ON m.r = t.rowid
         ORDER BY t."$batch", t."$row"
         """,
     )
@@ -120,7 +116,7 @@ def _raw(sandbox: Sandbox, sought: Sought, progress: Progress) -> list[dict[str,
             continue
         reading, source = Reading.logged(sandbox, entry.body, entry.accepted_at), copied(sandbox, entry.body)
         surgery = Surgery(con, source, reading.schema, reading.mapping, sought)
-        exports.lend(con, sought.identities)
+        lend(con, sought.identities)
         reading.stage(sandbox, source, progress, surgery.inspect)
         for change, file, item in zip(surgery.changes, source.files, entry.body["files"], strict=True):
             came = as_they_came(change, item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.core.errors import CoterieError
-from coterie.core.ids import Identity
 from coterie.governance.traces import Sought
 from coterie.ingest import owners
 from coterie.ingest.relation import offered, opened
@@ -30,16 +29,6 @@ _DATA = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 def files(folder: Path) -> Iterator[Path]:
     """Yield the exported files, in order."""
     yield from sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def lend(con: DuckDBPyConnection, identities: Iterable[Identity]) -> None:
-    """Make the TEMP table ``concerned`` of some identities."""
-    listed = sorted(identities)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {owners.CONCERNED} AS "
-        "SELECT unnest($1::VARCHAR[]) AS namespace, unnest($2::VARCHAR[]) AS value",
-        [[item.namespace for item in listed], [item.value for item in listed]],
-    )
 
 
 def members(con: DuckDBPyConnection, path: Path, sought: Sought) -> int:

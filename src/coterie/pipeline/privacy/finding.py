@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from coterie.core.progress import Progress, Quiet
 from coterie.governance.traces import Sought, strings, text_columns
 from coterie.ingest import text
-from coterie.pipeline.privacy import exports
+from coterie.pipeline.privacy import concerned, exports
 from coterie.store import replacement, sandbox
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
@@ -124,29 +124,32 @@ class Facts:
         for table, column, type_ in cells:
             place = f"{table}.{column}"
             shown = quote(column) if type_ == "VARCHAR" else f"CAST(to_json({quote(column)}) AS VARCHAR)"
-            for pattern in sought.filters:
-                hits = con.execute(
-                    f"SELECT x FROM (SELECT {shown} AS x FROM {quote(table)}) WHERE regexp_matches(x, $1)", [pattern]
-                )
-                for (value,) in hits.fetchall():
-                    yield from ((place, "cell"),) * sought.mentions(value)
+            if not sought.filters:
+                break
+            con.execute(
+                "CREATE OR REPLACE TEMP TABLE looked_through AS "
+                f"SELECT x, count(*) AS n FROM (SELECT {shown} AS x FROM {quote(table)}) WHERE x IS NOT NULL GROUP BY x"
+            )
+            hits = {
+                row
+                for pattern in sought.filters
+                for row in con.execute(
+                    "SELECT x, n FROM looked_through WHERE regexp_matches(x, $1)", [pattern]
+                ).fetchall()
+            }
+            for value, times in hits:
+                yield from ((place, "cell"),) * (sought.mentions(value) * times)
+        con.execute("DROP TABLE IF EXISTS looked_through")
         yield from self._identities(box, sought)
 
     def _identities(self, box: Sandbox, sought: Sought) -> Iterator[tuple[str, str]]:
-        lend(box, sought)
+        concerned.lend(box.history.con, sought.identities)
         con = box.history.con
-        numbers = (
-            "SELECT i.identity FROM identity i JOIN namespace n ON n.namespace = i.namespace "
-            "JOIN concerned c ON c.namespace = n.code AND c.value = i.value"
-        )
-        (row,) = con.execute(f"SELECT count(*) FROM ({numbers})").fetchall()
-        yield from (("identity", "identity"),) * row[0]
+        ((known,),) = con.execute(f"SELECT count(*) FROM {concerned.NUMBERS}").fetchall()
+        yield from (("identity", "identity"),) * known
         for table in ("event", "event_duplicate", "record"):
-            (row,) = con.execute(
-                f'SELECT count(*) FROM {table} WHERE "$identity" IN ({numbers}) '
-                f'OR list_has_any("$identities", (SELECT list(identity) FROM ({numbers})))'
-            ).fetchall()
-            yield from ((table, "row of the person"),) * row[0]
+            ((count,),) = con.execute(f"SELECT count(*) FROM ({concerned.rows(table)})").fetchall()
+            yield from ((table, "row of the person"),) * count
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class Exports:
         for path in exports.files(box.exports):
             place = str(path.relative_to(box.path))
             yield from ((place, form) for form in in_file(path, None, sought))
-            lend(box, sought)
+            concerned.lend(box.history.con, sought.identities)
             yield from ((place, "identity"),) * exports.members(box.history.con, path, sought)
 
 
@@ -269,11 +272,6 @@ def pairs(value: Any) -> Iterator[tuple[str, str]]:
                 yield from pairs(item)
         case _:
             pass
-
-
-def lend(box: Sandbox, sought: Sought) -> None:
-    """Make the TEMP table ``concerned`` of the identities that are looked for."""
-    exports.lend(box.history.con, sought.identities)
 
 
 def _bytes(path: Path) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -43,10 +44,22 @@ def rows_with(path: Path, sought: Sought) -> list[int]:
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group)
-            if any(sought.held(array).any() for _, array in text_columns(table)):
-                rows = table.to_pylist()
-                found += [start + at for at, row in enumerate(rows) if sought.mentions(_text(row))]
+            some = np.flatnonzero(_may_hold(table, sought))
+            rows = table.take(some).to_pylist()
+            found += [start + int(at) for at, row in zip(some, rows, strict=True) if sought.mentions(_text(row))]
             start += table.num_rows
+    return found
+
+
+def _may_hold(table: pa.Table, sought: Sought) -> npt.NDArray[np.bool_]:
+    """Say which rows of a table may hold a value; all of them where it is inside lists or objects."""
+    found = np.zeros(table.num_rows, bool)
+    for field in table.schema:
+        column = table.select([field.name]).combine_chunks()
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            found |= sought.held(column.column(0))
+        elif any(sought.held(array).any() for _, array in text_columns(column)):
+            found[:] = True
     return found
 
 

@@ -11,9 +11,9 @@ import msgspec
 
 from coterie.core.errors import Conflict, Invalid
 from coterie.core.ids import Identity
-from coterie.ingest import owners
+from coterie.ingest.owners import CONCERNED
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.privacy import exports
+from coterie.pipeline.privacy.concerned import NUMBERS, lend, rows, shared
 from coterie.pipeline.privacy.finding import RAW, Finding
 from coterie.store.sandbox import Sandbox
 
@@ -153,10 +153,12 @@ def concerned(sandbox: Sandbox, identities: Iterable[Identity], *, expand: bool)
                 hint="Namespace codes are case-sensitive; `coterie identity namespaces` lists them.",
                 where={"namespace": item.namespace},
             )
-    exports.lend(con, named)
+    lend(con, named)
     known = con.execute(f"SELECT n.code, i.value {_NUMBERED}").fetchall()
     all_of_them = {Identity(*row) for row in known}
-    persons = con.execute(f"SELECT DISTINCT p.person {_NUMBERED} {_PERSON}").fetchall()
+    persons = con.execute(
+        f"SELECT DISTINCT p.person FROM person_of_default p SEMI JOIN {NUMBERS} n ON n.identity = p.identity"
+    ).fetchall()
     if expand:
         rows = con.execute(
             "SELECT n.code, i.value FROM person_of_default p JOIN identity i USING (identity) "
@@ -168,36 +170,23 @@ def concerned(sandbox: Sandbox, identities: Iterable[Identity], *, expand: bool)
     return Concerned(tuple(sorted({*all_of_them, *named})), unknown, len(persons))
 
 
-_NUMBERED = (
-    "FROM identity i JOIN namespace n ON n.namespace = i.namespace "
-    f"JOIN {owners.CONCERNED} c ON c.namespace = n.code AND c.value = i.value"
-)
-_PERSON = "JOIN person_of_default p ON p.identity = i.identity"
+_NUMBERED = f"FROM {NUMBERS} JOIN identity i USING (identity) JOIN namespace n ON n.namespace = i.namespace"
 
 
 def counted(con: DuckDBPyConnection, found: Concerned) -> Counts:
     """Count what is held on the persons."""
-    exports.lend(con, found.identities)
-    numbers = f"SELECT i.identity {_NUMBERED}"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE concerned_number AS {numbers}")
-    mine = (
-        '("$identity" IN (SELECT identity FROM concerned_number) '
-        'OR list_has_any("$identities", (SELECT list(identity) FROM concerned_number)))'
-    )
-    totals = {"event": 0, "record": 0}
-    others, batches = 0, set()
-    ours = {row[0] for row in con.execute("SELECT identity FROM concerned_number").fetchall()}
+    lend(con, found.identities)
+    totals, others = {"event": 0, "record": 0}, 0
+    batches: set[int] = set()
     for table in ("event", "event_duplicate", "record"):
-        rows = con.execute(f'SELECT "$batch", "$identities" FROM {table} WHERE {mine}').fetchall()
-        totals[table.removesuffix("_duplicate")] += len(rows)
-        batches |= {batch for batch, _ in rows}
-        others += sum(1 for _, listed in rows if listed and not ours.issuperset(listed))
-    (memberships,) = con.execute(
-        "SELECT count(*) FROM membership WHERE person IN (SELECT identity FROM concerned_number)"
-    ).fetchall()[0]
-    (quarantined,) = con.execute(
-        f"SELECT count(*) FROM quarantine q WHERE EXISTS (SELECT 1 FROM {owners.CONCERNED} c WHERE c.value = q.value)"
-    ).fetchall()[0]
+        told = con.execute(
+            f'SELECT t."$batch", count(*) FROM {table} t SEMI JOIN ({rows(table)}) m ON m.r = t.rowid GROUP BY ALL'
+        ).fetchall()
+        totals[table.removesuffix("_duplicate")] += sum(count for _, count in told)
+        batches |= {batch for batch, _ in told}
+        others += _one(con, f"SELECT count(*) FROM ({shared(table)})")
+    memberships = _one(con, f"SELECT count(*) FROM membership SEMI JOIN {NUMBERS} n ON n.identity = person")
+    quarantined = _one(con, f"SELECT count(*) FROM quarantine q SEMI JOIN {CONCERNED} c ON c.value = q.value")
     return Counts(
         persons=found.persons,
         identities=len(found.identities),
@@ -208,6 +197,11 @@ def counted(con: DuckDBPyConnection, found: Concerned) -> Counts:
         memberships=memberships,
         quarantined=quarantined,
     )
+
+
+def _one(con: DuckDBPyConnection, query: str) -> int:
+    ((count,),) = con.execute(query).fetchall()
+    return int(count)
 
 
 def require_free(found: Sequence[str], treatment: Treatment) -> None:
