@@ -151,20 +151,21 @@ def pseudonymous(con: DuckDBPyConnection, namespaces: Sequence[str], before: int
         """
         CREATE OR REPLACE TEMP TABLE forgotten AS
         WITH pseudonymous AS (
-            SELECT p.person FROM person_of p SEMI JOIN profile_default f ON f.person = p.person
+            SELECT p.person FROM person_of p
             JOIN identity i ON i.identity = p.identity JOIN namespace n ON n.namespace = i.namespace
             GROUP BY p.person HAVING bool_and(list_contains($1::VARCHAR[], n.code))
         ), mine AS (
             SELECT p.identity, p.person FROM person_of p SEMI JOIN pseudonymous s ON s.person = p.person
-        ), active AS (
-            SELECT "$identity" AS identity, max("timestamp") AS latest FROM live_event GROUP BY ALL HAVING latest >= $2
+        ), activity AS (
+            SELECT "$identity" AS identity, max("timestamp") AS latest FROM live_event GROUP BY ALL
             UNION ALL
-            SELECT r."$identity", max(b.recorded_at) AS latest FROM live_record r JOIN batch b ON b.batch = r."$batch"
-            GROUP BY ALL HAVING latest >= $2
+            SELECT r."$identity", max(b.recorded_at) FROM live_record r JOIN batch b ON b.batch = r."$batch"
+            GROUP BY ALL
+        ), idle AS (
+            SELECT m.person FROM mine m JOIN activity a ON a.identity = m.identity
+            GROUP BY m.person HAVING max(a.latest) < $2
         )
-        SELECT identity, person FROM mine WHERE person NOT IN (
-            SELECT m.person FROM mine m JOIN active a ON a.identity = m.identity
-        )
+        SELECT identity, person FROM mine SEMI JOIN idle USING (person)
         """,
         [list(namespaces), before],
     )
