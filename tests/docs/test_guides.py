@@ -13,6 +13,7 @@ PAGES = [path for path in sorted(DOCS.glob("*.md")) if "```python" in path.read_
 
 def test_there_are_guides() -> None:
     assert [path.name for path in PAGES] == [
+        "computed-attributes.md",
         "consent-and-retention.md",
         "identities.md",
         "merge-policies.md",
