@@ -31,7 +31,7 @@ def told(load: Load) -> dict[str, list[Any]]:
 
 def rows(chance: random.Random, at: int, late: bool) -> list[Any]:
     """Return some records after `at`, or around it; people few, browsers shared, some identities blocked."""
-    found = []
+    found: list[Any] = []
     for _ in range(chance.randint(1, 8)):
         mine = [("CRMID", str(chance.randint(1, 3)), False)] if chance.random() < 0.4 else []
         mine += [("Email", chance.choice("abc"), False)] if chance.random() < 0.4 else []
@@ -63,7 +63,8 @@ def decide(load: Load, chance: random.Random, number: int) -> None:
 def test_step_by_step_is_as_anew(load: Load, seed: int) -> None:
     chance = random.Random(seed)
     load.settings = PLAIN if seed % 3 == 2 else RULES
-    at, live, replayed = 0, [], 0
+    at, replayed = 0, 0
+    live: list[int] = []
     for step in range(9):
         choice = chance.random()
         if live and choice < 0.2:

@@ -111,7 +111,7 @@ def _codes(text: str) -> list[str]:
 
 
 def _confirm(session: Session, spec: dict[str, Any]) -> None:
-    if session.json or not sys.stdin.isatty():
+    if session.json or not _attended():
         raise Invalid(
             "identity.settings-unconfirmed",
             "new settings change graphs at once, and nobody is there to confirm them.",
@@ -120,6 +120,10 @@ def _confirm(session: Session, spec: dict[str, Any]) -> None:
     session.print(session.read("preview_identity_settings", settings=spec), _preview)
     if not typer.confirm("Save these settings and apply them to all graphs now?"):
         raise Invalid("identity.settings-unconfirmed", "nothing was saved: the settings were not confirmed.")
+
+
+def _attended() -> bool:
+    return sys.stdin.isatty()
 
 
 def _in_force(out: Console, found: dict[str, Any]) -> None:
