@@ -195,24 +195,30 @@ def _conflicts_of(con: DuckDBPyConnection, claims: _Claims, samples: int) -> Ite
         WHERE {" OR ".join(f"{name} IS NOT NULL" for name in names)}
         """
     )
-    best = f"""
-        SELECT {by}person, count(*) AS several, count(DISTINCT value) AS kinds, arg_min(dataset, place) AS winner,
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE coterie_best AS
+        SELECT {by}person, min(value) IS DISTINCT FROM max(value) AS torn, arg_min(dataset, place) AS winner,
                arg_min(value, place) AS won
-        FROM coterie_claim GROUP BY {by}person HAVING count(*) > 1"""
+        FROM coterie_claim GROUP BY {by}person HAVING count(*) > 1
+        """
+    )
     counts = con.execute(
-        f"SELECT {by}count(*), count(*) FILTER (WHERE kinds > 1), "
-        f"coalesce(min(person, {max(samples, 1):d}) FILTER (WHERE kinds > 1), []) FROM ({best}) GROUP BY ALL"
+        f"SELECT {by}count(*), count(*) FILTER (torn), coalesce(min(person, {max(samples, 1):d}) FILTER (torn), []) "
+        "FROM coterie_best GROUP BY ALL"
     ).fetchall()
-    con.execute(f"INSERT INTO {_TORN} SELECT DISTINCT person FROM ({best}) WHERE kinds > 1")
+    con.execute(f"INSERT INTO {_TORN} SELECT DISTINCT person FROM coterie_best WHERE torn")
     wins: dict[tuple[Any, ...], list[Win]] = {}
     same = " AND ".join([f"b.{quote(name)} = c.{quote(name)}" for name in claims.keys] + ["b.person = c.person"])
     listed = "".join(f"c.{quote(name)}, " for name in claims.keys)
     for *key, winner, loser, people in con.execute(
-        f"SELECT {listed}b.winner, c.dataset, count(DISTINCT c.person) FROM coterie_claim c JOIN ({best}) b ON {same} "
-        "WHERE c.value IS DISTINCT FROM b.won GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+        f"SELECT {by}winner, loser, count(*) FROM (SELECT DISTINCT {listed}c.person, b.winner, c.dataset AS loser "
+        f"FROM coterie_claim c JOIN coterie_best b ON {same} WHERE b.torn AND c.value IS DISTINCT FROM b.won) "
+        "GROUP BY ALL ORDER BY count(*) DESC, winner, loser"
     ).fetchall():
         wins.setdefault(tuple(key), []).append(Win(winner, loser, people))
-    con.execute("DROP TABLE coterie_claim")
+    for table in ("coterie_claim", "coterie_best"):
+        con.execute(f"DROP TABLE {table}")
     for *key, several, conflicting, persons in counts:
         if several:
             path = _path(claims, key)
