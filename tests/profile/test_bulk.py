@@ -149,6 +149,18 @@ def test_a_person_with_events_alone_has_an_empty_profile(tmp_path: Any) -> None:
     world.close()
 
 
+def test_fields_may_be_called_as_the_columns_of_statements(tmp_path: Any) -> None:
+    names = ("identity", "w0", "w1", "number", "since", "last", "live", "whose", "claim", "f", "r", "w", "b")
+    world = World(tmp_path, dict.fromkeys(names, "string"))
+    value = {name: name for name in names}
+    world.load("crm", [([("CRM", "1")], value), ([("CRM", "2")], value)], 1, "record")
+    assert world.profiles("default") == {0: value, 1: value}
+    world.load("crm", [([("CRM", "1")], {"w0": "new"})], 2, "record", [(MERGE, ["identity", "f"])])
+    kept = {name: item for name, item in value.items() if name not in ("identity", "f")}
+    assert world.profiles("default") == {0: kept | {"w0": "new"}, 1: value}
+    world.close()
+
+
 def test_two_people_who_merge_have_one_profile(tmp_path: Any) -> None:
     world = World(tmp_path)
     world.load("crm", [([("CRM", "1")], {"age": 1}), ([("Email", "e")], {"name": {"first": "a"}})], 1, "record")

@@ -69,6 +69,7 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], old: s
     table, events = quote(f"profile_{view.name}"), quote(f"event_of_{view.name}")
     con.execute(f"DELETE FROM {table} WHERE {old}")
     columns = "".join(f", {quote(leaf.path)}" for leaf in leaves)
+    claimed = "".join(f", f.{quote(leaf.path)}" for leaf in leaves)
     places = _places(con, view)
     mine, rank = 'live_record r SEMI JOIN whose w ON w.identity = r."$identity"', '"$rank"'
     if places is not None:
@@ -79,7 +80,7 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], old: s
         f"""
         INSERT INTO {table} (person{columns})
         WITH mine AS (SELECT r.* FROM {mine}), claim AS (
-            SELECT w.person, {rank} AS "$rank"{columns}
+            SELECT w.person, {rank} AS "$rank"{claimed}
             FROM ({settled("mine", leaves, folded(con))}) f JOIN whose w ON w.identity = f."$identity"
         ), profile AS ({merged("claim", ("person",), leaves)})
         SELECT person{columns} FROM (
