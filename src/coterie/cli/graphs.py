@@ -78,7 +78,12 @@ def joining(out: Console, found: dict[str, Any]) -> None:
         out.print(f"No record shows {a} and {b} together, and none connects them by others.")
     if found["chain"] and not found["joined"]:
         broken = sum(not step["in_force"] for step in found["chain"])
-        out.print(f"Records connect them, but {'a link is' if broken == 1 else f'{broken} links are'} not in force:")
+        if broken:
+            out.print(
+                f"Records connect them, but {'a link is' if broken == 1 else f'{broken} links are'} not in force:"
+            )
+        else:
+            out.print(f"Records connect them, but the merge policy {found['view']} does not follow the identity graph:")
     for step in found["chain"]:
         _step(out, step)
     for item in found["evicted"]:

@@ -339,7 +339,7 @@ def _history(con: DuckDBPyConnection, view: str, mine: Sequence[int]) -> tuple[P
         SELECT l.person, l."into", l."at", l.kind, b.id, l.decision
         FROM {quote(f"lineage_{view}")} l LEFT JOIN batch b ON b.batch = l.batch
         WHERE l.person IN (SELECT unnest($1::INTEGER[])) OR l."into" IN (SELECT unnest($1::INTEGER[]))
-        ORDER BY l."at", l.batch, l.decision, l.person, l."into"
+        ORDER BY l."at", l.batch, l.decision, l.kind, l.person, l."into"
         """,
         [mine],
     ).fetchall()

@@ -268,7 +268,8 @@ def _between(con: DuckDBPyConnection, view: str, persons: tuple[int, int]) -> tu
         f"""
         SELECT l.person, l."into", l."at", l.kind, b.id, l.decision
         FROM "lineage_{view}" l LEFT JOIN batch b ON b.batch = l.batch
-        WHERE (l.person = $1 AND l."into" = $2) OR (l.person = $2 AND l."into" = $1) ORDER BY l."at"
+        WHERE (l.person = $1 AND l."into" = $2) OR (l.person = $2 AND l."into" = $1)
+        ORDER BY l."at", l.batch, l.decision, l.kind
         """,
         list(persons),
     ).fetchall()
