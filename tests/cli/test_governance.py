@@ -159,6 +159,9 @@ def test_retention_is_set_tried_and_run(run: Run) -> None:
     assert (done["datasets"], done["pseudonymous"]) == (tried["datasets"], tried["pseudonymous"])
     assert "None." in ok(run("retention", "run"))
     assert "Something last went" in ok(run("retention", "show"))
+    assert "Staged files written again: 1; rows taken out of them: 1." in ok(run("retention", "run", "--erase"))
+    shown = " ".join(ok(run("audience", "explain", "CRMID:3", "mail")).split())
+    assert "satisfies the rule, but is withheld" in shown
     assert run("retention", "set", "--json").data["pseudonymous"] is None
     failed = run("retention", "set", "--pseudonymous", "ECID", "--json")
     assert (failed.code, failed.error["code"]) == (2, "retention.settings")

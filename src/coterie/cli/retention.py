@@ -97,5 +97,5 @@ def _retained(out: Console, found: dict[str, Any]) -> None:
         show.facts(out, f"Pseudonymous profiles that {verb}", facts)
     if found["purged"]:
         purged = found["purged"]
-        out.print(f"{purged['rows']:,} rows taken out of {purged['files']:,} staged files.")
+        out.print(f"Staged files written again: {purged['files']:,}; rows taken out of them: {purged['rows']:,}.")
     out.print(Text(f"Identities that nothing names any more: {found['identities']:,}.", style="dim"))

@@ -33,7 +33,7 @@ def explanation(out: Console, found: dict[str, Any]) -> None:
     out.print(tree)
     out.print()
     for held in found["withheld"]:
-        _withheld(out, held)
+        _withheld(out, held, "Withheld" if holds else "Would be withheld")
     if not (holds and found["withheld"]):
         _needs(out, found["needs"], holds)
     if found["turn"] is not None:
@@ -43,10 +43,10 @@ def explanation(out: Console, found: dict[str, Any]) -> None:
             out.print(Text(line, style="dim"))
 
 
-def _withheld(out: Console, held: dict[str, Any]) -> None:
+def _withheld(out: Console, held: dict[str, Any], verdict: str) -> None:
     lines = [f"{value['name']}: {show.words(value['value'])}" for value in held["values"]]
     said = f" ({'; '.join(lines) or 'no choice is known'})"
-    out.print(Text.assemble(("Withheld: ", "bold yellow"), _clean(held["words"]), (said, "dim")))
+    out.print(Text.assemble((f"{verdict}: ", "bold yellow"), _clean(held["words"]), (said, "dim")))
 
 
 def _label(part: dict[str, Any]) -> Text:
