@@ -17,6 +17,7 @@ from coterie.cli.session import Session
 from coterie.cli.verb import verb
 from coterie.core.errors import Invalid
 from coterie.core.shares import percent
+from coterie.pql.words import UNITS
 
 app = typer.Typer(help="Computed attributes: named expressions over profiles and their events.", no_args_is_help=True)
 
@@ -146,9 +147,10 @@ def _look_back(last: str | None) -> dict[str, Any] | None:
     if last is None:
         return None
     count, _, unit = last.strip().partition(" ")
-    if not count.isdecimal():
+    known = UNITS.get(unit.strip())
+    if not count.isdecimal() or known is None:
         raise Invalid("computed.form", f"{last!r} is no look-back.", hint="Write a number and a unit, such as 30 days.")
-    return {"count": int(count), "unit": unit.strip()}
+    return {"count": int(count), "unit": known}
 
 
 def _attribute(out: Console, attribute: dict[str, Any], readers: list[str] | None = None) -> None:

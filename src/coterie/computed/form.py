@@ -176,5 +176,5 @@ def read_form(spec: object) -> Form:
     try:
         return msgspec.convert(spec, Form)
     except msgspec.ValidationError as error:
-        functions = ", ".join(get_args(Function))
-        raise _wrong(f"{error}.", f"Functions are {functions}.") from error
+        functions, units = ", ".join(get_args(Function)), ", ".join(get_args(Unit)[:8])
+        raise _wrong(f"{error}.", f"Functions are {functions}; units are {units}.") from error
