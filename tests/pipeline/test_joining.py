@@ -60,7 +60,7 @@ def test_the_shortest_chain_is_told_and_of_two_the_newer(ws: Workspace) -> None:
     found = ws.identities.explain(TOM, MAIL)
     assert chain(found) == [("CRMID:Tom", "Web:4", True), ("Web:4", "Email:e", True)]
     assert [step.first.id for step in found.chain if step.first] == ["0-5", "0-6"]
-    assert found.evicted == found.decisions == found.history == ()
+    assert (found.evicted, found.decisions, found.history) == ((), (), ())
     back = ws.identities.explain(MAIL, TOM)
     assert [(b, a, force) for a, b, force in reversed(chain(back))] == chain(found)
 
