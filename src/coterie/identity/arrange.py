@@ -71,7 +71,8 @@ def arrange(component: Ints, chosen: Bools, time: Longs, offsets: Longs, identit
         np.zeros(len(component), np.int32),
         np.empty(nodes, np.int32),
         np.empty(records, np.int64),
-        np.zeros(records + 1, np.int64),
+        np.empty(records, np.int64),
+        np.empty(records + 1, np.int64),
         np.empty(entries, np.int32),
     )
     end = arranged.offsets[kept]
@@ -112,49 +113,63 @@ def _fill(
     number: Ints,
     begin: Ints,
     group: Ints,
-    found: Longs,
-    found_offsets: Longs,
-    found_identities: Ints,
+    order: Longs,
+    records: Longs,
+    entry_of: Longs,
+    entries: Ints,
 ) -> int:
-    """Fill what is arranged, and return how many records there are; the last six arrays are room to work in."""
+    """Fill what is arranged, and return how many records there are; from ``number`` on, arrays are room to work in."""
     _number(component, chosen, members, ends, number, begin, group)
     here = 0
     for record in range(len(time)):  # found first and looked at then: the reads of scattered memory overlap
         if chosen[identities[offsets[record]]]:
-            found[here] = record
+            source[here] = record
             here += 1
     entry = 0
-    for here in range(len(found)):
-        for at in range(offsets[found[here]], offsets[found[here] + 1]):
-            found_identities[entry] = number[identities[at]]
+    for here in range(len(source)):
+        for at in range(offsets[source[here]], offsets[source[here] + 1]):
+            new_identities[entry] = number[identities[at]]
             entry += 1
-        found_offsets[here + 1] = entry
-    for here in range(len(found)):
-        ends[group[found_identities[found_offsets[here]]], 1] += 1
-    running = 0
-    for place in range(len(ends)):
-        count = ends[place, 1]
-        ends[place, 1] = running
-        running += count
-    for here in range(len(found)):
-        place = group[found_identities[found_offsets[here]]]
-        source[ends[place, 1]] = here
-        new_time[ends[place, 1]] = time[found[here]]
+        new_offsets[here + 1] = entry
+    held = np.zeros(len(ends), np.int64)
+    for here in range(len(source)):
+        place = group[new_identities[new_offsets[here]]]
         ends[place, 1] += 1
+        held[place] += new_offsets[here + 1] - new_offsets[here]
+    running = 0
+    entry = 0
+    for place in range(len(ends)):
+        count, some = ends[place, 1], held[place]
+        ends[place, 1] = running
+        held[place] = entry
+        running += count
+        entry += some
+    entry_of[len(source)] = entry
+    for here in range(len(source)):  # written where they belong, so that what follows reads what lies together
+        place = group[new_identities[new_offsets[here]]]
+        at = ends[place, 1]
+        ends[place, 1] += 1
+        order[at] = at
+        new_time[at] = time[source[here]]
+        records[at] = source[here]
+        entry_of[at] = held[place]
+        for old in range(new_offsets[here], new_offsets[here + 1]):
+            entries[held[place]] = new_identities[old]
+            held[place] += 1
     kept = 0
     back = 0
     entry = 0
     for place in range(len(ends)):
         end = ends[place, 1]
-        sort(source, new_time, back, end, found_offsets, found_identities)
+        sort(order, new_time, back, end, entry_of, entries)
         last = -1
         for at in range(back, end):
-            here = source[at]
-            if last == -1 or new_time[kept - 1] < new_time[at] or precedes(last, here, found_offsets, found_identities):
-                for old in range(found_offsets[here], found_offsets[here + 1]):
-                    new_identities[entry] = found_identities[old]
+            here = order[at]
+            if last == -1 or new_time[kept - 1] < new_time[at] or precedes(last, here, entry_of, entries):
+                for old in range(entry_of[here], entry_of[here + 1]):
+                    new_identities[entry] = entries[old]
                     entry += 1
-                source[kept] = found[here]
+                source[kept] = records[here]
                 new_time[kept] = new_time[at]
                 kept += 1
                 new_offsets[kept] = entry

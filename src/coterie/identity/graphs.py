@@ -48,7 +48,7 @@ STATES = 16
 """Most saved states of a component."""
 
 _MANY = 100_000
-"""From so many records to fold, the work is shared among the processors."""
+"""From so many identities to fold, the work is shared among the processors."""
 
 
 class Built(msgspec.Struct, frozen=True, eq=False):
@@ -87,18 +87,13 @@ def build(n: int, namespace: Ints, records: Records, rules: Rules, apart: Pairs 
     chosen = conflicted(component, namespace, rules, apart)
     if not chosen.any():
         return Built(component, component, chosen, *_nothing())
-    arranged = arrange(component, chosen, records.time, records.offsets, records.identities)
-    parts = _parts(arranged)
-    if len(parts) == 1:
-        done = [_fold_part(parts[0], arranged, namespace, rules, apart)]
-    else:
-        with ThreadPoolExecutor(len(parts)) as pool:
-            done = list(pool.map(lambda part: _fold_part(part, arranged, namespace, rules, apart), parts))
+    shares = _shares(component, chosen)
+    with ThreadPoolExecutor(len(shares)) as pool:
+        done = list(pool.map(lambda share: _fold_share(share, component, namespace, records, rules, apart), shares))
     graph = component.copy()
-    for (begin, end, *_), folded in zip(parts, done, strict=True):
-        members = arranged.members[begin:end]
-        graph[members] = members[folded.graph]
-    return Built(component, graph, chosen, *_named(parts, done, arranged))
+    for arranged, folded in done:
+        graph[arranged.members] = arranged.members[folded.graph]
+    return Built(component, graph, chosen, *_named(done))
 
 
 def _chains(records: Records) -> tuple[Ints, Ints]:
@@ -112,25 +107,22 @@ def _chains(records: Records) -> tuple[Ints, Ints]:
     return identities[:-1][same], identities[1:][same]
 
 
-def _parts(arranged: Arranged) -> list[tuple[int, int, int, int]]:
-    """Return shares of the work, whole components each: from and to which identity, from and to which record."""
-    count = len(arranged.time)
-    shares = min(os.cpu_count() or 1, 8) if count >= _MANY else 1
-    goals = np.arange(1, shares) * count // shares
-    cuts = np.unique(np.searchsorted(arranged.ends[:, 1], goals)) if shares > 1 else np.empty(0, np.int64)
-    ends = [(0, 0), *(tuple(arranged.ends[cut].tolist()) for cut in cuts), (len(arranged.members), count)]
-    return [(begin[0], end[0], begin[1], end[1]) for begin, end in pairwise(ends)]
+def _shares(component: Ints, chosen: Bools) -> list[Bools]:
+    """Return shares of the work for the processors: whole components each, by their smallest identity."""
+    roots = component[chosen]
+    count = min(os.cpu_count() or 1, 8) if len(roots) >= _MANY else 1
+    places = np.arange(1, count) * len(roots) // count
+    bounds = [0, *np.partition(roots, places)[places].tolist(), len(component)]
+    return [chosen & (component >= begin) & (component < end) for begin, end in pairwise(bounds)]
 
 
-def _fold_part(
-    part: tuple[int, int, int, int], arranged: Arranged, namespace: Ints, rules: Rules, apart: Pairs | None
-) -> Folded:
-    begin, end, first, last = part
-    offsets = arranged.offsets[first : last + 1]
-    identities = arranged.identities[offsets[0] : offsets[-1]] - np.int32(begin)
-    members = arranged.members[begin:end]
-    records = Records(arranged.time[first:last], offsets - offsets[0], identities)
-    return fold(end - begin, namespace[members], records, rules, apart=_inside(members, apart))
+def _fold_share(
+    chosen: Bools, component: Ints, namespace: Ints, records: Records, rules: Rules, apart: Pairs | None
+) -> tuple[Arranged, Folded]:
+    arranged = arrange(component, chosen, records.time, records.offsets, records.identities)
+    members = arranged.members
+    given = Records(arranged.time, arranged.offsets, arranged.identities)
+    return arranged, fold(len(members), namespace[members], given, rules, apart=_inside(members, apart))
 
 
 def _inside(members: Ints, apart: Pairs | None) -> Pairs | None:
@@ -149,13 +141,11 @@ def _nothing() -> tuple[Links, Removals, Evictions]:
     return Links.none(), Removals(none, none, none, none, none.astype(np.int8)), Evictions(none, none)
 
 
-def _named(
-    parts: list[tuple[int, int, int, int]], done: list[Folded], arranged: Arranged
-) -> tuple[Links, Removals, Evictions]:
+def _named(done: list[tuple[Arranged, Folded]]) -> tuple[Links, Removals, Evictions]:
     """Return what shares gave, with the numbers of all identities and the places of all records."""
     links, removals, evictions = [], [], []
-    for (begin, end, first, last), folded in zip(parts, done, strict=True):
-        members, source = arranged.members[begin:end], arranged.source[first:last]
+    for arranged, folded in done:
+        members, source = arranged.members, arranged.source
         kept, cut, gone = folded.links, folded.removals, folded.evictions
         links.append((members[kept.a], members[kept.b], kept.first_at, kept.last_at))
         removals.append((members[cut.a], members[cut.b], source[cut.record], cut.namespace, cut.kind))
