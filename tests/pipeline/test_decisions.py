@@ -198,6 +198,11 @@ def test_a_merge_beyond_the_graph_limit_is_refused(ws, files, clock):
 def test_decisions_undone_in_any_order_leave_nothing(loaded, clock, seed, tmp_path):
     rng = random.Random(seed)
     known = [ANN, BOB, CID, ANNS, BOBS, W1, W2, W9]
+    if seed:  # with rules, and a browser that two people share
+        loaded.identities.put_settings(UNIQUE)
+        shared = {"_id": "e7", "timestamp": "2026-06-07T10:00:00Z", "eventType": "login", "browser": "w2", "login": "1"}
+        load(loaded, tmp_path, clock, shared, name="web")
+        assert [item.kind for item in loaded.identities.graph(*W2).removed] == ["rule"]
     before, made = state(loaded), []
     acts = [
         lambda: loaded.identities.merge(rng.sample(known, rng.choice([2, 2, 3]))),
