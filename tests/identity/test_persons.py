@@ -21,7 +21,7 @@ RULES = IdentitySettings(
     graph_limit=6,
     blocked_namespaces=("AAID",),
 )
-PLAIN = IdentitySettings(graph_limit=5)
+PLAIN = IdentitySettings(Algorithm.NONE, (NamespaceRule("CRMID", unique=True),), graph_limit=5)
 MAPPED = schema(identity_map=True)
 
 
@@ -34,6 +34,7 @@ def rows(chance: random.Random, at: int, late: bool) -> list[Any]:
     found: list[Any] = []
     for _ in range(chance.randint(1, 8)):
         mine = [("CRMID", str(chance.randint(1, 3)), False)] if chance.random() < 0.4 else []
+        mine += [("CRMID", "4", False)] if chance.random() < 0.1 else []
         mine += [("Email", chance.choice("abc"), False)] if chance.random() < 0.4 else []
         mine += [("AAID", "x", False)] if chance.random() < 0.2 else []
         mine += [("FPID", str(chance.randint(1, 8)), False) for _ in range(chance.randint(0, 2))]

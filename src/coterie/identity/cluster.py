@@ -64,6 +64,14 @@ def extend(forest: Ints, a: Ints, b: Ints) -> Ints:
     return forest
 
 
+def distinct(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the distinct values, ascending: for millions much faster than `numpy.unique`, which hashes."""
+    found = np.sort(values)
+    kept = np.ones(len(found), np.bool_)
+    np.not_equal(found[1:], found[:-1], out=kept[1:])
+    return np.compress(kept, found)
+
+
 def ends(groups: Iterable[Sequence[int]]) -> tuple[Ints, Ints]:
     """Return the ends of links that join the nodes of each group."""
     pairs = [(group[0], node) for group in groups for node in group[1:]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from coterie.identity.cluster import distinct
 from coterie.identity.fold import Bools, Ints, Links, Longs, Pairs, Records, Rules
 from coterie.identity.namespaces import Namespace, NamespaceType
 from coterie.identity.settings import IdentitySettings, priorities
@@ -152,7 +153,7 @@ class Evidence:
     def concerned(self, batches: Sequence[int]) -> Ints:
         """Return the identities that occur in the facts of batches, live or withdrawn."""
         listed = ", ".join(f"{batch:d}" for batch in batches)
-        return np.unique(self._found("event", "record", "link", f"batch IN ({listed})"))
+        return ints(distinct(self._found("event", "record", "link", f"batch IN ({listed})")))
 
     def _found(self, event: str, record: str, link: str, where: str) -> Ints:
         of_rows = where.replace("batch", '"$batch"')
@@ -213,8 +214,19 @@ class Evidence:
         """
         with lent(self.con, "asked", identity=identities):
             found = self.con.execute(
-                "SELECT a, b, min(first_at) AS first_at, max(last_at) AS last_at FROM live_link "
-                "WHERE batch <> $1 AND a IN (SELECT identity FROM asked) GROUP BY a, b",
+                """
+                WITH merged AS (
+                    SELECT decision, recorded_at, unnest(identities) AS identity
+                    FROM decision WHERE kind = 'merge' AND withdrawn_at IS NULL
+                ), sighting AS (
+                    SELECT a, b, first_at, last_at FROM live_link WHERE batch <> $1
+                    UNION ALL
+                    SELECT l.identity, r.identity, l.recorded_at, l.recorded_at
+                    FROM merged l JOIN merged r ON r.decision = l.decision AND r.identity > l.identity
+                )
+                SELECT a, b, min(first_at) AS first_at, max(last_at) AS last_at FROM sighting
+                WHERE a IN (SELECT identity FROM asked) GROUP BY a, b
+                """,
                 [before],
             ).fetchnumpy()
         a, b = ints(found["a"]), ints(found["b"])

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.identity import replay
+from coterie.identity.cluster import distinct
 from coterie.identity.namespaces import MAX_IDENTITIES
 from coterie.identity.replay import EVICTED, SPLIT
 
@@ -171,7 +172,7 @@ def _taken(
     if linkable is not None:
         kept = linkable[identities]
         owner, identities = owner[kept], identities[kept]
-    key = np.unique(owner << 32 | identities)
+    key = distinct(owner << 32 | identities)
     owner, identities = key >> 32, (key & 0xFFFFFFFF).astype(np.int32)
     sizes = np.bincount(owner, minlength=len(records))
     taken = (sizes >= 2) & (sizes <= MAX_IDENTITIES)

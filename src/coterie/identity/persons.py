@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from coterie.identity.cluster import distinct
 from coterie.identity.evidence import NOBODY, Evidence, ints, lent
 from coterie.identity.fold import Ints
 from coterie.identity.stitch import KINDS, Causes, Known, Replayed, Scope, Stitched, grown, stitch
@@ -68,7 +69,7 @@ def refresh(evidence: Evidence, scope: Scope, cause: Cause) -> Changes:
         return Changes(changed, changed)
     _store(con, old, new, changed)
     merged, split, renamed = _tell(con, old, new, changed, cause)
-    touched = np.unique(np.concatenate([old[changed], new[changed]]))
+    touched = distinct(np.concatenate([old[changed], new[changed]]))
     come_or_gone = changed[(old[changed] == NOBODY) | (new[changed] == NOBODY)]
     return Changes(touched[touched != NOBODY], come_or_gone, merged, split, renamed)
 

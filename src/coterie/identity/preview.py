@@ -11,7 +11,7 @@ import numpy as np
 
 from coterie.core.ids import Identity
 from coterie.core.shares import percent
-from coterie.identity.cluster import components
+from coterie.identity.cluster import components, distinct
 from coterie.identity.evidence import NOBODY, PERSON, Evidence, ints, lent
 from coterie.identity.fold import Bools, Ints
 from coterie.identity.persons import known
@@ -138,16 +138,16 @@ def preview(evidence: Evidence, warnings: Sequence[str] = ()) -> SettingsPreview
         settings=evidence.settings,
         graphs_before=int((sizes > 1).sum()),
         graphs_after=found.graphs,
-        staying=len(np.unique(same[sizes[same] > 1])),
+        staying=len(distinct(same[sizes[same] > 1])),
         merges=int((kinds.kind == _MERGE).sum()),
         splits=int((kinds.kind == _SPLIT).sum()),
         exchanges=int((kinds.kind == _EXCHANGE).sum()),
-        renamed=len(np.unique(same[new[same] != same])),
-        profiles_before=len(np.unique(old[carrying])),
-        profiles_after=len(np.unique(new[carrying])),
+        renamed=len(distinct(same[new[same] != same])),
+        profiles_before=len(distinct(old[carrying])),
+        profiles_after=len(distinct(new[carrying])),
         profiles_changed=int(profiles.before[profiles.changed].sum()),
         links_removed=_links_removed(stitched.replayed),
-        identities_evicted=0 if stitched.replayed is None else len(np.unique(stitched.replayed.evicted)),
+        identities_evicted=0 if stitched.replayed is None else len(distinct(stitched.replayed.evicted)),
         lacking=found.lacking,
         dangling=found.dangling,
         samples=tuple(_samples(evidence.con, old, new, there, joint, kinds)),
@@ -196,8 +196,8 @@ def _compared(old: Ints, new: Ints, identities: Ints) -> tuple[Ints, _Kinds]:
     number = np.full(size, NOBODY, np.int32)
     number[identities] = part[old[identities]]
     # the smallest node of a change is always one before, so its number is less than `size`
-    before = np.bincount(part[np.unique(old[identities])], minlength=size)
-    after = np.bincount(part[np.unique(new[identities]) + size], minlength=size)
+    before = np.bincount(part[distinct(old[identities])], minlength=size)
+    after = np.bincount(part[distinct(new[identities]) + size], minlength=size)
     kind = np.full(size, -1, np.int32)
     kind[(before > 1) & (after == 1)] = _MERGE
     kind[(before == 1) & (after > 1)] = _SPLIT
@@ -220,7 +220,7 @@ def _links_removed(replayed: Replayed | None) -> int:
     if replayed is None:
         return 0
     a, b = replayed.removed
-    removed = np.unique(a.astype(np.int64) << 32 | b)
+    removed = distinct(a.astype(np.int64) << 32 | b)
     return len(np.setdiff1d(removed, replayed.links.a.astype(np.int64) << 32 | replayed.links.b))
 
 

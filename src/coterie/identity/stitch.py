@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from coterie.identity.cluster import extend
+from coterie.identity.cluster import distinct, extend
 from coterie.identity.evidence import NOBODY, Evidence, Sightings, joined
 from coterie.identity.fold import (
     CUT_EVICTED,
@@ -24,8 +24,7 @@ from coterie.identity.fold import (
     Records,
     conflicted,
     fold,
-    sorted_places,
-    usable,
+    prepared,
 )
 
 KINDS = {CUT_UNIQUE: "rule", CUT_SPLIT: "split", CUT_EVICTED: "evicted"}
@@ -196,8 +195,7 @@ def _conflicted(evidence: Evidence, forest: Ints, touched: Ints) -> Ints:
     """Return the identities of touched components that are not simply graphs."""
     rules = evidence.rules
     apart = evidence.decisions.apart
-    unique = bool(rules.kept_unique.any())
-    if not unique and not apart[0].size:
+    if not rules.unique.any() and not apart[0].size:
         # the common case reads no namespaces
         large = np.bincount(forest[touched]) > (rules.limit or len(touched))
         return touched[large[forest[touched]]]
@@ -205,6 +203,8 @@ def _conflicted(evidence: Evidence, forest: Ints, touched: Ints) -> Ints:
     place[touched] = np.arange(len(touched), dtype=np.int32)
     left, right = place[apart[0]], place[apart[1]]
     both = (left >= 0) & (right >= 0)
+    # also where graphs are not kept unique: a record with two values of a unique namespace links nobody
+    rules = msgspec.structs.replace(rules, optimized=True)
     namespace = evidence.namespace[touched]
     return touched[conflicted(place[forest[touched]], namespace, rules, (left[both], right[both]))]
 
@@ -254,7 +254,7 @@ def _continuable(evidence: Evidence, forest: Ints, bad: Ints, batch: int | None)
     first_new = np.full(len(forest), np.iinfo(np.int64).max, np.int64)
     whose, at = evidence.first_seen(batch)
     np.minimum.at(first_new, forest[whose], at)
-    components = np.unique(forest[bad])
+    components = distinct(forest[bad])
     chosen = components[(first_new[components] > last[components]) & (last[components] != _NEVER)]
     whole = np.zeros(len(forest), np.bool_)
     whole[chosen] = True
@@ -288,12 +288,8 @@ def _prepared(evidence: Evidence, numbers: Ints, rank: Ints, sightings: Sighting
     # one more rank stands for all who are not asked for: unlinkable identities
     namespace = np.append(evidence.namespace[numbers], 0).astype(np.int32)
     linkable = np.arange(len(numbers) + 1) < len(numbers)
-    # the place of a record goes along as its time
-    places = Records(np.arange(len(given), dtype=np.int64), given.offsets, rank[given.identities])
-    taken = usable(places, namespace, evidence.rules, linkable)
-    dated = Records(given.time[taken.time], taken.offsets, taken.identities)
-    order = sorted_places(dated)
-    return dated.take(order), taken.time[order]
+    ranked = Records(given.time, given.offsets, rank[given.identities])
+    return prepared(ranked, namespace, evidence.rules, linkable)
 
 
 def _renumbered(links: Links, rank: Ints) -> Links:
@@ -304,7 +300,7 @@ def _renumbered(links: Links, rank: Ints) -> Links:
 
 
 def _told(folded: Folded, numbers: Ints, forest: Ints, later: Bools, sightings: Sightings, source: Longs) -> Replayed:
-    def causes(record: Longs) -> Causes:
+    def causes(record: Ints) -> Causes:
         where = source[record]
         return Causes(
             sightings.records.time[where], sightings.batch[where], sightings.row[where], sightings.decision[where]
