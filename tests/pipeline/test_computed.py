@@ -65,24 +65,24 @@ def test_attributes_may_read_one_another_but_not_in_a_circle(loaded):
     assert loaded.computed.readers("spend") == ["computedAttributes.mean"]
 
 
-def test_one_that_is_read_stays(loaded):
-    loaded.computed.put("spend", SPEND)
-    loaded.computed.put("twice", "computedAttributes.spend * 2")
-    loaded.audiences.put("big", "let C = computedAttributes in C.twice >= 60")
-    with pytest.raises(Conflict, match="read by .*twice, big") as caught:
-        loaded.computed.delete("spend")
+def test_one_that_is_read_stays(ws):
+    ws.computed.put("spend", SPEND)
+    ws.computed.put("twice", "computedAttributes.spend * 2")
+    ws.audiences.put("big", "let C = computedAttributes in C.twice >= 60")
+    with pytest.raises(Conflict, match="twice, big") as caught:
+        ws.computed.delete("spend")
     assert caught.value.code == "computed.in-use"
     with pytest.raises(Conflict, match="computed attribute twice reads it"):
-        loaded.computed.put("spend", "xEvent.head().eventType")
+        ws.computed.put("spend", "xEvent.head().eventType")
     with pytest.raises(Conflict, match="audience big reads it"):
-        loaded.computed.put("twice", "xEvent.head().eventType")
-    loaded.audiences.delete("big")
-    loaded.computed.delete("twice")
-    loaded.computed.delete("spend")
-    assert loaded.computed.list() == []
+        ws.computed.put("twice", "xEvent.head().eventType")
+    ws.audiences.delete("big")
+    ws.computed.delete("twice")
+    ws.computed.delete("spend")
+    assert ws.computed.list() == []
     with pytest.raises(NotFound, match="no computed_attribute 'spend'"):
-        loaded.computed.get("spend")
-    assert [problem.code for problem in loaded.audiences.check("computedAttributes.spend > 1")] == ["pql.unknown-field"]
+        ws.computed.get("spend")
+    assert [problem.code for problem in ws.audiences.check("computedAttributes.spend > 1")] == ["pql.unknown-field"]
 
 
 @pytest.mark.parametrize(
@@ -98,25 +98,25 @@ def test_one_that_is_read_stays(loaded):
         ("computed.type", "a", "null"),
     ],
 )
-def test_what_cannot_be_one_is_refused(loaded, code, name, pql):
+def test_what_cannot_be_one_is_refused(ws, code, name, pql):
     with pytest.raises(Invalid) as caught:
-        loaded.computed.put(name, pql)
+        ws.computed.put(name, pql)
     assert caught.value.code == code
-    assert loaded.computed.list() == []
+    assert ws.computed.list() == []
 
 
-def test_an_expression_or_a_form_and_only_one(loaded):
+def test_an_expression_or_a_form_and_only_one(ws):
     for given in ({}, {"pql": "1", "form": {"function": "count"}}):
         with pytest.raises(Invalid) as caught:
-            loaded.computed.put("a", **given)
+            ws.computed.put("a", **given)
         assert caught.value.code == "computed.expression"
 
 
-def test_a_form_is_kept_beside_its_expression(loaded):
+def test_a_form_is_kept_beside_its_expression(ws):
     form = {"function": "sum", "field": "order.total", "event": "purchase", "look_back": {"count": 30, "unit": "day"}}
-    saved = loaded.computed.put("spend", form=form)
+    saved = ws.computed.put("spend", form=form)
     assert saved.pql == SPEND
-    assert loaded.computed.get("spend").form == saved.form
+    assert ws.computed.get("spend").form == saved.form
     assert saved.form.look_back.count == 30
 
 
