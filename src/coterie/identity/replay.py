@@ -403,12 +403,19 @@ def _make_room(
         gone = _first_to_go(nodes, edges, times, label, stamp)
         if gone == _NONE:
             continue
-        members = gather(nodes, found, label, 0)
-        while nodes[gone, HEAD] != _NONE:
-            _cut(nodes, edges, cuts, count, nodes[gone, HEAD] >> 1, EVICTED, record)
         evictions[count[EVICTIONS], 0] = gone
         evictions[count[EVICTIONS], 1] = record
         count[EVICTIONS] += 1
+        members = gather(nodes, found, label, 0)
+        half = nodes[gone, HEAD]
+        leaf = edges[half >> 1, AFTER + (half & 1)] == _NONE
+        while nodes[gone, HEAD] != _NONE:
+            _cut(nodes, edges, cuts, count, nodes[gone, HEAD] >> 1, EVICTED, record)
+        if leaf and gone != label:  # the others still hold together
+            _leave(nodes, found, members, gone)
+            if nodes[label, SIZE] > limit:
+                waiting.append(label)
+            continue
         links = links_of(nodes, edges, found, order, members)
         scatter(nodes, found, members)
         for place in range(links):
@@ -418,6 +425,19 @@ def _make_room(
             node = found[place]
             if nodes[node, GRAPH] == node and nodes[node, SIZE] > limit:
                 waiting.append(node)
+
+
+def _leave(nodes: Ints, found: Ints, members: int, gone: int) -> None:
+    """Take a node out of its graph, whose nodes were found in the order of their ring, from its label on."""
+    label = found[0]
+    for place in range(1, members):
+        if found[place] == gone:
+            nodes[found[place - 1], RING] = nodes[gone, RING]
+    nodes[label, SIZE] -= 1
+    if nodes[gone, SLOT] != _NONE:
+        nodes[label, HELD + nodes[gone, SLOT]] = _NONE
+    found[0] = gone
+    scatter(nodes, found, 1)
 
 
 def _first_to_go(nodes: Ints, edges: Ints, times: Longs, label: int, stamp: int) -> int:
@@ -463,7 +483,7 @@ def _longer_times(old: Longs, needed: int) -> Longs:
 
 _PARTS: tuple[Callable[..., Any], ...] = (
     _find, _hang, _touch, _drop, _cut, _join, largest, join_all, among, conflict, _barrier, _relink, gather,
-    links_of, scatter, forget, _precedes, _sort, _first_to_go, _make_room, _longer, _longer_times,
+    links_of, scatter, forget, _precedes, _sort, _first_to_go, _leave, _make_room, _longer, _longer_times,
 )  # fmt: skip
 
 
