@@ -18,7 +18,6 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from coterie.core.ids import Identity, person_id
 
@@ -34,6 +33,8 @@ _BLOCK = 4 << 20
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _FEW = 8
 _BEGINNING = 4
+_WORD_BYTES = 8
+_TABLE_BITS = 20
 _WORD = frozenset(string.ascii_letters + string.digits)
 
 
@@ -50,6 +51,43 @@ class _Bounds:
         if text[begin - 1 : begin] in self.before or text[end : end + 1] in self.after:
             return False
         return not (self.domain and text[end : end + 1] == "." and text[end + 1 : end + 2] in _WORD)
+
+
+@dataclass(frozen=True)
+class _Beginnings:
+    """The first bytes of many values as integers, to be looked for at every place of some bytes at once.
+
+    A table of the upper bits of a product tells at most places that none of them is there, however many there are.
+    """
+
+    size: int
+    keys: npt.NDArray[np.uint64]
+    table: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> _Beginnings:
+        size = min([_WORD_BYTES, *map(len, values)])
+        keys = np.unique(np.array([int.from_bytes(value[:size], "little") for value in values], np.uint64))
+        table = np.zeros(1 << _TABLE_BITS, np.bool_)
+        table[_hashed(keys)] = True
+        return cls(size, keys, table)
+
+    def places(self, data: Any) -> npt.NDArray[np.int64]:
+        """Return where some bytes hold one of the beginnings, in order."""
+        raw = np.frombuffer(data, np.uint8)
+        padded = np.concatenate([raw, np.zeros(2 * _WORD_BYTES, np.uint8)])
+        mask = np.uint64((1 << 8 * self.size) - 1)
+        found = []
+        for shift in range(_WORD_BYTES):
+            words = padded[shift : shift + (len(padded) - shift) // _WORD_BYTES * _WORD_BYTES].view("<u8") & mask
+            at = np.flatnonzero(self.table[_hashed(words)])
+            at = at[np.isin(words[at], self.keys)] * _WORD_BYTES + shift
+            found.append(at[at <= len(raw) - self.size])
+        return np.sort(np.concatenate(found))
+
+
+def _hashed(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    return (words * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - _TABLE_BITS)
 
 
 _MAIL = _Bounds(_WORD | frozenset("._%+-"), _WORD | {"-"}, domain=True)
@@ -128,8 +166,6 @@ class Sought:
 
     def _places(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield begin and end of every value in a text, in order and without overlap."""
-        if len(self.values) > _FEW and not self.held(pa.array([text]))[0]:
-            return
         index, size = self._index
         at = 0
         while at <= len(text) - size:
@@ -154,8 +190,15 @@ class Sought:
     def held(self, array: Any) -> npt.NDArray[np.bool_]:
         """Say which elements of an Arrow array of texts or bytes may hold a value; `mentions` is the last word."""
         found = np.zeros(len(array), np.bool_)
-        for pattern in self.filters:
-            found |= _matches(array, pattern)
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        array = array.cast(pa.large_binary())
+        _, offsets, data = array.buffers()
+        if data is None or not self.values:
+            return found
+        bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+        starts = self._beginnings["utf-8"].places(data)
+        starts = starts[(starts >= bounds[0]) & (starts < bounds[-1])]
+        found[np.searchsorted(bounds, starts, side="right") - 1] = True
         return found
 
     @cached_property
@@ -171,13 +214,12 @@ class Sought:
         tail = b""
         for block in blocks:
             data = tail + block
-            held = pa.array([data], pa.large_binary())
-            if self.held(held)[0]:
+            if self._beginnings["utf-8"].places(data).size:
                 # what lies wholly in the tail was found with the block before
                 before = len(tail.decode(errors="replace"))
                 yield from ("utf-8" for _, end in self._places(data.decode(errors="replace")) if end > before)
             for codec in _WIDE:
-                if any(_matches(held, pattern)[0] for pattern in self._wide[codec]):
+                if self._beginnings[codec].places(data).size:
                     every = (value.encode(codec) for value in self.values)
                     yield from (codec for value in every if data.find(value, max(0, len(tail) - len(value) + 1)) >= 0)
             tail = data[-_OVERLAP:]
@@ -198,24 +240,15 @@ class Sought:
         return re.compile("|".join(map(re.escape, sorted(written)))) if written else None
 
     @cached_property
-    def _wide(self) -> dict[str, tuple[str, ...]]:
-        """Patterns in the language of RE2 for the bytes of the values, by encoding."""
-        return {
-            codec: tuple(
-                "|".join("".join(f"\\x{byte:02x}" for byte in value.encode(codec)) for value in group)
-                for group in _groups(self.values)
-            )
-            for codec in _WIDE
-        }
+    def _beginnings(self) -> dict[str, _Beginnings]:
+        """How the values begin in bytes, by encoding; in UTF-8 in all their forms."""
+        wide = {codec: [value.encode(codec) for value in self.values] for codec in _WIDE}
+        plain = [form.encode() for value in self.values for form in forms(value)]
+        return {codec: _Beginnings.of(told) for codec, told in {"utf-8": plain, **wide}.items()}
 
 
 def _groups(values: Sequence[str]) -> Iterator[Sequence[str]]:
     return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
-
-
-def _matches(array: Any, pattern: str) -> npt.NDArray[np.bool_]:
-    told = pc.fill_null(pc.match_substring_regex(array, pattern), False).to_numpy(zero_copy_only=False)
-    return np.asarray(told, bool)
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -124,22 +124,14 @@ class Facts:
         for table, column, type_ in cells:
             place = f"{table}.{column}"
             shown = quote(column) if type_ == "VARCHAR" else f"CAST(to_json({quote(column)}) AS VARCHAR)"
-            if not sought.filters:
+            if not sought.values:
                 break
-            con.execute(
-                "CREATE OR REPLACE TEMP TABLE looked_through AS "
+            told = con.sql(
                 f"SELECT x, count(*) AS n FROM (SELECT {shown} AS x FROM {quote(table)}) WHERE x IS NOT NULL GROUP BY x"
-            )
-            hits = {
-                row
-                for pattern in sought.filters
-                for row in con.execute(
-                    "SELECT x, n FROM looked_through WHERE regexp_matches(x, $1)", [pattern]
-                ).fetchall()
-            }
-            for value, times in hits:
+            ).to_arrow_table()
+            hits = told.filter(pa.array(sought.held(told.column("x"))))
+            for value, times in zip(*(column.to_pylist() for column in hits.columns), strict=True):
                 yield from ((place, "cell"),) * (sought.mentions(value) * times)
-        con.execute("DROP TABLE IF EXISTS looked_through")
         yield from self._identities(box, sought)
 
     def _identities(self, box: Sandbox, sought: Sought) -> Iterator[tuple[str, str]]:
