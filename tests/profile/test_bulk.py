@@ -108,7 +108,7 @@ def load(world: World, dataset: str, rows: list[Any], at: int) -> int:
     return world.load(dataset, records, at, "record", [operation for _, _, operation, _ in rows])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(BATCH, min_size=1, max_size=4))
 def test_bulk_merge_says_what_the_pure_merge_says(tmp_path_factory: Any, batches: list[Any]) -> None:
     world = World(tmp_path_factory.mktemp("world"), views=POLICIES)

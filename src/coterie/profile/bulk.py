@@ -51,7 +51,7 @@ def refresh(
         con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
     if touched is None:
         con.execute(f"CREATE OR REPLACE TEMP TABLE whose AS SELECT identity, person FROM {persons}")
-        return _replace(con, view, leaves, "TRUE")
+        return _replace(con, view, leaves, everybody=True)
     if not touched.size:
         return 0
     con.register("touched_person", {"person": np.asarray(touched, np.int32)})
@@ -59,19 +59,23 @@ def refresh(
         "CREATE OR REPLACE TEMP TABLE whose AS SELECT p.identity, p.person "
         f"FROM {persons} p SEMI JOIN touched_person t ON t.person = p.person"
     )
-    live = _replace(con, view, leaves, "person IN (SELECT person FROM touched_person)")
+    live = _replace(con, view, leaves, everybody=False)
     con.unregister("touched_person")
     return live
 
 
-def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], old: str) -> int:
+def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, everybody: bool) -> int:
     """Replace the rows of persons (those in ``whose``) by what they are now, and drop ``whose``."""
+    # the writes of a few are read once and kept; those of everybody are better read again, in narrow columns
+    old = "TRUE" if everybody else "person IN (SELECT person FROM touched_person)"
+    kept = "NOT MATERIALIZED" if everybody else "MATERIALIZED"
+    mine = "live_record r" if everybody else 'live_record r SEMI JOIN whose w ON w.identity = r."$identity"'
     table, events = quote(f"profile_{view.name}"), quote(f"event_of_{view.name}")
     con.execute(f"DELETE FROM {table} WHERE {old}")
     columns = "".join(f", {quote(leaf.path)}" for leaf in leaves)
     claimed = "".join(f", f.{quote(leaf.path)}" for leaf in leaves)
-    places = _places(con, view)
-    mine, rank = 'live_record r SEMI JOIN whose w ON w.identity = r."$identity"', '"$rank"'
+    places, which = _places(con, view), folded(con)
+    rank = '"$rank"'
     if places is not None:
         mine += f' WHERE r."$dataset" IN ({", ".join(map(str, places)) or "NULL"})'
         ranks = "".join(f" WHEN {dataset:d} THEN {place:d}" for dataset, place in places.items())
@@ -79,15 +83,17 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], old: s
     con.execute(
         f"""
         INSERT INTO {table} (person{columns})
-        WITH mine AS (SELECT r.* FROM {mine}), claim AS (
+        WITH mine AS {kept} (SELECT r.* FROM {mine}), claim AS (
             SELECT w.person, {rank} AS "$rank"{claimed}
-            FROM ({settled("mine", leaves, folded(con))}) f JOIN whose w ON w.identity = f."$identity"
-        ), profile AS ({merged("claim", ("person",), leaves)})
+            FROM ({settled("mine", leaves, which)}) f JOIN whose w ON w.identity = f."$identity"
+        )
         SELECT person{columns} FROM (
-            FROM profile
+            {merged("claim", ("person",), leaves)}
             UNION ALL BY NAME
             SELECT DISTINCT w.person FROM whose w SEMI JOIN {events} e ON e."$identity" = w.identity
-            ANTI JOIN profile p ON p.person = w.person
+            ANTI JOIN (
+                SELECT w.person FROM ({settled("mine", [], which)}) f JOIN whose w ON w.identity = f."$identity"
+            ) p ON p.person = w.person
         ) ORDER BY person
         """
     )

@@ -108,6 +108,8 @@ def older(con: DuckDBPyConnection, dataset: int, batch: int) -> int:
 
 
 def _last(source: str, leaves: Sequence[Leaf]) -> str:
+    if not leaves:
+        return f'SELECT {_BY}, max({WRITE}) AS "$rank" FROM {source} GROUP BY {_BY}'
     columns = "".join(f", r.{quote(leaf.path)}" for leaf in leaves)
     return (
         f'SELECT r."$dataset", r."$identity", {WRITE} AS "$rank"{columns} FROM {source} r SEMI JOIN '
