@@ -102,7 +102,7 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
         ws.identities.put_settings(_definition("identity_settings"))
     titles = {name: _load_dataset(ws, name, folder, progress) for name in DATASETS}
     progress.report("Evaluating the audiences")
-    rules: dict[str, dict[str, str]] = yaml.safe_load(_text("audiences.yaml"))
+    rules: dict[str, dict[str, Any]] = yaml.safe_load(_text("audiences.yaml"))
     known = ws.audiences.list()
     for name, rule in rules.items():
         if Audience(name, **rule) not in known:
