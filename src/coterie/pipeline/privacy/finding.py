@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from coterie.core.progress import Progress, Quiet
 from coterie.governance.traces import Sought, strings, text_columns
-from coterie.ingest import text
 from coterie.pipeline.privacy import concerned, exports
+from coterie.pipeline.privacy.mentions import held_lines
 from coterie.store import replacement, sandbox
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
@@ -246,9 +246,8 @@ def in_file(path: Path, encoding: str | None, sought: Sought) -> Iterator[str]:
                         yield from (f"column {column}",) * sought.mentions(told)
         return
     form = "compressed text" if first[:2] == b"\x1f\x8b" else "text"
-    for piece in text.pieces(str(path), path.name, encoding):
-        if sought.held(pa.array([piece], pa.large_binary())).any():
-            yield from (form,) * sought.mentions(piece.decode())
+    for _, told in held_lines(path, encoding, sought):
+        yield from (form,) * sought.mentions(told)
 
 
 def pairs(value: Any) -> Iterator[tuple[str, str]]:

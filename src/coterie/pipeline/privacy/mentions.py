@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,20 @@ from coterie.ingest.rewrite import numbered
 
 def lines_with(path: Path, encoding: str | None, sought: Sought) -> list[int]:
     """Return the numbers of the lines of a text file that hold a value."""
-    found: list[int] = []
+    return [line for line, told in held_lines(path, encoding, sought) if sought.mentions(told)]
+
+
+def held_lines(path: Path, encoding: str | None, sought: Sought) -> Iterator[tuple[int, str]]:
+    """Yield number and text of the lines of a text file that may hold a value."""
     if not sought.values:
-        return found
+        return
     for first, block, ends in numbered(path, encoding):
-        if not sought.held(pa.array([block], pa.large_binary()))[0]:
-            continue
         offsets = np.concatenate(([0], ends)).astype(np.int64)
         lines = pa.LargeBinaryArray.from_buffers(
             pa.large_binary(), len(ends), [None, pa.py_buffer(offsets.data), pa.py_buffer(block)]
         )
-        found += [
-            first + at
-            for at in np.flatnonzero(sought.held(lines)).tolist()
-            if sought.mentions(block[offsets[at] : offsets[at + 1]].decode(errors="replace"))
-        ]
-    return found
+        for at in np.flatnonzero(sought.held(lines)).tolist():
+            yield first + at, block[offsets[at] : offsets[at + 1]].decode(errors="replace")
 
 
 def rows_with(path: Path, sought: Sought) -> list[int]:
