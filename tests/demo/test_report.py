@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 from rich.console import Console
 
-from coterie.api.readings import encode
+from coterie.api.reading import encode
 from coterie.demo import report, world
 from coterie.workspace import Workspace
 

@@ -15,7 +15,8 @@ from fastapi import Body, FastAPI, Response
 from fastapi.responses import RedirectResponse
 
 from coterie.api.border import Border, add_error_handlers
-from coterie.api.readings import PARAMETERS, READINGS, Reading
+from coterie.api.reading import PARAMETERS, Reading
+from coterie.api.readings import READINGS
 from coterie.api.worker import Worker
 
 _PAGE = {

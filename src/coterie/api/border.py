@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from coterie.api.readings import encode
+from coterie.api.reading import encode
 from coterie.core.errors import CoterieError, Invalid
 
 MAX_BODY = 256 * 1024

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from coterie.api.readings import Reading
+from coterie.api.reading import Reading
 from coterie.core.errors import Busy, Conflict, CoterieError, Damaged, Invalid, NotFound, Unsupported
 
 TIMEOUT = 120.0

@@ -92,7 +92,7 @@ class Session:
 
     def change(self, call: Callable[[Workspace], Any], *, create: bool = False) -> bytes:
         """Return the result of a call that needs the stores themselves, as JSON; raises ``workspace.served``."""
-        from coterie.api.readings import encode
+        from coterie.api.reading import encode
 
         with self.open(create=create) as workspace:
             return encode(call(workspace))

@@ -59,7 +59,7 @@ def serve(
 ) -> None:
     """Answer over HTTP, on this machine only, until stopped."""
     from coterie import workspace
-    from coterie.api.readings import encode
+    from coterie.api.reading import encode
     from coterie.api.server import Server
 
     def opening() -> Any:
