@@ -23,9 +23,10 @@ def test_what_is_held_is_shown_given_out_and_erased(own: Path, tmp_path: Path) -
     again = coterie(own, "privacy", "access", *ANN, "--to", str(answer), "--json")
     assert (again.code, again.error["code"]) == (4, "privacy.file-exists")
 
-    dry = coterie(own, "privacy", "erase", *ANN, "--dry-run", "--json").data
+    dry = coterie(own, "privacy", "erase", ":".join(ANN), "--dry-run", "--json").data
     assert dry["counts"]["events"] == 3
-    erased = coterie(own, "privacy", "erase", *ANN, "--reason", "a letter", "--json").data
+    assert coterie(own, "privacy", "erase", *ANN, "--json").error["code"] == "cli.unconfirmed"
+    erased = coterie(own, "privacy", "erase", *ANN, "--reason", "a letter", "--yes", "--json").data
     assert {store["after"] for store in erased["stores"]} == {0}
     assert coterie(own, "privacy", "preview", *ANN, "--json").data["findings"] == []
     assert coterie(own, "profile", "show", *ANN, "--json").error["code"] == "identity.not-found"
@@ -41,7 +42,7 @@ def test_what_is_held_is_shown_given_out_and_erased(own: Path, tmp_path: Path) -
 def test_many_persons_come_in_a_file(own: Path, tmp_path: Path) -> None:
     many = tmp_path / "many.csv"
     many.write_text("Email,ann@example.org\nCustomerID,c2\n", encoding="utf-8")
-    done = coterie(own, "privacy", "erase", "--file", str(many), "--mode", "anonymise")
+    done = coterie(own, "privacy", "erase", "--file", str(many), "--mode", "anonymise", "--yes")
     assert done.code == 0
     assert "anonymise" in done.out
     assert coterie(own, "profile", "count", "--json").data["count"] == 4
@@ -56,11 +57,11 @@ def test_it_must_be_said_whom_it_concerns(run: Run) -> None:
 
 
 def test_batches_and_datasets_are_deleted(own: Path) -> None:
-    deleted = coterie(own, "privacy", "delete-batch", "b000002", "--reason", "wrong shop")
+    deleted = coterie(own, "privacy", "delete-batch", "b000002", "--reason", "wrong shop", "-y")
     assert "b000002" in deleted.out
     batches = {item["id"]: item["status"] for item in coterie(own, "ingest", "batches", "--json").data}
     assert batches == {"b000001": "active", "b000002": "deleted"}
-    gone = coterie(own, "privacy", "delete-dataset", "customers", "--json").data
+    gone = coterie(own, "privacy", "delete-dataset", "customers", "-y", "--json").data
     assert (gone["batches"], gone["erased"]) == (["b000001"], False)
     assert [item["name"] for item in coterie(own, "dataset", "list", "--json").data] == ["clicks"]
     assert coterie(own, "profile", "count", "--json").data["count"] == 0

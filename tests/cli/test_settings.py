@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coterie.cli import settings
+from coterie.cli import confirm
 
 from .conftest import Run, coterie
 
@@ -42,8 +42,8 @@ def test_a_preview_by_options_or_a_file_changes_nothing(run: Run, tmp_path: Path
 def test_new_settings_are_applied_when_they_are_confirmed(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = partial(coterie, own)
     refused = run("identity", "settings", "apply", *OPTIONS, "--json")
-    assert (refused.code, refused.error["code"]) == (2, "identity.settings-unconfirmed")
-    monkeypatch.setattr(settings, "_attended", lambda: True)
+    assert (refused.code, refused.error["code"]) == (2, "cli.unconfirmed")
+    monkeypatch.setattr(confirm, "attended", lambda: True)
     declined = run("identity", "settings", "apply", *OPTIONS, stdin="n\n")
     assert (declined.code, "identities that have to leave a full graph" in declined.out) == (2, True)
     assert run("identity", "settings", "show", "--json").data["settings"] == {}

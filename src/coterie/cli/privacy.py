@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from coterie.cli import show
+from coterie.cli.confirm import Yes, confirm
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 from coterie.core.errors import Invalid
@@ -33,7 +34,7 @@ class Treatment(StrEnum):
     KEEP = "keep"
 
 
-Namespace = Annotated[str | None, typer.Argument(help="Code of the namespace, such as Email.")]
+Namespace = Annotated[str | None, typer.Argument(help="Code of the namespace, such as Email; or Namespace:value.")]
 Value = Annotated[str | None, typer.Argument(help="Value of the identity.")]
 File = Annotated[
     Path | None,
@@ -81,6 +82,7 @@ def erase(
     ] = Treatment.REFUSE,
     reason: Annotated[str, typer.Option(help="Why; kept in the log, without the values.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would reach and change nothing.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Erase persons from every store, prove it, and keep them out of later loads.
 
@@ -90,6 +92,13 @@ def erase(
         session.print(session.read("erasure_preview", **_asked(namespace, value, file, expand)), _preview)
         return
     pairs = _pairs(namespace, value, file)
+    confirm(
+        session,
+        yes,
+        "Do this for ever? It cannot be undone.",
+        "coterie privacy preview",
+        lambda: session.print(session.read("erasure_preview", **_asked(namespace, value, file, expand)), _preview),
+    )
     answer = session.change(
         lambda ws: ws.privacy.erase(pairs, expand=expand, mode=str(mode), definitions=definitions.value, reason=reason)
     )
@@ -120,11 +129,13 @@ def delete_batch(
     session: Session,
     batch: Annotated[str, typer.Argument(help="Id of the batch.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the log.")] = "",
+    yes: Yes = False,
 ) -> None:
     """Take a batch back and erase its files, its log entries and its quarantine.
 
     It takes about as long as a rebuild. To take a batch back at once, and keep it in the log: coterie ingest revert.
     """
+    confirm(session, yes, f"Erase batch {batch} for ever?", f"coterie ingest show {batch}")
     session.print(session.change(lambda ws: ws.privacy.delete_batch(batch, reason)), _deleted)
 
 
@@ -134,8 +145,12 @@ def delete_dataset(
     name: Annotated[str, typer.Argument(help="Name of the dataset.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the log.")] = "",
     erase: Annotated[bool, typer.Option("--erase", help="Also erase files, log entries and quarantine.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Take all batches of a dataset back and delete its definition."""
+    confirm(
+        session, yes, f"Delete dataset {name}{' and erase its data for ever' if erase else ''}?", "coterie dataset list"
+    )
     session.print(session.change(lambda ws: ws.privacy.delete_dataset(name, reason, erase=erase)), _deleted)
 
 
@@ -145,6 +160,8 @@ def _asked(namespace: str | None, value: str | None, file: Path | None, expand: 
 
 
 def _pairs(namespace: str | None, value: str | None, file: Path | None) -> list[tuple[str, str]]:
+    if file is None and namespace and not value:
+        namespace, _, value = namespace.partition(":")
     if file is None and namespace and value:
         return [(namespace, value)]
     if file is None or namespace or value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from coterie.cli import show
+from coterie.cli.confirm import Yes, confirm
 from coterie.cli.files import read_spec
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
@@ -25,7 +25,6 @@ Priority = Annotated[str | None, typer.Option(help="Codes of namespaces, best fi
 Unique = Annotated[str | None, typer.Option(help="Codes of the unique namespaces, with commas between.")]
 Limit = Annotated[int | None, typer.Option(help="Most identities of a graph; 0 for no limit.")]
 Blocked = Annotated[str | None, typer.Option(help="Codes of namespaces that are never linked, with commas between.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @verb(app, "show")
@@ -62,8 +61,13 @@ def apply(
 ) -> None:
     """Save settings and apply them to all graphs at once, after showing what that changes."""
     spec = _asked(session, file, algorithm, priority, unique, limit, blocked)
-    if not yes:
-        _confirm(session, spec)
+    confirm(
+        session,
+        yes,
+        "Save these settings and apply them to all graphs now?",
+        "coterie identity settings preview",
+        lambda: session.print(session.read("preview_identity_settings", settings=spec), _preview),
+    )
     session.print(session.change(lambda ws: ws.identities.put_settings(spec)), _in_force)
 
 
@@ -108,22 +112,6 @@ def _asked(
 
 def _codes(text: str) -> list[str]:
     return [code.strip() for code in text.split(",") if code.strip()]
-
-
-def _confirm(session: Session, spec: dict[str, Any]) -> None:
-    if session.json or not _attended():
-        raise Invalid(
-            "identity.settings-unconfirmed",
-            "new settings change graphs at once, and nobody is there to confirm them.",
-            hint="Look at `coterie identity settings preview` with the same options, then add --yes.",
-        )
-    session.print(session.read("preview_identity_settings", settings=spec), _preview)
-    if not typer.confirm("Save these settings and apply them to all graphs now?"):
-        raise Invalid("identity.settings-unconfirmed", "nothing was saved: the settings were not confirmed.")
-
-
-def _attended() -> bool:
-    return sys.stdin.isatty()
 
 
 def _in_force(out: Console, found: dict[str, Any]) -> None:
