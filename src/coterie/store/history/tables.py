@@ -125,8 +125,9 @@ UPGRADES: Sequence[Sequence[str]] = (
         "INSERT INTO event_view (view) VALUES ('default'), ('unstitched')",
         # the views share one mapping to persons
         "CREATE TABLE IF NOT EXISTS person_of_default (identity INTEGER, person INTEGER)",
-        "CREATE TABLE IF NOT EXISTS lineage_default "
-        '(person INTEGER, "into" INTEGER, batch INTEGER, "at" BIGINT, kind VARCHAR)',
+        """CREATE TABLE IF NOT EXISTS lineage_default (
+            person INTEGER, "into" INTEGER, batch INTEGER, "at" BIGINT, kind VARCHAR
+        )""",
         "INSERT INTO person_of SELECT identity, person FROM person_of_default",
         "INSERT INTO lineage BY NAME SELECT * FROM lineage_default",
         *(f"DROP TABLE IF EXISTS {kind}_{view}" for kind in ("person_of", "lineage") for view in _FIRST_VIEWS),
