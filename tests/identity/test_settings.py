@@ -37,6 +37,7 @@ def test_settings_nobody_saved() -> None:
         (settings("CRMID", "GAID", "WebID", "Email"), "identity.settings-order"),
         (settings("CRMID", graph_limit=1), "identity.settings-limit"),
         (settings("CRMID", graph_limit=-5), "identity.settings-limit"),
+        (settings("CRMID", graph_limit=2**31), "identity.settings-limit"),
     ],
 )
 def test_what_cannot_be_is_refused(given: IdentitySettings, code: str) -> None:

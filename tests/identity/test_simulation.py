@@ -76,6 +76,14 @@ def test_a_blocked_namespace_links_nobody() -> None:
     assert simulate(RULES, "none", [[TOM, E1]], blocked=["ECID"]).ignored == (1,)
 
 
+def test_an_event_with_too_many_identities_links_nobody_whichever_are_blocked() -> None:
+    many = [Identity("ECID", str(number)) for number in range(19)]
+    rules = [*RULES, Rule("AAID", NamespaceType.COOKIE), Rule("SKU", NamespaceType.NON_PEOPLE)]
+    for more, ignored in (("AAID", (1,)), ("SKU", ())):
+        found = simulate(rules, "none", [[TOM, *many, Identity(more, "1")]], blocked=["AAID"])
+        assert found.ignored == ignored
+
+
 def test_namespaces_without_a_priority_come_after_those_of_their_kind() -> None:
     rules = [*(msgspec.structs.replace(rule, priority=None) for rule in reversed(RULES))]
     events = [[TOM, E1], [SUMMER, E2], [SUMMER, E1]]

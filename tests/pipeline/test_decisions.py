@@ -16,6 +16,7 @@ from coterie.pipeline.rebuild import digest
 DERIVED = ("person_of", "profile_default", "profile_unstitched", "folded", "graph_link", "removed_link", "evicted")
 ANN, BOB, CID = ("CRMID", "1"), ("CRMID", "2"), ("CRMID", "3")
 ANNS, BOBS = ("Email", "ann@example.org"), ("Email", "bob@example.org")
+DEES = ("Email", "dee@example.org")
 W1, W2, W9 = ("WebID", "w1"), ("WebID", "w2"), ("WebID", "w9")
 UNIQUE = IdentitySettings(
     Algorithm.OPTIMIZED, (NamespaceRule("CRMID", unique=True), NamespaceRule("Email"), NamespaceRule("WebID"))
@@ -141,6 +142,33 @@ def test_an_identity_can_be_kept_from_linking_before_it_is_seen(loaded, clock, t
     }
 
 
+def test_a_merge_holds_for_the_others_when_one_of_its_identities_is_never_linked(loaded, clock):
+    clock.at += 1000
+    loaded.identities.merge([W9, CID, DEES])
+    clock.at += 1000
+    made = loaded.identities.never_link(*W9)
+    assert person(loaded, CID) == person(loaded, DEES) != person(loaded, W9)
+    assert names(made.after) >= {frozenset({W9})}
+    assert loaded.identities.explain(CID, DEES).joined
+    then = loaded.identities.graph(*CID, at=clock.at)
+    assert DEES in {(item.namespace, item.value) for item in then.identities}
+    clock.at += 1000
+    loaded.identities.put_settings({"blocked_namespaces": ["CRMID"]})
+    assert person(loaded, CID) != person(loaded, DEES)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "optimized"])
+def test_a_merge_that_names_two_values_of_a_unique_namespace_is_refused_with_and_without_rules(
+    loaded, clock, algorithm
+):
+    clock.at += 1000
+    loaded.identities.put_settings({"algorithm": algorithm, "namespaces": [{"code": "CRMID", "unique": True}]})
+    with pytest.raises(Conflict, match="CRMID:1, CRMID:2") as caught:
+        loaded.identities.merge([ANN, BOB])
+    assert (caught.value.code, caught.value.where) == ("identity.merge-refused", {"namespace": "CRMID"})
+    assert loaded.identities.decisions() == []
+
+
 def test_what_cannot_be_decided_is_refused(loaded, clock):
     ids = loaded.identities
 
@@ -156,6 +184,18 @@ def test_what_cannot_be_decided_is_refused(loaded, clock):
     refused(NotFound, "identity.not-found", ids.split, ANN, ("CRMID", "99"))
     refused(NotFound, "namespace.not-found", ids.never_link, "Mail", "x")
     refused(NotFound, "decision.not-found", ids.undo, 1)
+    for number in (0, -1, 10**40, "1", True):
+        refused(NotFound, "decision.not-found", ids.undo, number)
+    for pair in (("Email",), ("Email", ""), ("Email", 5), "Email:x", 5):
+        refused(Invalid, "identity.text", ids.merge, [ANN, pair])
+        refused(Invalid, "identity.text", ids.split, ANN, pair)
+        refused(Invalid, "identity.text", ids.explain, pair, ANN)
+    refused(Invalid, "identity.text", ids.never_link, "Email", "")
+    for value in (" ", "NULL ", "x" * 1025):
+        refused(Invalid, "identity.decision", ids.never_link, "Email", value)
+    many = refused(Invalid, "identity.decision", ids.merge, [("CRMID", str(number)) for number in range(21)])
+    assert "at most 20" in many.message
+    assert ids.decisions() == []
     assert "one person already" in str(refused(Conflict, "identity.merge-refused", ids.merge, [ANN, ANNS]))
     assert loaded.sandbox.log.last == loaded.sandbox.history.position
     clock.at += 1000

@@ -13,7 +13,9 @@ import pytest
 
 import coterie
 from coterie.core.clock import FixedClock, format_instant
+from coterie.core.errors import Invalid
 from coterie.identity import batch_limit
+from coterie.pipeline import settings
 from coterie.workspace import Workspace
 
 START = 1_780_000_000_000
@@ -109,6 +111,13 @@ def settings_of(case: Any) -> dict[str, Any]:
     ranked = sorted(case["namespaces"], key=lambda item: item["priority"])
     rules = [{"code": renamed([item["code"], ""], "")[0], "unique": item["unique"]} for item in ranked]
     return {"algorithm": case["algorithm"], "namespaces": rules, "blocked_namespaces": []}
+
+
+@pytest.mark.parametrize("given", [None, [], "CRMID", {"namespaces": "CRMID"}, {"graph_limit": "5"}, {"limit": 5}])
+def test_settings_in_another_form_are_refused(given: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        settings.read(given)
+    assert caught.value.code == "identity.settings-spec"
 
 
 def test_the_documented_cases_hold(ws: Workspace, tmp_path: Path, clock: FixedClock) -> None:

@@ -7,6 +7,7 @@ two people collide.
 
 from __future__ import annotations
 
+import reprlib
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -21,6 +22,25 @@ class Identity(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.namespace}:{self.value}"
+
+    @classmethod
+    def of(cls, pair: object) -> Identity:
+        """Return the identity that a namespace and a value are, both of them texts; raises ``identity.text``.
+
+        Examples
+        --------
+        >>> Identity.of(["Email", "ann@example.org"])
+        Identity(namespace='Email', value='ann@example.org')
+        """
+        match pair:
+            case (str(namespace), str(value)) if namespace and value:
+                return cls(namespace, value)
+            case _:
+                raise Invalid(
+                    "identity.text",
+                    f"{reprlib.repr(pair)} is no identity.",
+                    hint='Give its namespace and its value, as in ("Email", "ann@example.org").',
+                )
 
     @classmethod
     def read(cls, text: str) -> Identity:

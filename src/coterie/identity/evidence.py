@@ -12,7 +12,7 @@ import numpy as np
 
 from coterie.identity.cluster import distinct
 from coterie.identity.fold import Bools, Ints, Links, Longs, Pairs, Records, Rules
-from coterie.identity.namespaces import Namespace, NamespaceType
+from coterie.identity.namespaces import Namespace
 from coterie.identity.settings import IdentitySettings, priorities
 
 if TYPE_CHECKING:
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 NOBODY = -1
 """Stands for the person, or the component, of an identity that does not occur."""
-
-PERSON = 2
-"""The rank of eviction of namespaces of people, who go last."""
-
-_RANK = {NamespaceType.COOKIE: 0, NamespaceType.DEVICE: 1}
 
 
 class Sightings(msgspec.Struct, frozen=True, eq=False):
@@ -88,7 +83,7 @@ class Evidence:
         unique = np.zeros(places, np.bool_)
         for number, code in self.codes.items():
             priority[number] = order.get(code, 0)
-            rank[number] = _RANK.get(self._namespaces[code].type, PERSON)
+            rank[number] = self._namespaces[code].type.rank
             unique[number] = code in self.settings.unique
         return Rules(priority, unique, rank, self.settings.graph_limit, self.settings.optimized)
 
@@ -198,14 +193,24 @@ class Evidence:
         return self._usable(ints(found["a"]), ints(found["b"]), decided=True)
 
     def _usable(self, a: Ints, b: Ints, *, decided: bool) -> Pairs:
-        merges = self.decisions.merges.records
-        if decided and len(merges):
-            first = np.repeat(merges.identities[merges.offsets[:-1]], np.diff(merges.offsets))
-            a, b = np.concatenate([a, first]), np.concatenate([b, merges.identities])
-        if self.unlinkable is None:
+        if self.unlinkable is not None:
+            kept = ~(self.unlinkable[a] | self.unlinkable[b])
+            a, b = a[kept], b[kept]
+        if not decided:
             return a, b
-        kept = ~(self.unlinkable[a] | self.unlinkable[b])
-        return a[kept], b[kept]
+        left, right = self._merged
+        return np.concatenate([a, left]), np.concatenate([b, right])
+
+    @cached_property
+    def _merged(self) -> Pairs:
+        """Links that connect those identities of each merge that may be linked."""
+        merges = self.decisions.merges.records
+        owner, identities = np.repeat(np.arange(len(merges)), np.diff(merges.offsets)), merges.identities
+        if self.unlinkable is not None:
+            kept = ~self.unlinkable[identities]
+            owner, identities = owner[kept], identities[kept]
+        same = owner[1:] == owner[:-1]
+        return identities[:-1][same], identities[1:][same]
 
     def links_of(self, identities: Ints, before: int) -> Links:
         """Return the links among some identities as they were before a batch, each with its first and last time.

@@ -13,6 +13,9 @@ from coterie.core.errors import Conflict, Invalid
 MAX_IDENTITIES = 20
 """Most identities of one record that may be linked."""
 
+PERSON = 2
+"""The rank of namespaces of people, who leave a full graph last."""
+
 FIRST_CUSTOM = 1000
 """Numbers of custom namespaces begin here."""
 
@@ -45,6 +48,11 @@ class NamespaceType(StrEnum):
     def person(self) -> bool:
         """Whether such an identity belongs to one person rather than to a browser or device."""
         return self in (NamespaceType.CROSS_DEVICE, NamespaceType.EMAIL, NamespaceType.PHONE)
+
+    @property
+    def rank(self) -> int:
+        """Who leaves a full graph first: the lowest."""
+        return {NamespaceType.COOKIE: 0, NamespaceType.DEVICE: 1}.get(self, PERSON)
 
 
 class Namespace(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

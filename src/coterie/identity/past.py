@@ -94,7 +94,9 @@ class Moment(msgspec.Struct, frozen=True):
         happened = f" AND first_at <= {self.at:d}" if self.at is not None else ""
         return f"""
             SELECT a, b FROM link WHERE batch IN ({self.batches()}){happened}
-            UNION ALL SELECT identities[1], unnest(identities[2:]) FROM ({self.decisions("merge")})"""
+            UNION ALL SELECT a, unnest(identities) FROM (
+                SELECT identities, unnest(identities) AS a FROM ({self.decisions("merge")})
+            )"""
 
     def decisions(self, kind: str) -> str:
         """Return a SELECT of the decisions of a kind that count: a merge from its instant on, others always."""

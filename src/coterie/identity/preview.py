@@ -11,9 +11,11 @@ import numpy as np
 
 from coterie.core.ids import Identity
 from coterie.core.shares import percent
+from coterie.identity import graph
 from coterie.identity.cluster import components, distinct
-from coterie.identity.evidence import NOBODY, PERSON, Evidence, ints, lent
+from coterie.identity.evidence import NOBODY, Evidence, ints
 from coterie.identity.fold import Bools, Ints
+from coterie.identity.namespaces import PERSON
 from coterie.identity.persons import known
 from coterie.identity.settings import IdentitySettings
 from coterie.identity.stitch import Replayed, Scope, grown, stitch
@@ -232,7 +234,7 @@ def _samples(
     for place, kind in kinds_by_number.items():
         for change in np.flatnonzero(kinds.kind == place)[:SAMPLES]:
             mine = there[joint[there] == change][:SHOWN]
-            names = _names(con, mine)
+            names = graph.named(con, mine.tolist())
             yield GraphChange(kind, _groups(mine, old, names), _groups(mine, new, names))
 
 
@@ -241,12 +243,3 @@ def _groups(identities: Ints, person: Ints, names: dict[int, Identity]) -> tuple
     for identity in identities.tolist():
         groups.setdefault(int(person[identity]), []).append(names[identity])
     return tuple(tuple(group) for group in groups.values())
-
-
-def _names(con: DuckDBPyConnection, identities: Ints) -> dict[int, Identity]:
-    with lent(con, "named", identity=identities):
-        rows = con.execute(
-            "SELECT i.identity, n.code, i.value FROM identity i JOIN namespace n ON n.namespace = i.namespace "
-            "WHERE i.identity IN (SELECT identity FROM named)"
-        ).fetchall()
-    return {identity: Identity(code, value) for identity, code, value in rows}

@@ -13,6 +13,9 @@ from coterie.identity.namespaces import Namespace
 GRAPH_LIMIT = 50
 """Most identities of a graph unless the settings say otherwise."""
 
+MOST = 2**31 - 1
+"""The largest limit."""
+
 USUAL_UNIQUE = 3
 """More unique namespaces than this are worth a warning, unless the settings say otherwise."""
 
@@ -123,11 +126,11 @@ def check(settings: IdentitySettings, namespaces: Mapping[str, Namespace]) -> tu
 
 
 def _check_limit(limit: int) -> None:
-    if limit < 0 or limit == 1:
+    if limit < 0 or limit == 1 or limit > MOST:
         raise Invalid(
             "identity.settings-limit",
             f"a graph cannot be limited to {limit} identities.",
-            hint="A limit is at least 2; 0 stands for none.",
+            hint=f"A limit lies between 2 and {MOST}; 0 stands for none.",
         )
 
 

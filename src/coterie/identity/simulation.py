@@ -12,12 +12,9 @@ import numpy.typing as npt
 from coterie.core.errors import Invalid, NotFound
 from coterie.core.ids import Identity
 from coterie.identity.fold import CUT_UNIQUE, Folded, Records, Rules, fold, prepared, records_of
-from coterie.identity.namespaces import Namespace, NamespaceType
+from coterie.identity.namespaces import MAX_IDENTITIES, Namespace, NamespaceType
 from coterie.identity.settings import GRAPH_LIMIT, Algorithm, IdentitySettings, priorities
 from coterie.ingest.identities import BLOCKED, LONGEST
-
-_RANKS = {NamespaceType.COOKIE: 0, NamespaceType.DEVICE: 1}
-_PERSON_RANK = 2
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -162,18 +159,24 @@ def simulate(
     number = {identity: place for place, identity in enumerate(identities)}
     codes = {code: place for place, code in enumerate(known)}
     namespace = np.array([codes[identity.namespace] for identity in identities], np.int32)
-    linkable = [
-        known[code].type.links and code not in blocked and value.strip().lower() not in BLOCKED
-        for code, value in identities
-    ]
     raw = records_of(
-        (time, [number[identity] for identity in record if all(len(value) <= LONGEST for _, value in record)])
+        (time, [number[identity] for identity in _taken_in(record, known)])
         for time, record in zip(times or range(1, len(given) + 1), given, strict=True)
     )
+    linkable = [code not in blocked for code, _ in identities]
     terms = _terms(list(known.values()), limit, optimized=algorithm == Algorithm.OPTIMIZED)
     linked, places = prepared(raw, namespace, terms, np.array(linkable, np.bool_))
     folded = fold(len(identities), namespace, linked, terms)
     return _told(folded, linked, places + 1, identities, list(known), len(given))
+
+
+def _taken_in(record: Iterable[Identity], known: Mapping[str, Rule]) -> set[Identity]:
+    """Return the identities of an event that the intake would keep for linking, whatever the settings are."""
+    every = set(record)
+    if any(len(value) > LONGEST for _, value in every):
+        return set()
+    named = {item for item in every if known[item.namespace].type.links and item.value.strip().lower() not in BLOCKED}
+    return named if len(named) <= MAX_IDENTITIES else set()
 
 
 def rules_of(settings: IdentitySettings, namespaces: Mapping[str, Namespace]) -> list[Rule]:
@@ -254,7 +257,7 @@ def _terms(rules: Sequence[Rule], limit: int, *, optimized: bool) -> Rules:
     return Rules(
         np.array(priority, np.int32),
         np.array([rule.unique for rule in rules], np.bool_),
-        np.array([_RANKS.get(rule.type, _PERSON_RANK) for rule in rules], np.int8),
+        np.array([rule.type.rank for rule in rules], np.int8),
         limit,
         optimized,
     )

@@ -247,10 +247,9 @@ def _continuable(evidence: Evidence, forest: Ints, bad: Ints, batch: int | None)
     whose, at = evidence.last_seen(bad, batch)
     np.maximum.at(last, forest[whose], at)
     merges = evidence.decisions.merges.records
-    if len(merges):
-        first = merges.identities[merges.offsets[:-1]]
-        occur = forest[first] != NOBODY
-        np.maximum.at(last, forest[first[occur]], merges.time[occur])
+    occur = forest[merges.identities] != NOBODY
+    when = np.repeat(merges.time, np.diff(merges.offsets))
+    np.maximum.at(last, forest[merges.identities[occur]], when[occur])
     first_new = np.full(len(forest), np.iinfo(np.int64).max, np.int64)
     whose, at = evidence.first_seen(batch)
     np.minimum.at(first_new, forest[whose], at)

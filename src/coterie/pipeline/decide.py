@@ -13,7 +13,9 @@ from coterie.core.progress import Progress
 from coterie.identity import decisions, graph
 from coterie.identity.decisions import Decision, DecisionKind
 from coterie.identity.graph import Members
+from coterie.identity.namespaces import MAX_IDENTITIES
 from coterie.identity.settings import unlinked
+from coterie.ingest.identities import BLOCKED, LONGEST
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.decisions import Regrouped
@@ -54,7 +56,13 @@ def merge(
     Conflict
         ``identity.merge-refused`` when the settings or another decision forbid it, or nothing would change.
     """
-    chosen = _distinct(identities, 2, "a merge joins")
+    chosen = _distinct(identities, "a merge joins")
+    if len(chosen) > MAX_IDENTITIES:
+        raise Invalid(
+            "identity.decision",
+            f"a merge joins at most {MAX_IDENTITIES} identities, as a record does, not {len(chosen)}.",
+            hint="Make several merges that have an identity in common.",
+        )
     numbers = {identity: _known(sandbox, identity) for identity in chosen}
     _check_merge(sandbox, numbers)
     return _decide(sandbox, DecisionKind.MERGE, chosen, progress, reason=reason, source=source, weight=weight)
@@ -62,7 +70,7 @@ def merge(
 
 def split(sandbox: Sandbox, a: Identity, b: Identity, progress: Progress, *, reason: str = "") -> Decided:
     """Decide that two identities are never in one graph; raises ``identity.not-found``, ``identity.decided``."""
-    chosen = _distinct((a, b), 2, "a split keeps apart")
+    chosen = _distinct((a, b), "a split keeps apart")
     numbers = [_known(sandbox, identity) for identity in chosen]
     for other in decisions.about(sandbox.history.con, numbers):
         if other.kind is DecisionKind.SPLIT and set(other.identities) == set(chosen):
@@ -75,6 +83,13 @@ def never_link(sandbox: Sandbox, identity: Identity, progress: Progress, *, reas
     namespaces = Definitions(sandbox.catalog).namespaces()
     if identity.namespace not in namespaces:
         raise NotFound.named("namespace", identity.namespace, namespaces)
+    if len(identity.value) > LONGEST or identity.value.strip().lower() in BLOCKED:
+        raise Invalid(
+            "identity.decision",
+            f"no record is taken in with such a value of {identity.namespace}, so it never links anybody.",
+            hint="Nothing needs to be decided.",
+            where={"namespace": identity.namespace},
+        )
     number = graph.find(sandbox.history.con, *identity)
     for other in decisions.about(sandbox.history.con, [] if number is None else [number]):
         if other.kind is DecisionKind.NEVER:
@@ -93,7 +108,7 @@ def undo(sandbox: Sandbox, number: int, progress: Progress) -> Decided:
         ``identity.undone`` when it was withdrawn before.
     """
     con = sandbox.history.con
-    found = decisions.find(con, number)
+    found = decisions.find(con, number) if type(number) is int and 0 < number < 2**31 else None
     if found is None:
         raise NotFound.named("decision", str(number), (str(item.decision) for item in decisions.every(con)))
     if found.withdrawn_at is not None:
@@ -135,12 +150,12 @@ def _told(sandbox: Sandbox, number: int, changed: object) -> Decided:
     return Decided(decision, changed.before, changed.after, changed.merged, changed.split)
 
 
-def _distinct(identities: Iterable[Identity], least: int, what: str) -> list[Identity]:
-    chosen = list(dict.fromkeys(Identity(*identity) for identity in identities))
-    if len(chosen) < least:
+def _distinct(identities: Iterable[Identity], what: str) -> list[Identity]:
+    chosen = list(dict.fromkeys(identities))
+    if len(chosen) < 2:
         raise Invalid(
             "identity.decision",
-            f"{what} at least {least} identities, not {', '.join(map(str, chosen)) or 'none'} alone.",
+            f"{what} at least 2 identities, not {', '.join(map(str, chosen)) or 'none'} alone.",
             hint="Name identities that differ in namespace or value.",
         )
     return chosen
@@ -173,12 +188,15 @@ def _check_merge(sandbox: Sandbox, numbers: dict[Identity, int]) -> None:
         raise _refused(named, "they are one person already", "Nothing needs to be decided.")
     together = sorted(set().union(*graphs))
     names = graph.named(con, together)
-    for code in settings.unique if settings.optimized else ():
-        values = [str(names[number]) for number in together if names[number].namespace == code]
+    # without rules a graph may hold several, but a record or a merge that names two of them links nobody
+    held = [names[number] for number in together] if settings.optimized else list(numbers)
+    where = "in a graph, and theirs would hold" if settings.optimized else "in a record, and they are"
+    for code in settings.unique:
+        values = [str(identity) for identity in held if identity.namespace == code]
         if len(values) > 1:
             raise _refused(
                 named,
-                f"{code} is unique in a graph, and theirs would hold {', '.join(values[:5])}",
+                f"{code} is unique {where} {', '.join(values[:5])}",
                 "Merge identities of one person, or change the identity settings.",
                 namespace=code,
             )

@@ -135,8 +135,8 @@ class Identities(Room):
         return joining.explain(
             self._con,
             view,
-            Identity(*a),
-            Identity(*b),
+            Identity.of(a),
+            Identity.of(b),
             unlinked(self._definitions.identity_settings(), self._definitions.namespaces()),
         )
 
@@ -163,7 +163,7 @@ class Identities(Room):
             ``namespace.not-found``, ``preset.not-found``.
         """
         namespaces = self._definitions.namespaces()
-        if (text is None) == (preset is None):
+        if (text is None) == (preset is None) or not isinstance(text, str | None):
             raise Invalid("simulation.text", "expected the events of a simulation, or else the name of a preset.")
         if preset is not None:
             example = PRESETS.get(preset)
@@ -219,7 +219,7 @@ class Identities(Room):
         Conflict
             ``identity.merge-refused`` when the settings or another decision forbid it, or nothing would change.
         """
-        chosen = [Identity(*identity) for identity in identities]
+        chosen = [Identity.of(identity) for identity in identities]
         made = decide.merge(
             self._sandbox, chosen, self._workspace.progress, reason=reason, source=source, weight=weight
         )
@@ -228,11 +228,11 @@ class Identities(Room):
     def split(self, a: Named, b: Named, reason: str = "") -> Decided:
         """Decide that two identities are never in one graph; raises ``identity.not-found``, ``identity.decided``."""
         progress = self._workspace.progress
-        return self._evaluated(decide.split(self._sandbox, Identity(*a), Identity(*b), progress, reason=reason))
+        return self._evaluated(decide.split(self._sandbox, Identity.of(a), Identity.of(b), progress, reason=reason))
 
     def never_link(self, namespace: str, value: str, reason: str = "") -> Decided:
         """Decide that an identity takes no part in linking, even one not seen yet; raises ``identity.decided``."""
-        identity = Identity(namespace, value)
+        identity = Identity.of((namespace, value))
         return self._evaluated(decide.never_link(self._sandbox, identity, self._workspace.progress, reason=reason))
 
     def undo(self, decision: int) -> Decided:
