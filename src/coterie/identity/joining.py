@@ -14,6 +14,7 @@ from coterie.identity import decisions, graph, sightings
 from coterie.identity.decisions import Decision, DecisionKind
 from coterie.identity.graph import Eviction, PersonChange, RemovedLink
 from coterie.identity.sightings import Sighting
+from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -267,7 +268,7 @@ def _between(con: DuckDBPyConnection, view: str, persons: tuple[int, int]) -> tu
     rows = con.execute(
         f"""
         SELECT l.person, l."into", l."at", l.kind, b.id, l.decision
-        FROM "lineage_{view}" l LEFT JOIN batch b ON b.batch = l.batch
+        FROM {quote(f"lineage_{view}")} l LEFT JOIN batch b ON b.batch = l.batch
         WHERE (l.person = $1 AND l."into" = $2) OR (l.person = $2 AND l."into" = $1)
         ORDER BY l."at", l.batch, l.decision, l.kind
         """,

@@ -7,7 +7,6 @@ it the opening puts every store in its place. Each step can be repeated, so a cr
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -35,14 +34,11 @@ def ready(sandbox: Path) -> None:
     """Say that the new stores are whole and closed: from here on they are the sandbox's."""
     folder = sandbox / FOLDER
     for path in (folder / sandbox.name).rglob("*"):
-        if path.is_file():
-            _sync_file(path)
-        elif path.is_dir():
-            staging.sync(path)
+        staging.sync(path)
     staging.sync(folder / sandbox.name)
     partial = folder / f"{READY}.partial"
     partial.touch()
-    _sync_file(partial)
+    staging.sync(partial)
     partial.rename(folder / READY)
     staging.sync(folder)
     staging.sync(sandbox)
@@ -99,11 +95,3 @@ def _remove(store: Path) -> None:
         shutil.rmtree(store)
     else:
         store.unlink(missing_ok=True)
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -180,8 +180,10 @@ class Sandbox:
 
     def close(self) -> None:
         """Close the stores, then give the lock back."""
-        self._opened.close()
-        self.lock.release()
+        try:
+            self._opened.close()
+        finally:
+            self.lock.release()
 
     def __enter__(self) -> Sandbox:
         return self

@@ -90,11 +90,7 @@ def adopt(source: Path, target: Path, path: str, *, link: bool = False) -> None:
         else:
             return
     shutil.copy2(old, new)
-    descriptor = os.open(new, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(new)
     sync(new.parent)
 
 
@@ -104,9 +100,9 @@ def remove(target: Path) -> None:
         shutil.rmtree(target)
 
 
-def sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make a file durable, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
