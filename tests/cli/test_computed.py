@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+
+from rich.console import Console
+
+from coterie.cli.computed import show_preview
 
 from .conftest import coterie
 
@@ -51,3 +56,15 @@ def test_an_expression_or_a_function(loaded: Path) -> None:
         done = coterie(loaded, "computed", *words, "--json")
         assert done.code == 2, words
     assert coterie(loaded, "computed", "show", "nobody", "--json").error["code"] == "computed_attribute.not-found"
+
+
+def test_instants_are_whole_where_there_is_little_room(loaded: Path) -> None:
+    out = io.StringIO()
+    found = coterie(loaded, "computed", "preview", "xEvent.max(timestamp)", "--json").data
+    show_preview(Console(file=out, width=80), found)
+    assert out.getvalue().count(found["spread"]["greatest"]) >= 2
+
+
+def test_a_time_zone_that_there_is_none_of(loaded: Path) -> None:
+    done = coterie(loaded, "computed", "preview", "xEvent.count()", "--zone", "Nowhere", "--json")
+    assert (done.code, done.error["code"]) == (2, "pql.zone")

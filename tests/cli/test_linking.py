@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+
+from rich.console import Console
+
+from coterie.cli.graphs import graph as show_graph
 
 from .conftest import Run, coterie
 
@@ -106,3 +111,10 @@ def test_a_graph_as_it_was(run: Run) -> None:
     assert (again["identities"], again["links"]) == (now["identities"], now["links"])
     nobody = run("identity", "graph", "BrowserID", "b3", "--as-of", "2026-06-01T12:00:00Z", "--json")
     assert nobody.error["code"] == "identity.not-found"
+
+
+def test_links_are_readable_where_there_is_little_room(run: Run) -> None:
+    out = io.StringIO()
+    show_graph(Console(file=out, width=80), run("identity", "graph", "BrowserID", "b1", "--json").data)
+    assert "│ CustomerID:c1" in out.getvalue()
+    assert "│ 2026-06-03 │" in out.getvalue()

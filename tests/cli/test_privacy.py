@@ -22,6 +22,8 @@ def test_what_is_held_is_shown_given_out_and_erased(own: Path, tmp_path: Path) -
     assert stat.S_IMODE(answer.stat().st_mode) == 0o600
     again = coterie(own, "privacy", "access", *ANN, "--to", str(answer), "--json")
     assert (again.code, again.error["code"]) == (4, "privacy.file-exists")
+    nowhere = coterie(own, "privacy", "access", *ANN, "--to", str(tmp_path / "nowhere" / "ann.json"), "--json")
+    assert (nowhere.code, nowhere.error["code"]) == (2, "export.unwritable")
 
     dry = coterie(own, "privacy", "erase", ":".join(ANN), "--dry-run", "--json").data
     assert dry["counts"]["events"] == 3

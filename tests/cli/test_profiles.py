@@ -12,7 +12,7 @@ from rich.console import Console
 
 from coterie.cli import profiles
 
-from .conftest import coterie
+from .conftest import Run, coterie
 
 VERBS: dict[str, Callable[[Console, Any], None]] = {
     "profile show BrowserID b1": profiles.profile,
@@ -63,3 +63,15 @@ def test_the_moment_is_said(loaded: Path) -> None:
 def test_values_of_events_have_short_names_that_are_clear() -> None:
     told = profiles.told({"store": {"id": 7}, "order": {"id": 8, "paid": 1}, "a": {"paid": 2}, "lines": [{"sku": "x"}]})
     assert told == "store id 7, order id 8, order paid 1, a paid 2, lines sku: x"
+
+
+def test_what_there_is_not_is_named(run: Run) -> None:
+    show = ("profile", "show", "BrowserID", "b1", "--json")
+    other = run(*show, "--dataset", "click")
+    assert (other.code, other.error["code"]) == (3, "dataset.not-found")
+    assert other.error["hint"] == "Did you mean clicks?"
+    early = run(*show, "--as-of", "1999-01-01")
+    assert (early.code, early.error["code"]) == (3, "identity.not-found")
+    assert early.error["message"] == "no profile had the identity BrowserID:b1 at that moment."
+    policy = run(*show, "--policy", "defalt").error
+    assert (policy["message"], policy["hint"]) == ("there is no merge policy 'defalt'.", "Did you mean default?")

@@ -80,7 +80,7 @@ def test_one_that_is_read_stays(ws):
     ws.computed.delete("twice")
     ws.computed.delete("spend")
     assert ws.computed.list() == []
-    with pytest.raises(NotFound, match="no computed_attribute 'spend'"):
+    with pytest.raises(NotFound, match="no computed attribute 'spend'"):
         ws.computed.get("spend")
     assert [problem.code for problem in ws.audiences.check("computedAttributes.spend > 1")] == ["pql.unknown-field"]
 

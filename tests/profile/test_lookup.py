@@ -187,7 +187,7 @@ def test_filtered_events_come_page_by_page_in_either_order(world: World, oldest_
     assert seen == (expected if oldest_first else expected[::-1])
 
 
-@pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "1:2:3:4"])
+@pytest.mark.parametrize("cursor", ["", "1:2", "a:b:c", "1:2:3:4", "1:2:" + "9" * 50])
 def test_a_wrong_cursor_is_refused(world: World, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:
         get(world, CRM, page=Page(before=cursor))

@@ -10,9 +10,6 @@ from rich.text import Text
 from coterie.cli import show
 from coterie.core.shares import percent
 
-_WIDE = 110
-"""Columns of a terminal from which tables are shown whole."""
-
 _PAIRS = 20
 """Rows of a table of pairs."""
 _FEW = 5
@@ -56,7 +53,7 @@ def matching(members: int, withheld: dict[str, Any]) -> str:
 
 
 def _steps(out: Console, steps: list[dict[str, Any]], people: int) -> None:
-    wide = out.width >= _WIDE
+    wide = out.width >= show.WIDE
     bars = 16 if wide else 8
     rows: Rows = [
         ("everyone", None, people, None, percent(1 if people else 0), show.bar(1 if people else 0, bars), None)
@@ -85,7 +82,7 @@ def _steps(out: Console, steps: list[dict[str, Any]], people: int) -> None:
 
 
 def _branches(out: Console, branches: list[dict[str, Any]]) -> None:
-    wide = out.width >= _WIDE
+    wide = out.width >= show.WIDE
     bars = 16 if wide else 8
     rows = [
         (
@@ -120,7 +117,7 @@ def overlap(out: Console, found: dict[str, Any]) -> None:
     when = "As of the last evaluation of each." if found["stored"] else f"Evaluated at {show.instant(found['at'])}."
     _table(out, "Members", list(sizes.items()), ["*audience", "members"])
     out.print(Text(when, style="dim"))
-    wide = out.width >= _WIDE
+    wide = out.width >= show.WIDE
     common = sorted((pair for pair in found["pairs"] if pair["both"]), key=lambda pair: -pair["jaccard"])
     apart = [pair for pair in found["pairs"] if not pair["both"]]
     rows = [

@@ -103,7 +103,7 @@ def preview(
 ) -> None:
     """Show how the values of an expression, or of a function of events, are spread over people; nothing is saved."""
     given = _given(session, pql, file, function, field, event, filter_, last, length)
-    session.print(session.read("preview_computed", **given, view=view, zone=zone, at=at), _preview)
+    session.print(session.read("preview_computed", **given, view=view, zone=zone, at=at), show_preview)
 
 
 @verb(app, "delete")
@@ -176,7 +176,8 @@ def _type(field: dict[str, Any]) -> str:
     return f"array of {field['items']['type']}" if field["type"] == "array" else str(field["type"])
 
 
-def _preview(out: Console, found: dict[str, Any]) -> None:
+def show_preview(out: Console, found: dict[str, Any]) -> None:
+    """Show how values are spread."""
     out.print(Text(found["pql"].strip(), style="cyan"))
     out.print(
         Text.assemble(
@@ -187,8 +188,8 @@ def _preview(out: Console, found: dict[str, Any]) -> None:
         )
     )
     if found["spread"] is not None:
-        lengths = "length of the array" if found["value"]["type"] == "array" else "value"
-        show.table(out, "Spread", [(lengths, *found["spread"].values())], ["", *found["spread"]])
+        what = "length of the array" if found["value"]["type"] == "array" else "value"
+        show.table(out, "Spread", list(found["spread"].items()), ["", f"*{what}"])
     rows = [(item["value"], item["people"], percent(item["people"] / found["with_value"])) for item in found["top"]]
     show.table(out, "Most frequent", rows, ["*value", "people", "of those"], empty="None.")
     show.table(

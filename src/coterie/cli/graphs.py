@@ -20,7 +20,7 @@ def graph(out: Console, found: dict[str, Any]) -> None:
     """Show a graph whole."""
     names = [f"{item['namespace']}:{item['value']}" for item in found["identities"]]
     identities = [
-        (name, show.instant(item["first_at"]), show.instant(item["last_at"]))
+        (name, show.day(out, item["first_at"]), show.day(out, item["last_at"]))
         for name, item in zip(names, found["identities"], strict=True)
     ]
     show.table(out, f"Identities of {found['person']}", identities, ["*identity", "first seen", "last seen"])
@@ -30,8 +30,8 @@ def graph(out: Console, found: dict[str, Any]) -> None:
             names[item["b"]],
             [*item["datasets"], *(f"decision {number}" for number in item["decisions"])],
             item["records"],
-            show.instant(item["first_at"]),
-            show.instant(item["last_at"]),
+            show.day(out, item["first_at"]),
+            show.day(out, item["last_at"]),
         )
         for item in found["links"]
     ]
@@ -39,7 +39,7 @@ def graph(out: Console, found: dict[str, Any]) -> None:
     show.table(out, "Links", links, columns, empty="None: this identity stands alone.")
     if found["removed"]:
         removed = [
-            (show.instant(item["at"]), identity(item["a"]), identity(item["b"]), _why(item), _now(item))
+            (show.day(out, item["at"]), identity(item["a"]), identity(item["b"]), _why(item), _now(item))
             for item in found["removed"][-_REMOVED:]
         ]
         show.table(out, "Links removed", removed, ["when", "*identity", "*linked with", "*because", "now"])
@@ -149,7 +149,7 @@ def simulation(out: Console, text: str, found: dict[str, Any]) -> None:
     if found["ignored"]:
         out.print(f"Events that link nothing: {', '.join(map(str, found['ignored']))}.")
     links = [(identity(item["a"]), "━━━━━", identity(item["b"]), item["event"]) for item in found["kept"]]
-    show.table(out, "Links kept", links, ["*identity", "", "*linked with", "last made by event"], empty="None.")
+    show.table(out, "Links kept", links, ["*identity", "", "*linked with", "last made by"], empty="None.")
     if found["removed"]:
         away = [
             (
@@ -163,7 +163,7 @@ def simulation(out: Console, text: str, found: dict[str, Any]) -> None:
             )
             for item in found["removed"]
         ]
-        columns = ["*identity", "", "*linked with", "made by event", "removed by event", "*because", "now"]
+        columns = ["*identity", "", "*linked with", "made by", "removed by", "*because", "now"]
         show.table(out, "Links removed", away, columns)
     for item in found["evicted"]:
         out.print(f"{identity(item['identity'])} had to leave its graph at event {item['event']}: it was full.")

@@ -48,8 +48,8 @@ def profile(out: Console, found: Data, *, oldest_first: bool = False) -> None:
         (
             f"{item['namespace']}:{item['value']}",
             item["links"],
-            _when(out, item["first_at"]),
-            _when(out, item["last_at"]),
+            show.day(out, item["first_at"]),
+            show.day(out, item["last_at"]),
         )
         for item in found["identities"]
     ]
@@ -58,14 +58,15 @@ def profile(out: Console, found: Data, *, oldest_first: bool = False) -> None:
         (
             item["audience"],
             "in" if item["status"] == "realized" else "left",
-            _when(out, item["entered_at"]),
-            _when(out, item["exited_at"]),
+            show.day(out, item["entered_at"]),
+            show.day(out, item["exited_at"]),
         )
         for item in found["memberships"]
     ]
     show.table(out, "Audiences", memberships, ["*audience", "", "since", "until"], empty="In none.")
     sources = [
-        (item["dataset"], item["records"], item["events"], _when(out, item["recorded_at"])) for item in found["sources"]
+        (item["dataset"], item["records"], item["events"], show.day(out, item["recorded_at"]))
+        for item in found["sources"]
     ]
     show.table(out, "Datasets", sources, ["*dataset", "records", "events", "last recorded"])
     _events(out, found, oldest_first)
@@ -80,7 +81,7 @@ def _attributes(out: Console, found: Data) -> None:
                 path,
                 value,
                 _source(out, reason["winner"]),
-                _when(out, reason["winner"]["recorded_at"]),
+                show.day(out, reason["winner"]["recorded_at"]),
                 _others(value, reason["losers"]),
             )
         )
@@ -106,12 +107,6 @@ def _source(out: Console, source: Data) -> str:
     return (
         f"{source['dataset']} {source['namespace']}:{source['value']}" if out.width >= show.WIDE else source["dataset"]
     )
-
-
-def _when(out: Console, at: int | None) -> str:
-    """Return an instant, or its day alone where there is little room."""
-    text = show.instant(at)
-    return text if out.width >= show.WIDE else text[:10]
 
 
 def _events(out: Console, found: Data, oldest_first: bool) -> None:
@@ -178,7 +173,7 @@ def attribute(out: Console, found: Data) -> None:
     }
     show.facts(out, f"Attribute {found['path']}", facts)
     losers = [
-        (item["value"], _place(item["source"]), _when(out, item["source"]["recorded_at"]), _LOST[item["reason"]])
+        (item["value"], _place(item["source"]), show.day(out, item["source"]["recorded_at"]), _LOST[item["reason"]])
         for item in found["losers"]
     ]
     show.table(out, "Others", losers, ["*value", "*comes from", "recorded", "*lost because"], empty="None.")

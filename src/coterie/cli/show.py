@@ -46,6 +46,12 @@ def instant(at: int | str | None) -> str:
     return format_instant(at) if isinstance(at, int) else words(at)
 
 
+def day(out: Console, at: int | str | None) -> str:
+    """Return an instant, or its day alone where there is little room."""
+    text = instant(at)
+    return text if out.width >= WIDE else text[:10]
+
+
 def table(
     out: Console, title: str, rows: Iterable[Sequence[Any]], columns: Sequence[str], *, empty: str = "None yet."
 ) -> None:

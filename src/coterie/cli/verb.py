@@ -18,6 +18,8 @@ from coterie.cli.session import Session, console
 from coterie.core.errors import CoterieError
 
 PANEL = "Everywhere"
+STOPPED = 130
+"""Exit code of a run that somebody stopped, with Ctrl-C or at a question."""
 
 Root = Annotated[
     Path | None,
@@ -106,6 +108,8 @@ def perform(session: Session, call: Callable[[Session], None]) -> None:
     except BrokenPipeError:
         # The reader of our output went away (`| head`): that is its right, and nothing to report.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except typer.Abort:
+        raise typer.Exit(STOPPED) from None
     except typer.Exit:
         raise
     except Exception as fault:

@@ -13,6 +13,7 @@ from coterie.core.schema import Field, FieldType, Union
 from coterie.core.shares import share
 from coterie.engine.sql import SqlEngine
 from coterie.pql.ast import Expr
+from coterie.pql.local import zone_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -101,7 +102,13 @@ def preview(
         IANA name of the time zone whose calendar is meant.
     until : int, optional
         An instant, ms: events after it are left out.
+
+    Raises
+    ------
+    Invalid
+        ``pql.zone`` for a time zone that there is none of.
     """
+    zone_of(zone)
     began = time.perf_counter()
     values = SqlEngine(con, union, until=until).projection({_VALUE: core}, view, at, None, zone)
     of_items = field.items is not None

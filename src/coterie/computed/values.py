@@ -13,7 +13,7 @@ from coterie.engine.sql import SqlEngine
 from coterie.pql import interpreter
 from coterie.pql.ast import Name, Property
 from coterie.pql.computed import parsed
-from coterie.pql.local import UTC
+from coterie.pql.local import UTC, zone_of
 from coterie.pql.normal import value_form
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def values(
     pyarrow.Table
         The column ``person`` and one for each name; see `SqlEngine.values`.
     """
+    zone_of(zone)
     chosen = list(names)
     for name in chosen:
         if name not in union.computed:

@@ -79,12 +79,12 @@ class NotFound(CoterieError):
     http_status = 404
 
     @classmethod
-    def named(cls, kind: str, name: str, known: Iterable[str] = ()) -> NotFound:
-        """Build the error for a missing `kind`, suggesting the nearest of the `known` names."""
+    def named(cls, kind: str, name: str, known: Iterable[str] = (), words: str | None = None) -> NotFound:
+        """Build the error for a missing `kind`, in `words` for people, suggesting the nearest of the `known` names."""
         known = sorted(known)
         return cls(
             f"{kind}.not-found",
-            f"there is no {kind} {name!r}.",
+            f"there is no {words or kind.replace('_', ' ')} {name!r}.",
             hint=suggestion(name, known) or (f"Known: {', '.join(known[:12])}." if known else None),
             where={kind: name},
         )

@@ -106,7 +106,7 @@ class Definitions:
         if name is None:
             return next((item for item in views.values() if item.default), views[STITCHED.name])
         if name not in views:
-            raise NotFound.named("view", name, views)
+            raise NotFound.named("view", name, views, "merge policy")
         return views[name]
 
     def views(self) -> dict[str, View]:

@@ -15,6 +15,7 @@ from coterie.identity import earlier
 from coterie.identity.graph import Graph, find, graph
 from coterie.identity.past import Moment, PastGraph, graph_as_of
 from coterie.identity.settings import IdentitySettings
+from coterie.ingest.dataset import Dataset
 from coterie.ingest.sql import literals
 from coterie.pipeline.definitions import Definitions, profile_leaves
 from coterie.profile import lookup
@@ -58,7 +59,15 @@ class Look:
         self.con = self.sandbox.history.con
 
     def profile(self, namespace: str, value: str, page: Page) -> ProfileView | None:
-        """Return the profile that an identity belongs to, with its computed attributes, or None."""
+        """Return the profile that an identity belongs to, with its computed attributes, or None.
+
+        Raises
+        ------
+        NotFound
+            ``dataset.not-found`` when the page asks for events of a dataset that there is not.
+        """
+        for dataset in page.datasets or ():
+            self.definitions.get(Dataset, dataset)
         union = self.definitions.union()
         found = self._found(namespace, value, union, page)
         if found is None or not union.computed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_CURSOR = re.compile(r"(-?[0-9]{1,15}):([0-9]{1,10}):([0-9]{1,10})")
 
 
 class TimelineEvent(msgspec.Struct, frozen=True):
@@ -140,13 +143,13 @@ def _filter(page: Page) -> tuple[list[str], dict[str, Any]]:
 def _read_cursor(text: str | None) -> tuple[int, int, int] | None:
     if text is None:
         return None
-    try:
-        at, batch, row = map(int, text.split(":"))
-    except ValueError as error:
+    found = _CURSOR.fullmatch(text)
+    if found is None:
         raise Invalid(
             "profile.cursor",
             f"{text!r} is not a cursor.",
             hint="Pass on the `next` of an earlier answer, or nothing.",
             where={"before": text},
-        ) from error
+        )
+    at, batch, row = map(int, found.groups())
     return at, batch, row

@@ -14,12 +14,11 @@ from coterie.audience.difference import Difference
 from coterie.audience.explanation import Explanation
 from coterie.audience.funnel import Counted
 from coterie.audience.overlap import Overlap
-from coterie.core.clock import parse_instant
 from coterie.governance.consent import Consent
 from coterie.pipeline import audiences, define, evaluate, why
 from coterie.pipeline.written import convert
 from coterie.pql import Problem, check
-from coterie.workspace.room import Room
+from coterie.workspace.room import Room, instant
 
 
 class Audiences(Room):
@@ -80,7 +79,7 @@ class Audiences(Room):
 
     def evaluate(self, names: Iterable[str] | None = None, at: str | int | None = None) -> Evaluation:
         """Evaluate audiences, and those they read, at one instant, default now; of a past one, without later events."""
-        return evaluate.evaluate(self._sandbox, names, _instant(at), engine=self._workspace.questions.engine)
+        return evaluate.evaluate(self._sandbox, names, instant(at), engine=self._workspace.questions.engine)
 
     def count(
         self,
@@ -116,7 +115,7 @@ class Audiences(Room):
         """
         view = self._definitions.view(view).name
         asked = Audience("asked", pql, "", "", view, zone, _consent(consent), exclude_opt_out)
-        return self._workspace.questions.count(asked, _instant(at))
+        return self._workspace.questions.count(asked, instant(at))
 
     def overlap(
         self, names: Iterable[str] | None = None, *, fresh: bool = False, at: str | int | None = None
@@ -132,7 +131,7 @@ class Audiences(Room):
         at : str or int, optional
             Instant of a fresh evaluation; default now.
         """
-        return self._workspace.questions.overlap(names, _instant(at), fresh=fresh)
+        return self._workspace.questions.overlap(names, instant(at), fresh=fresh)
 
     def analyse(self, pql: str, view: str | None = None, zone: str = "UTC") -> Analysed:
         """Tell what a rule reads, how involved it is, which methods can evaluate it, and what that costs."""
@@ -163,7 +162,7 @@ class Audiences(Room):
         sample : int
             How many persons of those who enter, and of those who leave, are shown with their identities.
         """
-        return self._workspace.questions.diff(old, new, view, zone, _instant(at), sample)
+        return self._workspace.questions.diff(old, new, view, zone, instant(at), sample)
 
     def explain(
         self,
@@ -196,7 +195,7 @@ class Audiences(Room):
             The verdict of the whole and of every part of the rule, with the values and events that were used, the
             nearest step that would turn the verdict, and when time alone does.
         """
-        return why.why(self._sandbox, person, audience, pql, view, zone, _instant(at))
+        return why.why(self._sandbox, person, audience, pql, view, zone, instant(at))
 
     def members(self, name: str, limit: int = 100, after: str | None = None) -> builtins.list[export.Member]:
         """Return present members with their identities, at most `limit`, after the person id `after`."""
@@ -237,7 +236,3 @@ def _consent(given: Consent | Mapping[str, Any] | None) -> Consent | None:
     if not isinstance(given, Mapping):
         return given
     return convert(given, Consent, "audience.consent", "consent")
-
-
-def _instant(at: str | int | None) -> int | None:
-    return parse_instant(at) if isinstance(at, str) else at

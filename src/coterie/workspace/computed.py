@@ -12,10 +12,9 @@ from coterie.computed.definition import ComputedAttribute
 from coterie.computed.form import Form
 from coterie.computed.preview import Preview
 from coterie.computed.values import values
-from coterie.core.clock import parse_instant
 from coterie.pipeline import computed
 from coterie.pipeline.evaluate import past
-from coterie.workspace.room import Room
+from coterie.workspace.room import Room, instant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +99,7 @@ class Computed(Room):
         at : str or int, optional
             Instant to ask at; default now. At a past one, later events are left out.
         """
-        return computed.looked_at(self._sandbox, pql, form, view=view, zone=zone, at=_instant(at))
+        return computed.looked_at(self._sandbox, pql, form, view=view, zone=zone, at=instant(at))
 
     def values(
         self,
@@ -125,18 +124,14 @@ class Computed(Room):
             As for `preview`.
         """
         union, found = self._definitions.union(), self._definitions.view(view).name
-        instant = _instant(at)
+        asked = instant(at)
         return values(
             self._con,
             union,
             union.computed if names is None else names,
             found,
             None if people is None else BitMap(people),
-            self._sandbox.clock.now() if instant is None else instant,
+            self._sandbox.clock.now() if asked is None else asked,
             zone,
-            past(self._sandbox, instant),
+            past(self._sandbox, asked),
         )
-
-
-def _instant(at: str | int | None) -> int | None:
-    return parse_instant(at) if isinstance(at, str) else at

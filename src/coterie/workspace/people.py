@@ -65,7 +65,7 @@ class Profiles(Room):
         Raises
         ------
         NotFound
-            ``identity.not-found``.
+            ``identity.not-found``; ``dataset.not-found`` for events of a dataset that there is not.
         """
         page = Page(
             events,
@@ -78,7 +78,7 @@ class Profiles(Room):
         )
         found = self._look(view, at, known).profile(namespace, value, page)
         if found is None:
-            raise _unknown_identity(namespace, value)
+            raise _unknown_identity(namespace, value, past=at is not None or known is not None)
         return found
 
     def why(
@@ -111,7 +111,7 @@ class Profiles(Room):
         """
         found = self._look(view, at, known).why(namespace, value, attribute)
         if found is None:
-            raise _unknown_identity(namespace, value)
+            raise _unknown_identity(namespace, value, past=at is not None or known is not None)
         return found
 
     def conflicts(self, view: str | None = None, audience: str | None = None, *, samples: int = 3) -> Conflicts:
@@ -158,10 +158,16 @@ class Profiles(Room):
         return lookup.sample(self._con, view, n, leaves=profile_leaves(self._definitions))
 
 
-def _unknown_identity(namespace: str, value: str) -> NotFound:
+def _unknown_identity(namespace: str, value: str, *, past: bool) -> NotFound:
+    if past:
+        message = f"no profile had the identity {namespace}:{value} at that moment."
+        hint = "Look without --as-of and --known: perhaps what shows it happened, or was recorded, later."
+    else:
+        message = f"no profile has the identity {namespace}:{value}."
+        hint = "Namespace codes are case-sensitive; `coterie identity stats` lists those in use."
     return NotFound(
         "identity.not-found",
-        f"no profile has the identity {namespace}:{value}.",
-        hint="Namespace codes are case-sensitive; `coterie identity stats` lists those in use.",
+        message,
+        hint=hint,
         where={"namespace": namespace, "value": value},
     )

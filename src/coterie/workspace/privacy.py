@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from coterie.core.clock import format_instant
-from coterie.core.errors import Conflict, NotFound
+from coterie.core.errors import Conflict, Invalid, NotFound
 from coterie.core.ids import Identity
 from coterie.pipeline.privacy import access, deleting, erasing
 from coterie.pipeline.privacy.deleting import Deleted
@@ -104,8 +104,14 @@ class Privacy(Room):
         ------
         Conflict
             ``privacy.file-exists``.
+        Invalid
+            ``export.unwritable``.
         """
         path = Path(to)
+        if path.exists():
+            raise _exists(path)
+        if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise _unwritable(path, f"{path.parent} is no folder that may be written to")
         asked = _identities(identities)
         found = access.held(self._sandbox, asked, expand=expand, progress=self._workspace.progress)
         persons = self._persons(found.identities)
@@ -113,7 +119,9 @@ class Privacy(Room):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError as error:
-            raise Conflict("privacy.file-exists", f"{path} exists.", hint="Name a new file.") from error
+            raise _exists(path) from error
+        except OSError as error:
+            raise _unwritable(path, error.strerror or type(error).__name__) from error
         with os.fdopen(descriptor, "wb") as file:
             encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
             file.write(msgspec.json.format(encoder.encode(told), indent=2) + b"\n")
@@ -170,3 +178,16 @@ class Privacy(Room):
 
 def _identities(pairs: Pairs) -> tuple[Identity, ...]:
     return tuple(dict.fromkeys(Identity(*pair) for pair in pairs))
+
+
+def _exists(path: Path) -> Conflict:
+    return Conflict("privacy.file-exists", f"{path} exists.", hint="Name a new file.", where={"file": str(path)})
+
+
+def _unwritable(path: Path, why: str) -> Invalid:
+    return Invalid(
+        "export.unwritable",
+        f"{path} cannot be written: {why}.",
+        hint="Name a file in a folder that this process may write to.",
+        where={"file": str(path)},
+    )
