@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import pytest
+from rich.console import Console
 
 import coterie
+from coterie.cli import graphs
 from coterie.core.clock import FixedClock, parse_instant
 from coterie.identity.joining import Joining
 from coterie.workspace import Workspace
@@ -140,3 +145,24 @@ def test_a_revert_parts_people_and_says_so(ws: Workspace) -> None:
         ("merged", "b000002"),
         ("split", "b000002"),
     ]
+
+
+def test_a_link_that_no_record_could_make_is_told_with_the_reason(ws: Workspace) -> None:
+    ws.identities.put_settings({"namespaces": [{"code": "CRMID", "unique": True}]})
+    load(ws, (1, [TOM, SUMMER, MAIL]), (2, [TOM, ("AAID", "1")]), (3, [MAIL, ("AAID", "1")]))
+    two = ws.identities.explain(TOM, SUMMER)
+    assert chain(two) == [("CRMID:Tom", "CRMID:Summer", False)]
+    assert (two.chain[0].removed, two.blocked) == (None, ())
+    assert "holds two values of a unique namespace" in shown(two)
+    never = ws.identities.explain(TOM, ("AAID", "1"))
+    assert (chain(never), never.blocked) == ([("CRMID:Tom", "AAID:1", False)], ("AAID",))
+    assert "one of the two is never linked" in shown(never)
+    ws.identities.never_link(*MAIL)
+    assert "one of the two is never linked" in shown(ws.identities.explain(TOM, MAIL))
+
+
+def shown(found: Joining) -> str:
+    """Return what the command line says."""
+    out = Console(file=StringIO(), width=200)
+    graphs.joining(out, msgspec.to_builtins(found))
+    return cast(StringIO, out.file).getvalue()

@@ -84,8 +84,10 @@ def joining(out: Console, found: dict[str, Any]) -> None:
             )
         else:
             out.print(f"Records connect them, but the merge policy {found['view']} does not follow the identity graph:")
+    never = [item["identities"][0] for item in found["decisions"] if item["kind"] == "never"]
     for step in found["chain"]:
-        _step(out, step)
+        unlinked = any(end in never or end[0] in found["blocked"] for end in (step["a"], step["b"]))
+        _step(out, step, unlinked=unlinked)
     for item in found["evicted"]:
         out.print(
             f"{identity(item['identity'])} left its graph at {show.instant(item['at'])}, because that was full and "
@@ -109,7 +111,8 @@ def _unlinked(found: dict[str, Any]) -> Iterable[str]:
             yield f"{when}, {names} are kept apart."
 
 
-def _step(out: Console, step: dict[str, Any]) -> None:
+def _step(out: Console, step: dict[str, Any], *, unlinked: bool) -> None:
+    """Show a link of the chain; `unlinked` says that one of its ends is never linked."""
     in_force = step["in_force"]
     mark = ("✓ ", "green") if in_force else ("✗ ", "red")
     out.print(Text.assemble(mark, identity(step["a"]), "  —  ", identity(step["b"])))
@@ -138,7 +141,12 @@ def _step(out: Console, step: dict[str, Any]) -> None:
     if removed is not None:
         out.print(Text(f"    The link was removed at {show.instant(removed['at'])}, because {_why(removed)}."))
     elif not in_force:
-        out.print(Text("    The link was never made, because one of the two is never linked."))
+        why = (
+            "one of the two is never linked"
+            if unlinked
+            else "what shows the two together holds two values of a unique namespace, and links nobody"
+        )
+        out.print(Text(f"    The link was never made, because {why}."))
 
 
 def simulation(out: Console, text: str, found: dict[str, Any]) -> None:

@@ -120,5 +120,5 @@ class Damaged(CoterieError):
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
     """Return ``Did you mean …?`` for the nearest of the `known` names, or None when none is near."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else None

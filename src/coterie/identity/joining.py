@@ -27,7 +27,7 @@ class Step(msgspec.Struct, frozen=True):
 
     `first` and `last` are the first and the last record that shows both identities, `records` how many do, `decisions`
     the merges that join them. Where the link is not in force, `removed` says by what it went; None when it was never
-    made, because one of the two is never linked.
+    made: one of the two is never linked, or what shows them together holds two values of a unique namespace.
     """
 
     a: Identity
@@ -64,7 +64,7 @@ class Joining(msgspec.Struct, frozen=True):
     decisions : tuple of Decision
         Decisions in force about identities of the chain, or about the two.
     blocked : tuple of str
-        Namespaces of the two whose identities are never linked.
+        Namespaces of the two, or of the chain, whose identities are never linked.
     history : tuple of PersonChange
         When identities went from one of the two persons to the other.
     """
@@ -121,7 +121,11 @@ def explain(con: DuckDBPyConnection, view: str, a: Identity, b: Identity, unlink
         _steps(con, path, seen, about),
         tuple(item for item in graph.evicted(con, on_path) if not joined),
         tuple(about),
-        tuple(code for code in dict.fromkeys((a.namespace, b.namespace)) if code in whole),
+        tuple(
+            code
+            for code in dict.fromkeys(item.namespace for item in graph.named(con, on_path).values())
+            if code in whole
+        ),
         _between(con, view, persons) if not joined else (),
     )
 

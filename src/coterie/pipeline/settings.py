@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from coterie.core.errors import Invalid
 from coterie.identity import preview as previews
 from coterie.identity.preview import SettingsPreview
 from coterie.identity.settings import SETTINGS, IdentitySettings, check, order
@@ -37,9 +36,7 @@ def read(spec: Mapping[str, Any] | IdentitySettings) -> IdentitySettings:
     """Return settings from their written form, where a namespace may be its code alone; ``identity.settings-spec``."""
     if isinstance(spec, IdentitySettings):
         return spec
-    if not isinstance(spec, Mapping):
-        raise Invalid("identity.settings-spec", f"identity settings: Expected `object`, got `{type(spec).__name__}`.")
-    rules = spec.get("namespaces")
+    rules = spec.get("namespaces") if isinstance(spec, Mapping) else None
     if isinstance(rules, list | tuple):
         spec = {**spec, "namespaces": [{"code": rule} if isinstance(rule, str) else rule for rule in rules]}
     return convert(spec, IdentitySettings, "identity.settings-spec", "identity settings")

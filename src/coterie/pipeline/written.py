@@ -74,6 +74,6 @@ def read_group(spec: Mapping[str, Any]) -> FieldGroup:
 def convert(spec: Mapping[str, Any], type_: type[T], code: str, where: str) -> T:
     """Return a definition of a type; raises `code` with what is wrong."""
     try:
-        return msgspec.convert(dict(spec), type_)
+        return msgspec.convert(dict(spec) if isinstance(spec, Mapping) else spec, type_)
     except msgspec.ValidationError as error:
         raise Invalid(code, f"{where}: {error}.") from error

@@ -38,7 +38,7 @@ class Policies(Room):
         default : bool
             Make it the default policy of the sandbox, see `set_default`.
         """
-        if isinstance(policy, Mapping):
+        if not isinstance(policy, MergePolicy):
             policy = convert(policy, MergePolicy, "policy.spec", f"policy {name}")
         found = policies.put(self._sandbox, View(name, policy, description, default))
         self._workspace.audiences._after(f"policy {name}")
