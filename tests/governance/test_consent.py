@@ -6,7 +6,7 @@ import pytest
 
 from coterie import testing
 from coterie.core.errors import NotFound
-from coterie.core.schema import Schema, SchemaClass, union_of
+from coterie.core.schema import Schema, SchemaClass, read_fields, union_of
 from coterie.governance import consent
 from coterie.governance.consent import Consent
 from coterie.governance.fields import CHOICES, GROUPS
@@ -125,3 +125,20 @@ def test_an_unknown_channel_or_purpose_names_those_there_are():
         assert word in caught.value.hint
     with pytest.raises(NotFound):
         consent.required(Consent(("email",)), union_of([]))
+
+
+def test_channels_and_purposes_need_not_be_plain_words():
+    written = {
+        "consents.marketing.e-mail.val": "string",
+        "consents.2nd.val": "string",
+        "optInOut._channels.e-mail": "string",
+    }
+    union = fields(**read_fields(written, "test"))
+    people = [
+        {"id": "none"},
+        {"id": "yes", "consents": {"marketing": {"e-mail": {"val": "y"}}, "2nd": {"val": "y"}}},
+        {"id": "out", "optInOut": {"_channels": {"e-mail": "out"}}},
+    ]
+    channel, purpose = consent.required(Consent(("e-mail",), ("2nd",)), union)
+    assert withheld(channel.rule, people, union) == {"none", "out"}
+    assert withheld(purpose.rule, people, union) == {"none", "out"}

@@ -8,7 +8,7 @@ import pytest
 
 import coterie
 from coterie.core.clock import format_instant, parse_instant
-from coterie.core.errors import Conflict, NotFound
+from coterie.core.errors import Conflict, Invalid, NotFound
 
 from .conftest import AUDIENCES, define, event
 from .test_history_independence import batch
@@ -200,3 +200,7 @@ def test_the_definitions_are_those_known_then(ws, clock, tmp_path):
     with pytest.raises(NotFound) as caught:
         ws.profiles.get("CRMID", "1", "mine", known=begin - 1)
     assert caught.value.code == "view.not-found"
+    for beyond in (10**30, -(10**30)):
+        with pytest.raises(Invalid) as caught:
+            ws.profiles.get("CRMID", "1", known=beyond)
+        assert caught.value.code == "time.unreadable"

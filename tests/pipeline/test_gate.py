@@ -203,9 +203,10 @@ def test_what_cannot_be_is_refused(ws):
     with pytest.raises(Invalid) as caught:
         ws.audiences.put("x", 'tier = "gold"', consent={"chanels": ["email"]})
     assert caught.value.code == "audience.consent"
-    with pytest.raises(Invalid) as caught:
-        ws.audiences.put("x", 'tier = "gold"', consent={})
-    assert caught.value.code == "audience.consent"
+    for nothing in ({}, "email"):
+        with pytest.raises(Invalid) as caught:
+            ws.audiences.put("x", 'tier = "gold"', consent=nothing)
+        assert caught.value.code == "audience.consent"
 
 
 def test_a_rebuild_withholds_the_same(ws, tmp_path):

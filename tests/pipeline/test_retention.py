@@ -291,6 +291,7 @@ def test_an_identity_that_others_name_beside_their_own_is_taken_out(ws, tmp_path
 def test_settings_are_checked(ws):
     assert ws.retention.put(["WebID"], "2w").pseudonymous.after == 14
     assert ws.retention.show().pseudonymous.namespaces == ("WebID",)
+    assert ws.retention.put("WebID", 14).pseudonymous.namespaces == ("WebID",)
     assert ws.retention.put().pseudonymous is None
     with pytest.raises(NotFound):
         ws.retention.put(["Webid"], 14)

@@ -10,7 +10,8 @@ from coterie.core.errors import Invalid, suggestion
 from coterie.core.schema import Field, FieldType, Union
 from coterie.pql import parse, to_text
 from coterie.pql.ast import Unit
-from coterie.pql.printer import bare, quoted, step
+from coterie.pql.printer import path as path_of
+from coterie.pql.printer import quoted, step
 from coterie.pql.words import PLURALS
 
 Function = Literal[
@@ -153,12 +154,12 @@ class _Path:
                 last = place + 1
         steps = [step(name) for name in names]
         self.whole = ".".join(steps)
-        self.bare = ".".join([bare(names[0]), *steps[1:]])
+        self.bare = path_of(names)
         several = field.type is FieldType.ARRAY
         above = len(names) if several else last
         self.items = "".join(f".{name}" for name in steps[:above])
         below = names[above:]
-        self.of_item = ".".join([bare(below[0]), *map(step, below[1:])]) if below else ""
+        self.of_item = path_of(below) if below else ""
 
 
 def _below(field: Field) -> dict[str, Field]:

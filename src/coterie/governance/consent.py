@@ -15,6 +15,7 @@ import msgspec
 from coterie.core.errors import NotFound
 from coterie.core.schema import FieldType, Union, leaves
 from coterie.governance.fields import CHANNELS, GRANTED, PURPOSES, REFUSED
+from coterie.pql.printer import path as path_of
 
 GENERAL, SALES = "general_opt_out", "sales_sharing_opt_out"
 OPT_OUTS = "privacyOptOuts"
@@ -96,18 +97,19 @@ def _channel(known: _Fields, name: str, unknown: str) -> Withholding:
     refused: list[str] = []
     fields: list[str] = []
     if known.has(own):
-        granted.append(f"{own} in {_texts(GRANTED)}")
-        refused.append(f"{own} in {_texts(REFUSED)}")
+        choice = _written(own)
+        granted.append(f"{choice} in {_texts(GRANTED)}")
+        refused.append(f"{choice} in {_texts(REFUSED)}")
         fields.append(own)
         if known.has(general) and name != "any":
             # the choice for all marketing: a no goes before that of the channel, the rest stands in for a missing one
             refused.append(f'{general} = "n"')
-            refused.append(f'({general} = "dn" and not ({own} in {_texts(GRANTED)}))')
+            refused.append(f'({general} = "dn" and not ({choice} in {_texts(GRANTED)}))')
             granted.append(f"{general} in {_texts(GRANTED)}")
             fields.append(general)
     if known.has(old):
-        granted.append(f'{old} = "in"')
-        refused.append(f'{old} = "out"')
+        granted.append(f'{_written(old)} = "in"')
+        refused.append(f'{_written(old)} = "out"')
         fields.append(old)
     if not fields:
         channels = {*known.below("consents.marketing.", ".val"), *known.below("optInOut._channels.", "")}
@@ -121,8 +123,8 @@ def _purpose(known: _Fields, name: str, unknown: str) -> Withholding:
     refused: list[str] = []
     fields: list[str] = []
     if known.has(own):
-        granted.append(f"{own} in {_texts(GRANTED)}")
-        refused.append(f"{own} in {_texts(REFUSED)}")
+        granted.append(f"{_written(own)} in {_texts(GRANTED)}")
+        refused.append(f"{_written(own)} in {_texts(REFUSED)}")
         fields.append(own)
     if name == "share":
         for into, value in ((granted, "in"), (refused, "out")):
@@ -146,6 +148,10 @@ def _withholding(words: str, granted: list[str], refused: list[str], fields: lis
     refusal = " or ".join(refused)
     rule = refusal if unknown == "yes" else f"{refusal} or not ({' or '.join(granted)})"
     return Withholding("consent", words, rule, tuple(fields))
+
+
+def _written(path: str) -> str:
+    return path_of(path.split("."))
 
 
 def _texts(values: tuple[str, ...]) -> str:

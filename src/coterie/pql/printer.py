@@ -59,6 +59,12 @@ def bare(name: str) -> str:
     return f"`{name}`" if name.lower() in _MISREAD or not is_plain(name) else name
 
 
+def path(names: Iterable[str]) -> str:
+    """Return a path of fields as it is written where it stands alone."""
+    first, *rest = names
+    return ".".join([bare(first), *map(step, rest)])
+
+
 def write(expr: Expr, level: int) -> str:
     """Write `expr` for a place that takes expressions as tight as `level`, in parentheses if it is looser."""
     own, text = _text(expr)

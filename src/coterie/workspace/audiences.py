@@ -233,6 +233,6 @@ class Audiences(Room):
 
 
 def _consent(given: Consent | Mapping[str, Any] | None) -> Consent | None:
-    if not isinstance(given, Mapping):
+    if given is None or isinstance(given, Consent):
         return given
     return convert(given, Consent, "audience.consent", "consent")

@@ -20,17 +20,17 @@ class Retention(Room):
         """Return what is kept how long, and which audiences look further back."""
         return retention.show(self._sandbox)
 
-    def put(self, namespaces: Iterable[str] = (), after: str | int | None = None) -> RetentionSettings:
+    def put(self, namespaces: str | Iterable[str] = (), after: str | int | None = None) -> RetentionSettings:
         """Save which profiles are pseudonymous and how long they are kept without activity.
 
         Parameters
         ----------
-        namespaces : iterable of str
+        namespaces : str or iterable of str
             Profiles all of whose identities are of these namespaces go. None: all profiles are kept.
         after : str or int
             After how many days without events or new attributes, as 14 or ``14d``.
         """
-        return retention.put(self._sandbox, namespaces, after)
+        return retention.put(self._sandbox, [namespaces] if isinstance(namespaces, str) else namespaces, after)
 
     def preview(self) -> Retained:
         """Return what a run would take away now, exactly; nothing is changed."""
