@@ -14,7 +14,6 @@ from coterie.engine import people
 from coterie.identity import earlier
 from coterie.identity.graph import Graph, find, graph
 from coterie.identity.past import Moment, PastGraph, graph_as_of
-from coterie.identity.settings import IdentitySettings
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.sql import literals
 from coterie.pipeline.definitions import Definitions, profile_leaves
@@ -144,7 +143,7 @@ class Look:
             return PastGraph(())
         if not self.policy.stitched:
             return PastGraph((identity,))
-        settings = self.definitions.find(IdentitySettings, "default") or IdentitySettings()
+        settings = self.definitions.identity_settings()
         # the type of a namespace never changes, and one made later moves none of those there were
         namespaces = Definitions(self.sandbox.catalog).namespaces()
         return graph_as_of(self.con, identity, self.moment, settings, namespaces)

@@ -1,4 +1,7 @@
-"""The effect of a definition: columns for a new schema, members leaving a deleted audience."""
+"""The effect of a definition: columns of schemas, order of datasets, profiles of views, graphs under new settings.
+
+And of deleting one: members leave a deleted audience, the tables of a deleted view go.
+"""
 
 from __future__ import annotations
 
