@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import coterie
 from coterie.core.progress import Quiet
-from coterie.demo import files, world
+from coterie.demo import files, source, web, world
 from coterie.workspace import Workspace
 
 from .oracle import Oracle
@@ -19,6 +20,18 @@ from .oracle import Oracle
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The delivered source files."""
     return files.deliver(tmp_path_factory.mktemp("sample") / "files", Quiet())
+
+
+@pytest.fixture(scope="session")
+def lines() -> pa.Table:
+    """The basket lines that the web channel is generated from."""
+    return source.basket_lines()
+
+
+@pytest.fixture(scope="session")
+def again(lines: pa.Table) -> web.Web:
+    """The web channel, generated once more."""
+    return web.generate(lines)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from coterie.demo import accounts, source, web, webfile
+from coterie.demo import accounts, web, webfile
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,12 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> Any:
     return value
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(folder: Path, tmp_path: Path) -> None:
-    lines = source.basket_lines()
-    channel = web.generate(lines)
-    accounts.write(channel, tmp_path)
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(
+    folder: Path, tmp_path: Path, again: web.Web
+) -> None:
+    accounts.write(again, tmp_path)
     assert (tmp_path / accounts.EVENTS).read_bytes() == (folder / accounts.EVENTS).read_bytes()
-    accounts.write(channel, tmp_path, seed=1)
+    accounts.write(again, tmp_path, seed=1)
     assert (tmp_path / accounts.EVENTS).read_bytes() != (folder / accounts.EVENTS).read_bytes()
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from coterie.core.progress import Quiet
-from coterie.demo import files, source, web, webfile
+from coterie.demo import files, web, webfile
 
 from .oracle import PUBLISHED
 
@@ -36,9 +37,10 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> Any:
     return value
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(folder: Path, tmp_path: Path) -> None:
-    lines = source.basket_lines()
-    webfile.write(web.generate(lines), tmp_path)
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_ones(
+    folder: Path, tmp_path: Path, lines: pa.Table, again: web.Web
+) -> None:
+    webfile.write(again, tmp_path)
     for name in (webfile.EVENTS, webfile.TRUTH):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
     few = lines.slice(0, 50_000)
