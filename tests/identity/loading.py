@@ -92,7 +92,9 @@ class Load:
         with self.history.transaction():
             self.history.withdraw_batch(batch, 9000)
             evidence = self.evidence()
-            return refresh(evidence, Scope(identities=evidence.concerned([batch])), Cause(9000, batch))
+            return refresh(
+                evidence, Scope(identities=evidence.concerned([batch]), facts_of=[batch]), Cause(9000, batch)
+            )
 
     def identities(self) -> list[tuple[int, str, str, int]]:
         return self.con.execute(

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from coterie.identity import saved
+from coterie.identity.fold import Folded, Links, Records, sliced
 from coterie.identity.persons import Cause, refresh
 from coterie.identity.settings import Algorithm, IdentitySettings, NamespaceRule
 from coterie.identity.stitch import Scope
@@ -23,6 +25,7 @@ RULES = IdentitySettings(
 )
 PLAIN = IdentitySettings(Algorithm.NONE, (NamespaceRule("CRMID", unique=True),), graph_limit=5)
 MAPPED = schema(identity_map=True)
+LINKS = saved.links
 
 
 def told(load: Load) -> dict[str, list[Any]]:
@@ -60,13 +63,32 @@ def decide(load: Load, chance: random.Random, number: int) -> None:
     refresh(load.evidence(), Scope(identities=np.array(mine, np.int32)), Cause(9000, decision=number))
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_step_by_step_is_as_anew(load: Load, seed: int) -> None:
+def anew(load: Load) -> dict[str, list[Any]]:
+    """Return what is told once persons are worked out anew, and take that back, so that saved states stay."""
+    load.con.begin()
+    assert load.anew().touched.size == 0
+    found = told(load)
+    load.con.rollback()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("seed", "giant"), [*((seed, 5_000) for seed in range(3)), *((seed, 4) for seed in (0, 1, 3, 5))]
+)
+def test_step_by_step_is_as_anew(load: Load, seed: int, giant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved, "GIANT", giant)
+    resumed: list[Links] = []
+
+    def links(*given: Any) -> Links:
+        resumed.append(LINKS(*given))
+        return resumed[-1]
+
+    monkeypatch.setattr(saved, "links", links)
     chance = random.Random(seed)
     load.settings = PLAIN if seed % 3 == 2 else RULES
     at, replayed = 0, 0
     live: list[int] = []
-    for step in range(9):
+    for step in range(9 if giant > 4 else 16):
         choice = chance.random()
         if live and choice < 0.2:
             load.revert(live.pop(chance.randrange(len(live))))
@@ -79,7 +101,38 @@ def test_step_by_step_is_as_anew(load: Load, seed: int) -> None:
             live.append(load.batch)
             at += 20
         kept = told(load)
-        assert load.anew().touched.size == 0
-        assert told(load) == kept, step
+        assert anew(load) == kept, step
         replayed += len(kept["folded"])
     assert replayed
+    assert any(map(len, resumed)) == (giant == 4)
+
+
+def test_a_late_record_of_a_giant_component_costs_those_after_the_last_state(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "GIANT", 20)
+    folded: list[int] = []
+
+    def counted(n: int, namespace: Any, records: Records, *given: Any) -> tuple[Folded, list[Links]]:
+        folded.append(len(records))
+        return sliced(n, namespace, records, *given)
+
+    monkeypatch.setattr("coterie.identity.stitch.sliced", counted)
+    load.settings = RULES
+
+    def pairs(begin: int, end: int) -> list[Any]:
+        return [(at, [], [("CRMID", str(at % 7), False), ("FPID", str(at // 3), False)]) for at in range(begin, end)]
+
+    load(MAPPED, pairs(0, 400))
+    load(MAPPED, [(390, [], [("FPID", "20", False), ("FPID", "110", False)])])
+    late = load.batch
+    load(MAPPED, [(500, [], [("FPID", "20", False), ("FPID", "new", False)])])
+    load.revert(late)
+    load(MAPPED, [(300, [], [("FPID", "0", False), ("FPID", "100", False)])])
+    load(MAPPED, [(1, [], [("FPID", "0", False), ("FPID", "90", False)])])
+    whole, tail, continued, reverted, middle, first = folded
+    assert (whole, continued, first) == (400, 1, 404 - 1)
+    assert tail <= 20 + 1
+    assert reverted <= 20 + 2
+    assert middle <= 100 + 2
+    assert anew(load) == told(load)

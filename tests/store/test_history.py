@@ -324,7 +324,8 @@ def test_format_0_is_upgraded(tmp_path: Path) -> None:
     for name in ("$operation", "$unset"):
         history.con.execute(f"ALTER TABLE record DROP COLUMN {quote(name)}")
     graphs = ("decision", "folded", "graph_link", "removed_link", "evicted", "person_of", "lineage")
-    for name in (*graphs, "suppressed", "evaluated", "event_view", "dataset_order"):
+    states = ("graph_state", "graph_part")
+    for name in (*graphs, *states, "suppressed", "evaluated", "event_view", "dataset_order"):
         history.con.execute(f"DROP TABLE {name}")
     history.con.execute("CREATE TABLE person_of_default AS SELECT 3 AS identity, 1 AS person")
     history.con.execute("CREATE TABLE person_of_unstitched AS SELECT 3 AS identity, 3 AS person")

@@ -249,55 +249,89 @@ class Evidence:
             ).fetchnumpy()
         return Links(ints(found["a"]), ints(found["b"]), longs(found["first_at"]), longs(found["last_at"]))
 
-    def last_seen(self, identities: Ints, before: int) -> tuple[Ints, Longs]:
-        """Return identities with the last time of a link of each before a batch; the smaller end of a link only."""
-        with lent(self.con, "asked", identity=identities):
+    def last_seen(self, identities: Ints, after: Longs, before: int) -> tuple[Ints, Longs, Longs]:
+        """Return identities with the last time of a link of each before a batch; the smaller end of a link only.
+
+        And about how many records there are of those links since an instant of each.
+        """
+        with lent(self.con, "asked", identity=identities, after=after):
             found = self.con.execute(
-                "SELECT a, max(last_at) AS last_at FROM live_link "
-                "WHERE batch <> $1 AND a IN (SELECT identity FROM asked) GROUP BY a",
+                "SELECT l.a, max(l.last_at) AS last_at, "
+                "coalesce(sum(l.records) FILTER (l.last_at > q.after), 0)::BIGINT AS records "
+                "FROM live_link l JOIN asked q ON q.identity = l.a WHERE l.batch <> $1 GROUP BY l.a",
                 [before],
             ).fetchnumpy()
-        return ints(found["a"]), longs(found["last_at"])
+        return ints(found["a"]), longs(found["last_at"]), longs(found["records"])
 
-    def first_seen(self, batch: int) -> tuple[Ints, Longs]:
-        """Return identities with the first time of a link of each in a batch; the smaller end of a link only."""
+    def first_seen(self, batches: Sequence[int]) -> tuple[Ints, Longs]:
+        """Return identities with the first time of a link of each in batches, live or withdrawn.
+
+        Only the smaller end of a link is told.
+        """
+        listed = ", ".join(f"{batch:d}" for batch in batches)
         found = self.con.execute(
-            "SELECT a, min(first_at) AS first_at FROM live_link WHERE batch = $1 GROUP BY a", [batch]
+            f"SELECT a, min(first_at) AS first_at FROM link WHERE batch IN ({listed}) GROUP BY a"
         ).fetchnumpy()
         return ints(found["a"]), longs(found["first_at"])
 
     # -- records ------------------------------------------------------------------------------------------------------
 
-    def sightings(self, identities: Ints, batch: int | None = None) -> Sightings:
+    def sightings(self, identities: Ints, after: Longs, batch: int | None = None) -> Sightings:
         """Return the live records in which some identities occur, or those of a batch, in the order of the store.
 
-        Merge decisions are among them, unless a batch is asked for.
+        Merge decisions are among them, unless a batch is asked for. Records are left out that are not after the
+        instant given for each identity; of the identities of a record, all have one that it is not after, or none.
         """
-        with lent(self.con, "asked", identity=identities):
-            parts = [
-                self._sightings("live_event", '"timestamp"', batch),
-                self._sightings("live_record", '(SELECT recorded_at FROM batch b WHERE b.batch = "$batch")', batch),
-            ]
-        return joined([*parts, *([self.decisions.merges] if batch is None else [])])
+        first = after.min(initial=np.iinfo(np.int64).max)
+        # apart, so that a few that ask for all records do not let those of many that ask for late ones be read
+        groups = [group for group in (after > first, after == first) if group.any()]
+        parts = [
+            self._sightings(table, time, identities[group], after[group], batch)
+            for table, time in (
+                ("live_event", '"timestamp"'),
+                ("live_record", '(SELECT recorded_at FROM batch b WHERE b.batch = "$batch")'),
+            )
+            for group in groups
+        ]
+        return joined([*parts, *([self._merges(identities, after)] if batch is None else [])])
 
-    def _sightings(self, table: str, time: str, batch: int | None) -> Sightings:
+    def _merges(self, identities: Ints, after: Longs) -> Sightings:
+        merges = self.decisions.merges
+        of_identity = np.full(self.size, np.iinfo(np.int64).max, np.int64)
+        of_identity[identities] = after
+        given = merges.records
+        owner = np.repeat(np.arange(len(given)), np.diff(given.offsets))
+        places = np.unique(owner[given.time[owner] > of_identity[given.identities]])
+        return Sightings(given.take(places), merges.batch[places], merges.row[places], merges.decision[places])
+
+    def _sightings(self, table: str, time: str, identities: Ints, after: Longs, batch: int | None) -> Sightings:
+        since = int(after.min())
         if batch is not None:
-            of_batch = f'"$batch" = {batch:d}'
+            few = f'"$batch" = {batch:d}'
+        elif since > np.iinfo(np.int64).min:  # blocks of earlier records are not read
+            few = f"{time} > {since:d}"
         else:  # few batches are read where the links of the identities come from few
-            of_batch = '"$batch" IN (SELECT batch FROM live_link WHERE a IN (SELECT identity FROM asked))'
+            few = '"$batch" IN (SELECT batch FROM live_link WHERE a IN (SELECT identity FROM asked))'
         # the linked identities of a record are in one component: where all are linked, the first tells whose it is
-        mine = '"$identities"[1] IN (SELECT identity FROM asked)'
+        mine = 'EXISTS (FROM asked q WHERE q.identity = r.identities[1] AND r."at" > q.after)'
         if self.unlinkable is not None:
             mine = (
-                '("$batch", "$row") IN (SELECT (batch, "row") FROM ('
-                f'SELECT "$batch" AS batch, "$row" AS "row", unnest("$identities") AS identity FROM {table} '
-                f"WHERE {of_batch}) WHERE identity IN (SELECT identity FROM asked))"
+                '(batch, "row") IN (SELECT (s.batch, s."row") FROM ('
+                'SELECT batch, "row", "at", unnest(identities) AS identity FROM sighting) s '
+                'JOIN asked q ON q.identity = s.identity AND s."at" > q.after)'
             )
-        found = self.con.execute(
-            'SELECT "at", batch, "row", unnest(identities) AS identity FROM ('
-            f'SELECT {time} AS "at", "$batch" AS batch, "$row" AS "row", "$identities" AS identities '
-            f'FROM {table} WHERE "$identities" IS NOT NULL AND {of_batch} AND {mine} ORDER BY batch, "row")'
-        ).fetchnumpy()
+        with lent(self.con, "asked", identity=identities, after=after):
+            found = self.con.execute(
+                f"""
+                WITH sighting AS (
+                    SELECT {time} AS "at", "$batch" AS batch, "$row" AS "row", "$identities" AS identities
+                    FROM {table} WHERE "$identities" IS NOT NULL AND {few}
+                )
+                SELECT "at", batch, "row", unnest(identities) AS identity FROM (
+                    FROM sighting r WHERE {mine} ORDER BY batch, "row"
+                )
+                """
+            ).fetchnumpy()
         batches, rows = ints(found["batch"]), longs(found["row"])
         begins = np.ones(len(rows), np.bool_)
         begins[1:] = (batches[1:] != batches[:-1]) | (rows[1:] != rows[:-1])

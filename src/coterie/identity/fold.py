@@ -303,6 +303,35 @@ def fold(
     )
 
 
+def sliced(
+    n: int,
+    namespace: Ints,
+    records: Records,
+    rules: Rules,
+    apart: Pairs,
+    state: Links,
+    instants: Sequence[int],
+) -> tuple[Folded, list[Links]]:
+    """Return what `fold` returns, and the links in force after the records up to each of some instants, ascending."""
+    states, removals, evictions = [], [], []
+    begin = 0
+    for end in [*np.searchsorted(records.time, np.array(instants, np.int64), "right").tolist(), len(records)]:
+        folded = fold(n, namespace, records.take(np.arange(begin, end)), rules, apart=apart, state=state)
+        state = folded.links
+        states.append(state)
+        cut, gone = folded.removals, folded.evictions
+        removals.append((cut.a, cut.b, cut.record + begin, cut.namespace, cut.kind))
+        evictions.append((gone.identity, gone.record + begin))
+        begin = end
+    whole = Folded(
+        folded.graph,
+        folded.links,
+        Removals(*map(np.concatenate, zip(*removals, strict=True))),
+        Evictions(*map(np.concatenate, zip(*evictions, strict=True))),
+    )
+    return whole, states[:-1]
+
+
 def conflicted(component: Ints, namespace: Ints, rules: Rules, apart: Pairs | None = None) -> Bools:
     """Tell of each identity whether its evidence component cannot simply be its graph.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from coterie.identity import saved
 from coterie.identity.cluster import distinct
 from coterie.identity.evidence import NOBODY, Evidence, ints, lent
 from coterie.identity.fold import Ints
@@ -62,6 +63,7 @@ def refresh(evidence: Evidence, scope: Scope, cause: Cause) -> Changes:
     before = known(con)
     after = stitch(evidence, before, scope)
     _retell(con, before, after)
+    saved.write(con, before.saved, after.saved, after.states)
     new = after.person
     old = grown(before.person, len(new))
     changed = np.flatnonzero(old != new).astype(np.int32)
@@ -84,7 +86,7 @@ def known(con: DuckDBPyConnection) -> Known:
     persons_by_number, components_by_number = np.full((2, size), NOBODY, np.int32)
     persons_by_number[identity] = person
     components_by_number[replayed] = component
-    return Known(persons_by_number, components_by_number)
+    return Known(persons_by_number, components_by_number, saved.saved(con, size))
 
 
 def _retell(con: DuckDBPyConnection, before: Known, after: Stitched) -> None:
@@ -92,14 +94,14 @@ def _retell(con: DuckDBPyConnection, before: Known, after: Stitched) -> None:
     told = grown(before.component, len(after.person))[after.touched] != NOBODY
     if told.any():
         replayed = after.replayed
-        stands = np.zeros(len(after.person), np.bool_)
+        stands = np.full(len(after.person), saved.NEVER, np.int64)
         if replayed is not None:
-            stands[replayed.identities[replayed.continued]] = True
+            stands[replayed.identities] = replayed.stands
         gone = after.touched[told]
-        with lent(con, "gone", identity=gone, whole=~stands[gone]):
+        with lent(con, "gone", identity=gone, stands=stands[gone]):
             for table, whose in _TOLD.items():
-                which = " WHERE whole" if table in _LOGS else ""
-                con.execute(f"DELETE FROM {table} WHERE {whose} IN (SELECT identity FROM gone{which})")
+                later = f' AND {table}."at" > gone.stands' if table in _LOGS else ""
+                con.execute(f"DELETE FROM {table} USING gone WHERE {table}.{whose} = gone.identity{later}")
     if after.replayed is not None:
         _write(con, after.replayed)
 

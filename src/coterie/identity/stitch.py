@@ -7,9 +7,12 @@ from its links in force when the new records come after all it has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
+from coterie.identity import saved
 from coterie.identity.cluster import distinct, extend
 from coterie.identity.evidence import NOBODY, Evidence, Sightings, joined
 from coterie.identity.fold import (
@@ -23,14 +26,13 @@ from coterie.identity.fold import (
     Longs,
     Records,
     conflicted,
-    fold,
     prepared,
+    sliced,
 )
+from coterie.identity.saved import Saved, State
 
 KINDS = {CUT_UNIQUE: "rule", CUT_SPLIT: "split", CUT_EVICTED: "evicted"}
 """Words for why a link was removed."""
-
-_NEVER = np.iinfo(np.int64).min
 
 
 class Scope(msgspec.Struct, frozen=True, eq=False):
@@ -42,20 +44,30 @@ class Scope(msgspec.Struct, frozen=True, eq=False):
         A batch that was added.
     identities : array of int32, optional
         Identities of which facts or decisions were added or taken away. Without either, everything is worked out anew.
+    facts_of : sequence of int
+        The batches whose facts these are, if nothing else changed: what was before the first of them stands.
     """
 
     batch: int | None = None
     identities: Ints | None = None
+    facts_of: Sequence[int] = ()
+
+    @property
+    def batches(self) -> Sequence[int]:
+        """The batches whose facts changed, if nothing else did."""
+        return self.facts_of if self.batch is None else (self.batch,)
 
 
 class Known(msgspec.Struct, frozen=True, eq=False):
     """Persons as they were: by number of the identity, `NOBODY` where there is none.
 
-    `component` is the evidence component of identities that were replayed, `NOBODY` for the others.
+    `component` is the evidence component of identities that were replayed, `NOBODY` for the others; `saved` the states
+    there are of giant ones.
     """
 
     person: Ints
     component: Ints
+    saved: Saved
 
 
 class Causes(msgspec.Struct, frozen=True, eq=False):
@@ -70,13 +82,13 @@ class Causes(msgspec.Struct, frozen=True, eq=False):
 class Replayed(msgspec.Struct, frozen=True, eq=False):
     """Components that were replayed, as rows of the tables that tell of them.
 
-    `identities` are all of theirs, with the component of each. `continued` says whose earlier removals and evictions
-    stand.
+    `identities` are all of theirs, with the component of each, and the instant up to which earlier removals and
+    evictions stand.
     """
 
     identities: Ints
     component: Ints
-    continued: Bools
+    stands: Longs
     links: Links
     removed: tuple[Ints, Ints]
     removed_kind: Ints
@@ -90,12 +102,14 @@ class Stitched(msgspec.Struct, frozen=True, eq=False):
     """Persons as they are.
 
     `touched` are the identities of all components that were looked at: what was told of their replays holds no more,
-    and what `replayed` tells holds instead.
+    and what `replayed` tells holds instead. `states` are those of `saved` that are new.
     """
 
     person: Ints
     touched: Ints
     replayed: Replayed | None
+    saved: Saved
+    states: Sequence[State]
 
 
 def stitch(evidence: Evidence, known: Known, scope: Scope) -> Stitched:
@@ -117,14 +131,15 @@ def stitch(evidence: Evidence, known: Known, scope: Scope) -> Stitched:
     touched = np.flatnonzero(there & hit[np.where(there, forest, 0)]).astype(np.int32)
     graph = forest.copy()
     replayed = None
-    if touched.size:
-        bad = _conflicted(evidence, forest, touched)
-        if bad.size:
-            replayed, graph[bad] = _replay(evidence, known, forest, bad, scope.batch)
+    new: Sequence[State] = ()
+    bad = _conflicted(evidence, forest, touched) if touched.size else touched
+    states = saved.sound(known.saved, forest, touched, bad, _changed_at(evidence, known, forest, touched, scope))
+    if bad.size:
+        replayed, graph[bad], states, new = _replay(evidence, known, forest, bad, states, scope.batch)
     person = grown(known.person, len(forest))
     person[~there] = NOBODY
     person[touched] = _persons(evidence, graph, touched)
-    return Stitched(person, _union(touched, scope.identities), replayed)
+    return Stitched(person, _union(touched, scope.identities), replayed, states, new)
 
 
 def _union(touched: Ints, given: Ints | None) -> Ints:
@@ -212,73 +227,168 @@ def _conflicted(evidence: Evidence, forest: Ints, touched: Ints) -> Ints:
 # -- replays ----------------------------------------------------------------------------------------------------------
 
 
-def _replay(evidence: Evidence, known: Known, forest: Ints, bad: Ints, batch: int | None) -> tuple[Replayed, Ints]:
-    """Fold the records of components; return the rows that tell of it, and the graph of each identity of `bad`."""
+def _changed_at(evidence: Evidence, known: Known, forest: Ints, touched: Ints, scope: Scope) -> Longs:
+    """Return the instant of the first change in the component of each identity."""
+    changed = np.full(len(forest), saved.ALWAYS, np.int64)
+    if not known.saved.instants:
+        return changed
+    if not scope.batches:
+        changed[touched] = saved.NEVER
+        return changed
+    whose, at = evidence.first_seen(scope.batches)
+    # facts that went were in a component that was there, those that came are in one that is
+    for component in (_before(known, len(forest)), forest):
+        first = np.full(len(forest) + 1, saved.ALWAYS, np.int64)  # one more for identities that have none
+        np.minimum.at(first, component[whose], at)
+        first[NOBODY] = saved.ALWAYS
+        np.minimum(changed, first[component], out=changed)
+    return changed
+
+
+def _replay(
+    evidence: Evidence, known: Known, forest: Ints, bad: Ints, states: Saved, batch: int | None
+) -> tuple[Replayed, Ints, Saved, Sequence[State]]:
+    """Fold the records of components.
+
+    Returns the rows that tell of it, the graph of each identity of `bad`, and what states are saved then, with the new
+    ones.
+    """
     numbers = evidence.canonical(bad)
     rank = np.full(len(forest), len(numbers), np.int32)
     rank[numbers] = np.arange(len(numbers), dtype=np.int32)
-    later = _continuable(evidence, forest, bad, batch)
-    state, sightings = _start(evidence, known, bad, later, batch)
+    covered = states.covered
+    course = _course(evidence, forest, bad, covered, batch)
+    state, sightings = _start(evidence, known, bad, course.later, states, batch)
     records, source = _prepared(evidence, numbers, rank, sightings)
-    namespace = evidence.namespace[numbers]
     apart = evidence.decisions.apart
     mine = (rank[apart[0]] < len(numbers)) & (rank[apart[1]] < len(numbers))
-    folded = fold(
+    due, instants = _due(records, forest[numbers], course)
+    folded, slices = sliced(
         len(numbers),
-        namespace,
+        evidence.namespace[numbers],
         records,
         evidence.rules,
-        apart=(rank[apart[0][mine]], rank[apart[1][mine]]),
-        state=_renumbered(state, rank),
+        (rank[apart[0][mine]], rank[apart[1][mine]]),
+        _renumbered(state, rank),
+        instants,
     )
     graph = np.full(len(numbers), len(forest), np.int32)
     np.minimum.at(graph, folded.graph, numbers)
     label = np.empty(len(forest), np.int32)
     label[numbers] = graph[folded.graph]
-    return _told(folded, numbers, forest, later, sightings, source), label[bad]
+    stands = np.where(course.later, saved.ALWAYS, covered)
+    told = _told(folded, numbers, forest, stands, sightings, source)
+    return told, label[bad], *_saved(states, forest, bad, numbers, due, instants, slices, course.floor)
 
 
-def _continuable(evidence: Evidence, forest: Ints, bad: Ints, batch: int | None) -> Bools:
-    """Tell by identity number whether the records of a batch come after all others of its component."""
-    later = np.zeros(len(forest), np.bool_)
+class _Course(msgspec.Struct, frozen=True, eq=False):
+    """How components are replayed.
+
+    `later` tells by identity whether the records of the batch come after all others of its component. By component,
+    `floor` is the instant after which states may be saved, and `unsaved` about how many records there are after the
+    last state that are not folded again.
+    """
+
+    later: Bools
+    floor: Longs
+    unsaved: Longs
+
+
+def _course(evidence: Evidence, forest: Ints, bad: Ints, covered: Longs, batch: int | None) -> _Course:
+    size = len(forest)
+    later = np.zeros(size, np.bool_)
+    floor = np.full(size, saved.NEVER, np.int64)
+    np.maximum.at(floor, forest[bad], covered[bad])
+    unsaved = np.zeros(size, np.int64)
     if batch is None:
-        return later
-    last = np.full(len(forest), _NEVER, np.int64)
-    whose, at = evidence.last_seen(bad, batch)
+        return _Course(later, floor, unsaved)
+    last = np.full(size, saved.NEVER, np.int64)
+    whose, at, records = evidence.last_seen(bad, covered[bad], batch)
     np.maximum.at(last, forest[whose], at)
     merges = evidence.decisions.merges.records
     occur = forest[merges.identities] != NOBODY
     when = np.repeat(merges.time, np.diff(merges.offsets))
     np.maximum.at(last, forest[merges.identities[occur]], when[occur])
-    first_new = np.full(len(forest), np.iinfo(np.int64).max, np.int64)
-    whose, at = evidence.first_seen(batch)
-    np.minimum.at(first_new, forest[whose], at)
+    first_new = np.full(size, saved.ALWAYS, np.int64)
+    new, at = evidence.first_seen([batch])
+    np.minimum.at(first_new, forest[new], at)
     components = distinct(forest[bad])
-    chosen = components[(first_new[components] > last[components]) & (last[components] != _NEVER)]
-    whole = np.zeros(len(forest), np.bool_)
+    chosen = components[(first_new[components] > last[components]) & (last[components] != saved.NEVER)]
+    whole = np.zeros(size, np.bool_)
     whole[chosen] = True
     later[bad] = whole[forest[bad]]
-    return later
+    floor[chosen] = last[chosen]
+    np.add.at(unsaved, forest[whose], np.where(later[whose], records, 0))
+    return _Course(later, floor, unsaved)
 
 
-def _start(evidence: Evidence, known: Known, bad: Ints, later: Bools, batch: int | None) -> tuple[Links, Sightings]:
-    """Return what to continue from and the records to take: those of the batch, or all where it does not continue."""
+def _due(records: Records, component: Ints, course: _Course) -> tuple[Ints, list[int]]:
+    """Return the components of which to save states, and at which instants.
+
+    A component that is folded again has them saved when that are many records. One that continues had none of them
+    read: it has one saved when what came since the last one has become much, compared with what is saved.
+    """
+    nowhere = np.empty(0, np.int32), list[int]()
+    if not len(records):
+        return nowhere
+    of_record = component[records.identities[records.offsets[:-1]]]
+    fresh = records.time > course.floor[of_record]
+    came = np.bincount(of_record[fresh], minlength=len(course.floor))
+    much = np.where(course.unsaved > 0, np.bincount(component, minlength=len(course.floor)) // 4, 0)
+    due = (came > 0) & (came + course.unsaved > np.maximum(saved.GIANT, much))
+    if not due.any():
+        return nowhere
+    times = records.time[fresh & due[of_record]]
+    return np.flatnonzero(due).astype(np.int32), saved.cuts(times) or [int(times[-1])]
+
+
+def _saved(
+    states: Saved,
+    forest: Ints,
+    bad: Ints,
+    numbers: Ints,
+    due: Ints,
+    instants: Sequence[int],
+    slices: Sequence[Links],
+    floor: Longs,
+) -> tuple[Saved, Sequence[State]]:
+    """Return what is saved after a fold in slices, and the states that are new."""
+    found: dict[int, list[tuple[int, Links]]] = {}
+    for instant, links in zip(instants, slices, strict=True):
+        a, b = numbers[links.a], numbers[links.b]
+        component = forest[a]
+        for mine in due[floor[due] < instant].tolist():
+            held = np.flatnonzero(component == mine)
+            if held.size:
+                state = Links(np.minimum(a, b)[held], np.maximum(a, b)[held], links.first_at[held], links.last_at[held])
+                found.setdefault(mine, []).append((instant, state))
+    members = {component: bad[forest[bad] == component] for component in found}
+    after, parts = saved.extended(states, members, {mine: [at for at, _ in new] for mine, new in found.items()})
+    return after, [State(part, at, links) for part, new in zip(parts, found.values(), strict=True) for at, links in new]
+
+
+def _start(
+    evidence: Evidence, known: Known, bad: Ints, later: Bools, states: Saved, batch: int | None
+) -> tuple[Links, Sightings]:
+    """Return what to continue from and the records to take.
+
+    Those of the batch where it continues; all others from the last saved state, or from the start.
+    """
     continued, anew = bad[later[bad]], bad[~later[bad]]
-    parts, state = [], Links.none()
+    parts, starts = [], [Links.none()]
     if anew.size:
-        parts.append(evidence.sightings(anew))
+        covered = states.covered
+        parts.append(evidence.sightings(anew, covered[anew]))
+        if states.instants:
+            wanted = np.zeros(len(covered), np.bool_)
+            wanted[anew] = covered[anew] != saved.NEVER
+            starts.append(saved.links(evidence.con, states, wanted))
     if continued.size and batch is not None:
-        parts.append(evidence.sightings(continued, batch))
+        parts.append(evidence.sightings(continued, np.full(len(continued), saved.NEVER), batch))
         replayed = grown(known.component, len(later))[continued] != NOBODY
-        old = evidence.in_force(continued[replayed])
-        plain = evidence.links_of(continued[~replayed], batch)
-        state = Links(
-            np.concatenate([old.a, plain.a]),
-            np.concatenate([old.b, plain.b]),
-            np.concatenate([old.first_at, plain.first_at]),
-            np.concatenate([old.last_at, plain.last_at]),
-        )
-    return state, joined(parts)
+        starts += [evidence.in_force(continued[replayed]), evidence.links_of(continued[~replayed], batch)]
+    columns = zip(*((each.a, each.b, each.first_at, each.last_at) for each in starts), strict=True)
+    return Links(*map(np.concatenate, columns)), joined(parts)
 
 
 def _prepared(evidence: Evidence, numbers: Ints, rank: Ints, sightings: Sightings) -> tuple[Records, Longs]:
@@ -298,7 +408,7 @@ def _renumbered(links: Links, rank: Ints) -> Links:
     return Links(low[order], high[order], links.first_at[order], links.last_at[order])
 
 
-def _told(folded: Folded, numbers: Ints, forest: Ints, later: Bools, sightings: Sightings, source: Longs) -> Replayed:
+def _told(folded: Folded, numbers: Ints, forest: Ints, stands: Longs, sightings: Sightings, source: Longs) -> Replayed:
     def causes(record: Ints) -> Causes:
         where = source[record]
         return Causes(
@@ -312,7 +422,7 @@ def _told(folded: Folded, numbers: Ints, forest: Ints, later: Bools, sightings: 
     return Replayed(
         numbers,
         forest[numbers],
-        later[numbers],
+        stands[numbers],
         Links(a, b, folded.links.first_at, folded.links.last_at),
         ends(folded.removals.a, folded.removals.b),
         folded.removals.kind.astype(np.int32),

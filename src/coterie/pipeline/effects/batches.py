@@ -112,7 +112,7 @@ def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     history.withdraw_batch(batch, entry.accepted_at)
     promoted = promote(sandbox)
     concerned = [batch, *promoted]
-    scope = Scope(identities=graphs.evidence(sandbox).concerned(concerned))
+    scope = Scope(identities=graphs.evidence(sandbox).concerned(concerned), facts_of=concerned)
     graphs.refresh(sandbox, scope, Cause(entry.accepted_at, batch), progress, batches=concerned)
     return {"promoted": len(promoted)}
 

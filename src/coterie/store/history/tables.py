@@ -64,6 +64,13 @@ GRAPH_TABLES = (
     """CREATE TABLE evicted (
         identity INTEGER NOT NULL, "at" BIGINT NOT NULL, batch INTEGER, "row" BIGINT, decision INTEGER
     )""",
+    # states of giant ones of them on the way: the links in force of a part after all its records up to an instant,
+    # and who belongs to the part, from which instant on
+    """CREATE TABLE graph_state (
+        part INTEGER NOT NULL, upto BIGINT NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL, first_at BIGINT NOT NULL,
+        last_at BIGINT NOT NULL
+    )""",
+    "CREATE TABLE graph_part (identity INTEGER NOT NULL, part INTEGER NOT NULL, since BIGINT NOT NULL)",
     # the person of every identity that occurs, and how persons came out of others by a batch or a decision
     "CREATE TABLE person_of (identity INTEGER NOT NULL, person INTEGER NOT NULL)",
     """CREATE TABLE lineage (
