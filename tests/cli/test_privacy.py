@@ -6,6 +6,10 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
+from coterie.cli import confirm
+
 from .conftest import Run, coterie, serving
 
 ANN = ("Email", "ann@example.org")
@@ -56,6 +60,12 @@ def test_many_persons_come_in_a_file(own: Path, tmp_path: Path) -> None:
 def test_it_must_be_said_whom_it_concerns(run: Run) -> None:
     for words in ((), ("Email",), (*ANN, "--file", "x.csv"), ("--file", "/nowhere.csv")):
         assert run("privacy", "preview", *words, "--json").error["code"] == "privacy.whom"
+
+
+def test_a_question_that_nobody_answers_stops_the_run(loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirm, "attended", lambda: True)
+    stopped = coterie(loaded, "privacy", "delete-batch", "b000002", stdin="")
+    assert (stopped.code, "internal" in stopped.err) == (130, False)
 
 
 def test_batches_and_datasets_are_deleted(own: Path) -> None:

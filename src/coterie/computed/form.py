@@ -148,7 +148,8 @@ class _Path:
         for place, name in enumerate(names):
             found = _below(field).get(name)
             if found is None:
-                raise _wrong(f"events have no field {path}.", suggestion(name, _below(field)))
+                hint = suggestion(name, _below(field)) or "`coterie schema union` lists the fields of an event."
+                raise _wrong(f"events have no field {path!r}.", hint)
             field = found
             if field.type is FieldType.ARRAY and place < len(names) - 1:
                 last = place + 1

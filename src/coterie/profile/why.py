@@ -136,7 +136,7 @@ def _unknown(person: str, path: str, writes: Iterable[Write]) -> NotFound:
     hint = f"It is an object; ask for one of {', '.join(below[:5])}." if below else suggestion(path, known)
     return NotFound(
         "profile.attribute",
-        f"nothing was ever written of {path} for {person}.",
+        f"nothing was ever written of {path!r} for {person}.",
         hint=hint or "`coterie profile show` lists the attributes.",
         where={"attribute": path, "person": person},
     )
