@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 
 from coterie import testing
 from coterie.core.errors import Invalid, NotFound
+from coterie.core.ids import Identity
+from coterie.identity.settings import Algorithm, IdentitySettings, NamespaceRule
+from coterie.identity.simulation import rules_of, simulate
 
+from .loading import NAMESPACES as NAMESPACES_OF_LOADS
 from .loading import Load, schema
 
 CASES = [
@@ -43,10 +48,53 @@ def test_a_load_gives_the_same_graphs(load: Load, case: dict[str, Any]) -> None:
         load(
             schema(identity_map=True), [(event["t"], [], [(code, value, False) for code, value in event["identities"]])]
         )
+    assert graphs_of(load) == as_sets(case["expectClusters"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_loads_under_any_settings_give_what_is_simulated(load: Load, seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = (("CRMID", 4, 0.5), ("Email", 4, 0.4), ("Phone", 3, 0.3), ("FPID", 6, 0.6), ("AAID", 2, 0.2))
+    load.settings = settings = IdentitySettings(
+        Algorithm.OPTIMIZED if seed % 2 else Algorithm.NONE,
+        (NamespaceRule("CRMID", unique=True), NamespaceRule("Email", unique=seed > 3), NamespaceRule("FPID")),
+        graph_limit=chance.choice([0, 4, 6]),
+        blocked_namespaces=chance.choice([("AAID",), ("Phone", "AAID")]),
+    )
+    records: list[tuple[int, list[Identity]]] = []
+    for _ in range(3):  # loads, some records of each late
+        rows = []
+        for _ in range(8):
+            named = {
+                Identity(code, str(chance.randint(1, count)))
+                for code, count, share in kinds
+                for _ in range(chance.choice([1, 1, 2]))
+                if chance.random() < share
+            }
+            if chance.random() < 0.05:
+                named |= {Identity("FPID", str(number)) for number in range(20)}
+            when = chance.randint(1, 200) if chance.random() < 0.4 else 10 * len(records)
+            rows.append((when, sorted(named) or [Identity("FPID", "1")]))
+            records.append(rows[-1])
+        load(schema(identity_map=True), [(at, [], [(*item, False) for item in named]) for at, named in rows])
+    found = simulate(
+        rules_of(settings, NAMESPACES_OF_LOADS),
+        settings.algorithm,
+        [named for _, named in records],
+        times=[at for at, _ in records],
+        limit=settings.graph_limit,
+        blocked=settings.blocked_namespaces,
+    )
+    assert graphs_of(load) == as_sets(found.graphs)
+
+
+def graphs_of(load: Load) -> set[frozenset[tuple[str, str]]]:
+    """Return the graphs of two or more identities."""
+    names = {number: (code, value) for number, code, value, _ in load.identities()}
     graphs: dict[int, set[tuple[str, str]]] = {}
-    for identity, code, value, _ in load.identities():
-        graphs.setdefault(load.persons()[identity], set()).add((code, value))
-    assert set(map(frozenset, graphs.values())) == as_sets(case["expectClusters"])
+    for identity, person in load.persons().items():
+        graphs.setdefault(person, set()).add(names[identity])
+    return {frozenset(graph) for graph in graphs.values() if len(graph) > 1}
 
 
 def test_there_are_cases_of_both_kinds() -> None:
