@@ -49,7 +49,7 @@ class Load:
         self._stage(schema, rows)
         with self.history.transaction():
             self.history.add_batch(self.batch, f"b{self.batch}", number, 1000 * self.batch)
-            assigned = assign.assign(self.con, schema, NAMESPACES, priorities, unique, batch=self.batch, dataset=number)
+            assigned = assign.assign(self.con, schema, NAMESPACES, priorities, unique, batch=self.batch)
             paths = ", ".join(quote(path) for path in schema.leaves())
             self.con.execute(
                 f'INSERT INTO {table} ("$dataset", "$batch", "$row", "$identity", "$identities", {paths}) '

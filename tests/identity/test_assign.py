@@ -44,7 +44,7 @@ def test_a_thing_is_no_identity_of_a_person(load: Load) -> None:
     with_sku = schema(IdentityDescriptor("fpid", "FPID", True), IdentityDescriptor("sku", "SKU"))
     load.history.ensure_leaves("event", with_sku.leaves().values())
     load._stage(with_sku, [(1, ["w", None], [])])
-    assert assign.assign(load.con, with_sku, known, None, batch=1, dataset=1) == Assigned(1, {})
+    assert assign.assign(load.con, with_sku, known, None, batch=1) == Assigned(1, {})
     assert load.con.execute('SELECT "$identity", "$identities" FROM identified').fetchall() == [(0, None)]
 
 

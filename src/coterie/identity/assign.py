@@ -39,7 +39,6 @@ def assign(
     unique: Sequence[str] = (),
     *,
     batch: int,
-    dataset: int,  # noqa: ARG001 (identities belong to no dataset; callers give a batch's whole address everywhere)
 ) -> Assigned:
     """Number the identities of the rows in the TEMP table ``stage``.
 
@@ -61,8 +60,8 @@ def assign(
         two values of its best namespace.
     unique : sequence of str
         Codes of the namespaces of which a record with two values is not linked.
-    batch, dataset : int
-        Numbers of the batch and its dataset.
+    batch : int
+        Number of the batch.
     """
     _number_namespaces(con, schema, namespaces, priorities or ())
     _number_values(con, schema)

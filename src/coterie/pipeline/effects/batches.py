@@ -35,7 +35,7 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, An
     progress.report("identities")
     namespaces, settings = definitions.namespaces(), definitions.identity_settings()
     priority = order(settings, namespaces) if settings.optimized else None
-    assigned = assign.assign(con, schema, namespaces, priority, settings.unique, batch=batch, dataset=number)
+    assigned = assign.assign(con, schema, namespaces, priority, settings.unique, batch=batch)
 
     table: Literal["event", "record"] = "event" if schema.class_ is SchemaClass.EVENT else "record"
     repeated = 0
