@@ -57,6 +57,10 @@ def test_many_persons_come_in_a_file(own: Path, tmp_path: Path) -> None:
     assert (wrong.code, wrong.error["code"], wrong.error["where"]["line"]) == (2, "privacy.whom", 1)
 
 
+def test_nobody_is_taken_off_an_empty_list(run: Run) -> None:
+    assert run("privacy", "unsuppress", *ANN, "--json").data == {"taken_off": 0}
+
+
 def test_it_must_be_said_whom_it_concerns(run: Run) -> None:
     for words in ((), ("Email",), (*ANN, "--file", "x.csv"), ("--file", "/nowhere.csv")):
         assert run("privacy", "preview", *words, "--json").error["code"] == "privacy.whom"
@@ -69,6 +73,8 @@ def test_a_question_that_nobody_answers_stops_the_run(loaded: Path, monkeypatch:
 
 
 def test_batches_and_datasets_are_deleted(own: Path) -> None:
+    unknown = coterie(own, "privacy", "delete-batch", "b000009", "--json")
+    assert unknown.error["code"] == "batch.not-found"
     deleted = coterie(own, "privacy", "delete-batch", "b000002", "--reason", "wrong shop", "-y")
     assert "b000002" in deleted.out
     batches = {item["id"]: item["status"] for item in coterie(own, "ingest", "batches", "--json").data}

@@ -135,6 +135,7 @@ def delete_batch(
 
     It takes about as long as a rebuild. To take a batch back at once, and keep it in the log: coterie ingest revert.
     """
+    session.read("batch", batch=batch)
     confirm(session, yes, f"Erase batch {batch} for ever?", f"coterie ingest show {batch}")
     session.print(session.change(lambda ws: ws.privacy.delete_batch(batch, reason)), _deleted)
 
@@ -148,6 +149,7 @@ def delete_dataset(
     yes: Yes = False,
 ) -> None:
     """Take all batches of a dataset back and delete its definition."""
+    session.read("dataset", name=name)
     confirm(
         session, yes, f"Delete dataset {name}{' and erase its data for ever' if erase else ''}?", "coterie dataset list"
     )

@@ -85,6 +85,8 @@ def erase(sandbox: Sandbox, request: Request, progress: Progress) -> Erased:
 
 def unsuppress(sandbox: Sandbox, identities: tuple[Identity, ...], reason: str) -> int:
     """Take identities off the suppression list, so that later loads take their rows; return how many were on it."""
+    if not sandbox.history.con.execute("SELECT 1 FROM suppressed LIMIT 1").fetchall():
+        return 0  # nobody was ever erased, so there is no key either
     secret = suppression.key(sandbox.path)
     hashes = sorted({suppression.hashed(secret, *identity) for identity in identities})
     return int(commit(sandbox, "privacy.unsuppressed", {"hashes": hashes, "reason": reason}))
