@@ -36,7 +36,7 @@ NEVER, ALWAYS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 class Saved(msgspec.Struct, frozen=True, eq=False):
     """Which states are saved.
 
-    `part` is the part of each identity, `NOBODY` where it has none; states of later instants than `since` tell of it.
+    `part` is the part of each identity, `NOBODY` where it has none; states at `since` and later tell of it.
     `instants` are those of the states of each part, ascending.
     """
 
