@@ -313,10 +313,10 @@ class Evidence:
         else:  # few batches are read where the links of the identities come from few
             few = '"$batch" IN (SELECT batch FROM live_link WHERE a IN (SELECT identity FROM asked))'
         # the linked identities of a record are in one component: where all are linked, the first tells whose it is
-        mine = 'EXISTS (FROM asked q WHERE q.identity = r.identities[1] AND r."at" > q.after)'
+        mine = 'SEMI JOIN asked q ON q.identity = r.identities[1] AND r."at" > q.after'
         if self.unlinkable is not None:
             mine = (
-                '(batch, "row") IN (SELECT (s.batch, s."row") FROM ('
+                'WHERE (batch, "row") IN (SELECT (s.batch, s."row") FROM ('
                 'SELECT batch, "row", "at", unnest(identities) AS identity FROM sighting) s '
                 'JOIN asked q ON q.identity = s.identity AND s."at" > q.after)'
             )
@@ -328,7 +328,7 @@ class Evidence:
                     FROM {table} WHERE "$identities" IS NOT NULL AND {few}
                 )
                 SELECT "at", batch, "row", unnest(identities) AS identity FROM (
-                    FROM sighting r WHERE {mine} ORDER BY batch, "row"
+                    FROM sighting r {mine} ORDER BY batch, "row"
                 )
                 """
             ).fetchnumpy()
