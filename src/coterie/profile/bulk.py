@@ -80,10 +80,12 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, eve
         mine += f' WHERE r."$dataset" IN ({", ".join(map(str, places)) or "NULL"})'
         ranks = "".join(f" WHEN {dataset:d} THEN {place:d}" for dataset, place in places.items())
         rank = f'((CASE "$dataset"{ranks or " WHEN 0 THEN 0"} END)::HUGEINT << 64) + "$rank"'
-    con.execute(
+    system = ["$dataset", "$batch", "$row", "$identity", *(["$operation", "$unset"] if which.datasets else [])]
+    written = ", ".join(f"r.{quote(column)}" for column in [*system, *(leaf.path for leaf in leaves)])
+    live = con.execute(
         f"""
         INSERT INTO {table} (person{columns})
-        WITH mine AS {kept} (SELECT r.* FROM {mine}), claim AS (
+        WITH mine AS {kept} (SELECT {written} FROM {mine}), claim AS (
             SELECT w.person, {rank} AS "$rank"{claimed}
             FROM ({settled("mine", leaves, which)}) f JOIN whose w ON w.identity = f."$identity"
         )
@@ -96,9 +98,9 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, eve
             ) p ON p.person = w.person
         ) ORDER BY person
         """
-    )
+    ).fetchall()
     con.execute("DROP TABLE whose")
-    return int(con.execute(f"SELECT count(*) FROM {table} WHERE {old}").fetchall()[0][0])
+    return int(live[0][0])
 
 
 def _places(con: DuckDBPyConnection, view: View) -> dict[int, int] | None:
