@@ -49,7 +49,9 @@ def folded(con: DuckDBPyConnection) -> Folded:
     """Return the datasets whose writes do not simply replace each other."""
     ordered = con.execute("SELECT dataset, path FROM dataset_order").fetchall()
     operated = con.execute('SELECT DISTINCT "$dataset" FROM record WHERE "$operation" IS NOT NULL').fetchall()
-    unset = con.execute('SELECT DISTINCT unnest("$unset") FROM record WHERE "$unset" IS NOT NULL').fetchall()
+    unset: list[tuple[str]] = []
+    if operated:  # only merges take fields away
+        unset = con.execute('SELECT DISTINCT unnest("$unset") FROM record WHERE "$unset" IS NOT NULL').fetchall()
     return Folded(dict(ordered), frozenset(number for (number,) in operated), frozenset(path for (path,) in unset))
 
 
