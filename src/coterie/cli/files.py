@@ -49,3 +49,8 @@ def write_text(path: Path, text: str) -> None:
         raise Invalid(
             "file.unwritable", f"cannot write {path}: {error.strerror}.", where={"file": str(path)}
         ) from error
+
+
+def words(text: str | None) -> list[str]:
+    """Return the words of an option that takes several, with commas between."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()]

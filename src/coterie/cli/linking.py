@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coterie.cli import graphs
-from coterie.cli.files import read_spec, read_text
+from coterie.cli.files import read_spec, read_text, words
 from coterie.cli.identity import View
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
@@ -118,11 +118,11 @@ def suggest(
     view: View = None,
 ) -> None:
     """Score pairs of people who are perhaps one, and merge those that you accept. Needs the extra splink."""
-    blocks = [_words(item.replace("+", ",")) for item in block or ()]
+    blocks = [words(item.replace("+", ",")) for item in block or ()]
     least = min([threshold, *([] if accept_above is None else [accept_above])])
 
     def asked(ws: Workspace) -> dict[str, Any]:
-        found = ws.identities.suggest(_words(fields), least, blocks, view)
+        found = ws.identities.suggest(words(fields), least, blocks, view)
         pairs = {item.pair: item for item in found.pairs}
         for name in accept or ():
             if name not in pairs:
@@ -153,14 +153,10 @@ def _spec(
         return found
     if options == (None,) * len(options):
         return None
-    alone = _words(unique)
-    order = list(dict.fromkeys([*_words(priority), *alone]))
+    alone = words(unique)
+    order = list(dict.fromkeys([*words(priority), *alone]))
     spec: dict[str, Any] = {
         "algorithm": algorithm or "optimized",
         "namespaces": [{"code": code, "unique": code in alone} for code in order],
     }
     return spec if limit is None else spec | {"graph_limit": limit}
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from coterie.cli import show
 from coterie.cli.confirm import Yes, confirm
-from coterie.cli.files import read_spec
+from coterie.cli.files import read_spec, words
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 from coterie.core.errors import Invalid
@@ -90,8 +90,8 @@ def _asked(
         )
     if priority is not None or unique is not None:
         rules = [item if isinstance(item, dict) else {"code": item} for item in spec.get("namespaces", [])]
-        chosen = _codes(unique) if unique is not None else [rule["code"] for rule in rules if rule.get("unique")]
-        codes = _codes(priority) if priority is not None else [rule["code"] for rule in rules]
+        chosen = words(unique) if unique is not None else [rule["code"] for rule in rules if rule.get("unique")]
+        codes = words(priority) if priority is not None else [rule["code"] for rule in rules]
         codes += [code for code in chosen if code not in codes] if priority is None else []
         spec["namespaces"] = [{"code": code, "unique": code in chosen} for code in codes]
         if missing := [code for code in chosen if code not in codes]:
@@ -105,13 +105,9 @@ def _asked(
     given = {
         "algorithm": algorithm,
         "graph_limit": limit,
-        "blocked_namespaces": None if blocked is None else _codes(blocked),
+        "blocked_namespaces": None if blocked is None else words(blocked),
     }
     return spec | {name: value for name, value in given.items() if value is not None}
-
-
-def _codes(text: str) -> list[str]:
-    return [code.strip() for code in text.split(",") if code.strip()]
 
 
 def _in_force(out: Console, found: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -91,11 +91,7 @@ def _written(sandbox: Sandbox, surgery: Surgery, files: list[dict[str, Any]]) ->
     return kept
 
 
-def settle(path: os.PathLike[str]) -> None:
+def settle(path: Path) -> None:
     """Make a staged file durable and immutable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        os.fchmod(descriptor, 0o444)
-    finally:
-        os.close(descriptor)
+    path.chmod(0o444)
+    staging.sync(path)
