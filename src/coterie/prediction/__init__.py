@@ -1,0 +1,1 @@
+"""Customer AI: how likely a goal is for every person, and why."""
