@@ -1,0 +1,239 @@
+"""What speaks for and against the score of each person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from coterie.core.progress import Progress, Quiet
+from coterie.prediction.explanation import BUCKETS
+from coterie.prediction.frame import Feature, Frame
+from coterie.prediction.groups import Floats, Groups
+from coterie.prediction.scale import Explained, FactorScale, spread
+
+TOP = 5
+"""Factors given for, and given against."""
+
+BATCH = 100_000
+"""Rows explained at a time."""
+
+EVERYBODY = 1_000_000
+"""So many people are all explained; of more, those in the upper buckets and a sample of the others."""
+
+SAMPLE = 50_000
+"""People of the lowest bucket who are explained when there are more than `EVERYBODY`."""
+
+PEERS = 50_000
+"""People of a bucket at most that the ranges of its values are taken from."""
+
+
+class Peers(Struct, frozen=True):
+    """Which values are usual in each bucket, kept with a run for explanations on demand.
+
+    Parameters
+    ----------
+    ranges : dict of str to list
+        For each feature that is a number, the 10th and the 90th percentile of its known values in each bucket; None
+        for a bucket in which there are none.
+    """
+
+    ranges: dict[str, list[tuple[float, float] | None]]
+
+    def table(self, features: tuple[Feature, ...]) -> npt.NDArray[np.float32]:
+        """Return the bounds as an array: bucket, feature, low and high."""
+        table = np.full((len(BUCKETS), len(features), 2), np.nan, dtype=np.float32)
+        for column, feature in enumerate(features):
+            for bucket, bounds in enumerate(self.ranges.get(feature.name, ())):
+                if bounds is not None:
+                    table[bucket, column] = bounds
+        return table
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the explained people of each bucket; a row for each bucket, a column for each factor.
+
+    Parameters
+    ----------
+    people : array of int64, shape (buckets,)
+        People explained.
+    signed, amount : array of float64, shape (buckets, factors)
+        Sums of the contributions, and of their amounts.
+    top : array of int64, shape (buckets, factors)
+        For how many people it is among the factors given.
+    """
+
+    people: npt.NDArray[np.int64]
+    signed: Floats
+    amount: Floats
+    top: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The factors given for people; arrays of n rows, with `top` columns for and then `top` columns against.
+
+    Parameters
+    ----------
+    groups : Groups
+        The factors there are.
+    top : int
+        How many are given for, and how many against.
+    people : array of int32, shape (n,)
+        Persons.
+    bucket : array of int8, shape (n,)
+        Their buckets, as places in `BUCKETS`.
+    base : float
+        Log-odds of somebody of whom nothing is known.
+    log_odds : array of float64, shape (n,)
+        The base and all contributions.
+    factor : array of int16, shape (n, 2 * top)
+        Places in `groups.codes`, the weightiest first; -1 where there is none.
+    feature : array of int16, shape (n, 2 * top)
+        The column that tells most of the factor.
+    contribution : array of float64, shape (n, 2 * top)
+        Of the factor, to the log-odds.
+    share : array of float32, shape (n, 2 * top)
+        Its part of the amounts of all factors that can be reasons.
+    value : array of float32, shape (n, 2 * top)
+        Value of the column.
+    importance : array of int8, shape (n, 2 * top)
+        0 low, 1 medium, 2 high.
+    peers : Peers
+        Usual values in each bucket.
+    totals : Totals
+        Sums over the people of each bucket.
+    """
+
+    groups: Groups
+    top: int
+    people: npt.NDArray[np.int32]
+    bucket: npt.NDArray[np.int8]
+    base: float
+    log_odds: Floats
+    factor: npt.NDArray[np.int16]
+    feature: npt.NDArray[np.int16]
+    contribution: Floats
+    share: npt.NDArray[np.float32]
+    value: npt.NDArray[np.float32]
+    importance: npt.NDArray[np.int8]
+    peers: Peers
+    totals: Totals
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+def chosen(bucket: npt.NDArray[np.int8], everybody: int = EVERYBODY, sample: int = SAMPLE) -> npt.NDArray[np.intp]:
+    """Return the rows that are explained: all, or of very many the upper buckets and a sample of the lowest."""
+    if len(bucket) <= everybody:
+        return np.arange(len(bucket))
+    lowest = np.flatnonzero(bucket == 0)
+    return np.sort(np.concatenate([np.flatnonzero(bucket > 0), lowest[spread(len(lowest), sample)]]))
+
+
+def explain(
+    trained: Explained,
+    frame: Frame,
+    bucket: npt.NDArray[np.int8],
+    scale: FactorScale,
+    *,
+    top: int = TOP,
+    peers: Peers | None = None,
+    progress: Progress | None = None,
+) -> Factors:
+    """Return what speaks for and against the score of each person of a frame.
+
+    Parameters
+    ----------
+    trained : Explained
+        The model.
+    frame : Frame
+        Features, a row for each person.
+    bucket : array of int8, shape (n,)
+        The bucket of each, as a place in `BUCKETS`.
+    scale : FactorScale
+        Of the version of the model: how much a contribution weighs.
+    top : int
+        Factors given for, and given against.
+    peers : Peers, optional
+        Usual values; worked out from the frame when left out.
+    progress : Progress, optional
+        Told of how far it is.
+    """
+    progress = progress or Quiet()
+    groups = Groups.made(frame.features)
+    n = len(frame)
+    width = min(top, len(groups))
+    base, log_odds = 0.0, np.zeros(n)
+    factor = np.full((n, 2 * top), -1, dtype=np.int16)
+    feature = np.full((n, 2 * top), -1, dtype=np.int16)
+    contribution = np.zeros((n, 2 * top))
+    share = np.zeros((n, 2 * top), dtype=np.float32)
+    signed, amount = np.zeros((len(BUCKETS), len(groups))), np.zeros((len(BUCKETS), len(groups)))
+    counted = np.zeros((len(BUCKETS), len(groups)), dtype=np.int64)
+    for start in range(0, n, BATCH):
+        rows = slice(start, min(n, start + BATCH))
+        columns, base = trained.contributions(frame.take(np.arange(rows.start, rows.stop)))
+        totals = groups.total(columns)
+        log_odds[rows] = base + columns.sum(axis=1)
+        telling = groups.telling(columns, totals)
+        reasons = np.where(groups.exposure, 0.0, totals)
+        whole = np.abs(reasons).sum(axis=1)
+        for side, sign in enumerate((1.0, -1.0)):
+            places, weights = _largest(sign * reasons, width)
+            given = weights > 0
+            at = slice(side * top, side * top + width)
+            factor[rows, at] = np.where(given, places, -1)
+            feature[rows, at] = np.where(given, np.take_along_axis(telling, places, axis=1), -1)
+            contribution[rows, at] = np.where(given, sign * weights, 0.0)
+            share[rows, at] = np.where(given, weights / np.maximum(whole, 1e-300)[:, None], 0.0)
+        for number in range(len(BUCKETS)):
+            inside = bucket[rows] == number
+            signed[number] += totals[inside].sum(axis=0)
+            amount[number] += np.abs(totals[inside]).sum(axis=0)
+            named = factor[rows][inside]
+            counted[number] += np.bincount(named[named >= 0], minlength=len(groups))
+        progress.report("explaining", rows.stop, n)
+    value = np.take_along_axis(frame.values, np.maximum(feature, 0).astype(np.intp), axis=1) if n else factor * 1.0
+    importance = np.digitize(np.abs(contribution), [scale.low, scale.high]).astype(np.int8)
+    return Factors(
+        groups, top, frame.people, bucket, base, log_odds, factor, feature, contribution, share,
+        np.where(feature < 0, np.nan, value).astype(np.float32), importance, peers or usual(frame, bucket),
+        Totals(np.bincount(bucket, minlength=len(BUCKETS)), signed, amount, counted),
+    )  # fmt: skip
+
+
+def usual(frame: Frame, bucket: npt.NDArray[np.int8]) -> Peers:
+    """Return from the 10th to the 90th percentile of each number's known values in each bucket."""
+    ranges: dict[str, list[tuple[float, float] | None]] = {
+        feature.name: [] for feature in frame.features if not feature.values
+    }
+    for number in range(len(BUCKETS)):
+        inside = np.flatnonzero(bucket == number)
+        inside = inside[spread(len(inside), PEERS)]
+        for column, feature in enumerate(frame.features):
+            if feature.values:
+                continue
+            values = frame.values[inside, column]
+            values = np.sort(values[~np.isnan(values)])
+            if len(values):
+                low, high = values[int(0.1 * (len(values) - 1))], values[int(np.ceil(0.9 * (len(values) - 1)))]
+                ranges[feature.name].append((float(low), float(high)))
+            else:
+                ranges[feature.name].append(None)
+    return Peers(ranges)
+
+
+def _largest(values: Floats, k: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the places of the k largest of each row, the largest first, and these values."""
+    if k < values.shape[1]:
+        places = np.argpartition(-values, k - 1, axis=1)[:, :k]
+    else:
+        places = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    found = np.take_along_axis(values, places, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1), np.take_along_axis(found, order, axis=1)
