@@ -79,9 +79,38 @@ class Frame:
     def __len__(self) -> int:
         return len(self.people)
 
+    def column(self, name: str) -> npt.NDArray[np.float32]:
+        """Return the values of a feature; raises `KeyError` for one that there is none of."""
+        for place, feature in enumerate(self.features):
+            if feature.name == name:
+                return self.values[:, place]
+        raise KeyError(name)
+
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Frame:
         """Return some of the rows."""
         return Frame(self.features, self.people[rows], self.cutoffs[rows], np.asfortranarray(self.values[rows]))
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What came of the people at each cut-off, without features; in the order of a `Frame`.
+
+    Parameters
+    ----------
+    people, cutoffs
+        As of `Frame`.
+    hit, label, day
+        As of `Examples`.
+    """
+
+    people: npt.NDArray[np.int32]
+    cutoffs: npt.NDArray[np.int64]
+    hit: npt.NDArray[np.bool_]
+    label: npt.NDArray[np.bool_]
+    day: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.people)
 
 
 @dataclass(frozen=True)
@@ -96,15 +125,24 @@ class Examples:
         Whether the events of the goal occurred in the window after it.
     label : array of bool, shape (n,)
         What is predicted: `hit`, or its opposite for goals that will not occur.
+    day : array of int32, shape (n,)
+        On which day of the window, from 0, the goal's events had all occurred; -1 for never.
+    weight : array of float64, shape (n,)
+        How many rows each stands for, where rows were sampled; 1 where not.
     """
 
     frame: Frame
     hit: npt.NDArray[np.bool_]
     label: npt.NDArray[np.bool_]
+    day: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.frame)
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Examples:
         """Return some of the rows."""
-        return Examples(self.frame.take(rows), self.hit[rows], self.label[rows])
+        return Examples(self.frame.take(rows), self.hit[rows], self.label[rows], self.day[rows], self.weight[rows])
 
 
 def joined(frames: Sequence[Frame]) -> Frame:
