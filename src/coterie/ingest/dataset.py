@@ -17,6 +17,8 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     Of records: with `upsert` the rows of a load change the given attributes, unless the load says otherwise, and leave
     the others. `ordered_by` is the path of a date: a row that is not newer by it than the record that stands is passed
     over, whenever it arrives.
+
+    A `system` dataset is filled by Coterie itself, and by nobody else.
     """
 
     name: str
@@ -28,3 +30,4 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     labels: tuple[str, ...] = ()
     upsert: bool = False
     ordered_by: str | None = None
+    system: bool = False

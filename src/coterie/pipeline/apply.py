@@ -93,8 +93,11 @@ def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None, *, 
 
 def _changes_facts(entry: Entry) -> bool:
     """Whether an entry may change persons, events or stored attributes: rules and members are none of these."""
-    rules = ("audience", "computed_attribute")
-    return entry.kind not in ("audience.evaluated", "batch.refused") and entry.body.get("kind") not in rules
+    rules = ("audience", "computed_attribute", "model", "model_run", "model_version")
+    if entry.kind in ("audience.evaluated", "batch.refused"):
+        return False
+    several = entry.body["definitions"] if entry.kind.startswith("definitions.") else [entry.body]
+    return any(item.get("kind") not in rules for item in several)
 
 
 def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf | None = None) -> Any:
@@ -107,6 +110,9 @@ def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf
                 definitions.put(sandbox, msgspec.structs.replace(entry, body=item))
         case "definition.delete":
             definitions.deleted(sandbox, entry)
+        case "definitions.delete":
+            for item in entry.body["definitions"]:
+                definitions.deleted(sandbox, msgspec.structs.replace(entry, body=item))
         case "batch.accepted":
             return batches.accepted(sandbox, entry, progress)
         case "batch.reverted":

@@ -16,6 +16,8 @@ from coterie.governance.retention import RetentionSettings
 from coterie.identity.namespaces import STANDARD, Namespace
 from coterie.identity.settings import SETTINGS, IdentitySettings
 from coterie.ingest.dataset import Dataset
+from coterie.prediction.definition import Model
+from coterie.prediction.run import Run, Version
 from coterie.profile.policy import STITCHED, VIEWS, View
 from coterie.store.catalog import Catalog
 
@@ -31,6 +33,9 @@ KINDS: dict[type, str] = {
     ComputedAttribute: "computed_attribute",
     RetentionSettings: "retention_settings",
     IdentitySettings: "identity_settings",
+    Model: "model",
+    Run: "model_run",
+    Version: "model_version",
 }
 
 

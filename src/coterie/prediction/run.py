@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from coterie.prediction.explanation import Factor, Timing
+
 Trigger = Literal["asked", "schedule", "drift", "configuration"]
 """Why a run was started: a person asked, its time had come, the people changed, the goal changed."""
 
@@ -211,45 +213,6 @@ class Version(Struct, frozen=True):
     card: dict[str, Any] = {}
 
 
-class Reason(Struct, frozen=True, omit_defaults=True):
-    """One reason for a score, as it stands on the profile.
-
-    Parameters
-    ----------
-    code : str
-        Stable code of the factor, such as ``since:Purchase``.
-    label : str
-        In words.
-    value : float or None
-        The most telling value.
-    value_label : str
-        The value in words, such as ``23 days``.
-    direction : str
-        ``raises`` or ``lowers`` the probability.
-    importance : str
-        ``low``, ``medium`` or ``high``.
-    contribution : float
-        The change of the log-odds.
-    share : float
-        Its share of all contributions, without signs.
-    peer_range : tuple of float, optional
-        Between which values it lies for most people in the same bucket.
-    counterfactual : str
-        The change at which the bucket would be another one, in words; empty when none is known.
-    """
-
-    code: str
-    label: str
-    value: float | None
-    value_label: str
-    direction: Literal["raises", "lowers"]
-    importance: Literal["low", "medium", "high"]
-    contribution: float
-    share: float
-    peer_range: tuple[float, float] | None = None
-    counterfactual: str = ""
-
-
 class Prediction(Struct, frozen=True):
     """What a model says of one person.
 
@@ -278,8 +241,12 @@ class Prediction(Struct, frozen=True):
         The version of the model.
     run : str, optional
         The run; None for a score worked out on demand.
-    factors, factors_against : tuple of Reason
-        What speaks for it, and against.
+    factors, factors_against : tuple of Factor
+        What raises it, and what lowers it.
+    exposures : tuple of Factor
+        What others did to the person and the model takes into account; never a reason. Of scores on demand only.
+    timing : Timing, optional
+        When it is to be expected; of scores on demand only.
     expired : bool
         Whether it counts no longer.
     notes : tuple of str
@@ -304,8 +271,10 @@ class Prediction(Struct, frozen=True):
     run: str | None = None
     previous_score: int | None = None
     expected_date: int | None = None
-    factors: tuple[Reason, ...] = ()
-    factors_against: tuple[Reason, ...] = ()
+    factors: tuple[Factor, ...] = ()
+    factors_against: tuple[Factor, ...] = ()
+    exposures: tuple[Factor, ...] = ()
+    timing: Timing | None = None
     expired: bool = False
     notes: tuple[str, ...] = ()
 

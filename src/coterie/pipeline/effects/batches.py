@@ -55,7 +55,8 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, An
     held = batch_limit.hold(con, batch, number, table)
     new_links = _count(sandbox, "link") - before
     older = fragments.older(con, number, batch) if dataset.ordered_by is not None else 0
-    graphs.refresh(sandbox, Scope(batch), Cause(entry.accepted_at, batch), progress, batches=[batch])
+    scope, batches = _replacing(sandbox, entry)
+    graphs.refresh(sandbox, scope, Cause(entry.accepted_at, batch), progress, batches=batches)
     warnings = assigned.unlinked | ({"identity.batch-limit": held} if held else {})
     return {
         "duplicates": repeated,
@@ -64,6 +65,18 @@ def accepted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, An
         "older": older,
         "warnings": warnings,
     }
+
+
+def _replacing(sandbox: Sandbox, entry: Entry) -> tuple[Scope, list[int]]:
+    """Withdraw the batches whose place an accepted one takes; return what changed, and the batches concerned."""
+    batch, ids = entry.body["number"], set(entry.body.get("replaces", ()))
+    if not ids:
+        return Scope(batch), [batch]
+    replaced = [item.number for item in sandbox.catalog.batches(entry.body["dataset"]) if item.id in ids]
+    for number in replaced:
+        sandbox.history.withdraw_batch(number, entry.accepted_at)
+    concerned = sorted([batch, *replaced])
+    return Scope(identities=graphs.evidence(sandbox).concerned(concerned), facts_of=concerned), concerned
 
 
 def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, unset: list[str]) -> None:

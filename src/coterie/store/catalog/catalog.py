@@ -132,8 +132,15 @@ class Catalog:
                         _add_version(connection, msgspec.structs.replace(entry, body=item), item["body"], deleted=False)
                 case "definition.delete":
                     _add_version(connection, entry, {}, deleted=True)
+                case "definitions.delete":
+                    for item in entry.body["definitions"]:
+                        _add_version(connection, msgspec.structs.replace(entry, body=item), {}, deleted=True)
                 case "batch.accepted":
                     _settle(connection, entry, BatchStatus.ACTIVE)
+                    for item in entry.body.get("definitions", ()):
+                        _add_version(connection, msgspec.structs.replace(entry, body=item), item["body"], deleted=False)
+                    for replaced in entry.body.get("replaces", ()):
+                        _replaced(connection, entry, replaced)
                 case "batch.refused":
                     _settle(connection, entry, BatchStatus.FAILED)
                 case "batch.reverted":
@@ -182,6 +189,12 @@ class Catalog:
         if found is None:
             raise NotFound.named(kind.replace("_", "-"), id, [known.id for known in self.definitions(kind)])
         return found
+
+    def ever(self, kind: str) -> list[Definition]:
+        """Return all versions of all definitions of a kind that there ever were, oldest first, without deletions."""
+        table = tables.definition
+        query = sa.select(table).where(table.c.kind == kind, ~table.c.deleted)
+        return self._definitions(query.order_by(table.c.recorded_at, table.c.id, table.c.version))
 
     def definitions(self, kind: str, known: int | None = None) -> list[Definition]:
         """Return all definitions of a kind that are in force, by id; with `known`, that were at an instant."""
@@ -295,6 +308,18 @@ def _settle(connection: Connection, entry: Entry, status: BatchStatus) -> None:
             metrics=body.get("metrics") or known.metrics,
             reason=body.get("reason"),
         ),
+    )
+
+
+def _replaced(connection: Connection, entry: Entry, replaced: str) -> None:
+    """Note that a batch was taken back because another one took its place."""
+    known = _batch(connection, replaced)
+    if known is None:
+        return  # it was erased since
+    reason = f"batch {entry.body['batch']} took its place"
+    _put(
+        connection,
+        msgspec.structs.replace(known, status=BatchStatus.INACTIVE, finished_at=entry.accepted_at, reason=reason),
     )
 
 
