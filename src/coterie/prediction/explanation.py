@@ -128,3 +128,26 @@ class Timing(Struct, frozen=True, omit_defaults=True):
     days: tuple[int, ...]
     probability: tuple[float, ...]
     expected_day: int | None = None
+
+
+class TimingTest(Struct, frozen=True):
+    """Whether the timing held at the newest past cut-off, by a curve that had learnt nothing after it.
+
+    Parameters
+    ----------
+    days : tuple of int
+        Days from the start of the window.
+    expected, observed : tuple of float
+        Share of people for whom the events had occurred by the end of each: as predicted before curves are made to
+        end at the main probability, and as it was.
+    people : int
+        How many people these shares are of.
+    difference : float
+        Mean probability at the end of the window by the curve, less the mean by the main model, for the same people.
+    """
+
+    days: tuple[int, ...]
+    expected: tuple[float, ...]
+    observed: tuple[float, ...]
+    people: int
+    difference: float | None = None

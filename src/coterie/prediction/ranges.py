@@ -32,9 +32,9 @@ class Range(Struct, frozen=True, omit_defaults=True):
     known : bool
         False for the range of those of whom nothing is known.
     tested : int
-        People of the past windows that the model was tested on.
-    true : int
-        Of how many of them the prediction came true.
+        People of the past windows that the model was tested on whose value lay there.
+    rate : float, optional
+        The share of them of whom the prediction came true.
     """
 
     low: float | None = None
@@ -42,26 +42,39 @@ class Range(Struct, frozen=True, omit_defaults=True):
     values: tuple[int, ...] = ()
     known: bool = True
     tested: int = 0
-    true: int = 0
-
-    @property
-    def rate(self) -> float | None:
-        """The share of whom it came true."""
-        return self.true / self.tested if self.tested else None
+    rate: float | None = None
 
 
-def ranges_of(feature: Feature, values: npt.NDArray[np.float32], label: npt.NDArray[np.bool_]) -> tuple[Range, ...]:
-    """Return ranges of a feature's values with about the same number of people each, and what became of them."""
+def ranges_of(
+    feature: Feature,
+    values: npt.NDArray[np.float32],
+    label: npt.NDArray[np.bool_],
+    weight: npt.NDArray[np.float64],
+) -> tuple[Range, ...]:
+    """Return ranges of a feature's values with about the same number of people each, and what became of them.
+
+    Parameters
+    ----------
+    feature : Feature
+        The column.
+    values : array of float32, shape (n,)
+        Its values.
+    label : array of bool, shape (n,)
+        Whether the prediction came true.
+    weight : array of float64, shape (n,)
+        How many people each row stands for.
+    """
     known = ~np.isnan(values)
     made = _of_words(values[known]) if feature.values else _of_numbers(values[known])
     if not known.all():
         made = (*made, Range(known=False))
     places = place(made, values)
     tested = np.bincount(places, minlength=len(made))
-    true = np.bincount(places, weights=label, minlength=len(made))
+    stood_for = np.bincount(places, weights=weight, minlength=len(made))
+    true = np.bincount(places, weights=weight * label, minlength=len(made))
     return tuple(
-        Range(each.low, each.high, each.values, each.known, int(people), int(hits))
-        for each, people, hits in zip(made, tested, true, strict=True)
+        Range(each.low, each.high, each.values, each.known, int(people), float(hits / of) if people else None)
+        for each, people, hits, of in zip(made, tested, true, stood_for, strict=True)
     )
 
 

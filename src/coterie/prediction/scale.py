@@ -107,7 +107,7 @@ def measure(trained: Explained, tested: Examples, top: int = 5) -> FactorScale:
                 contribution=float(means[group]),
                 feature=frame.features[driver].name,
                 exposure=bool(groups.exposure[group]),
-                ranges=ranges_of(frame.features[driver], frame.values[:, driver], tested.label),
+                ranges=ranges_of(frame.features[driver], frame.values[:, driver], tested.label, tested.weight),
             )
         )
     return FactorScale(low, high, tuple(summaries))
