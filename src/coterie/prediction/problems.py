@@ -6,7 +6,7 @@ The numbers and names are those of the field (Adobe's troubleshooting page of Cu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ REFUSED_AUC, DOUBTED_AUC = 0.55, 0.65
 TELLING_AUC = 0.95
 """From this AUC on a single feature that may know the outcome is taken to know it."""
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -32,7 +32,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     code : str
         Stable code, such as ``model.not-enough-objective``; documented in ``docs/reference/errors.md``.
     severity : str
-        ``error`` when it stops the run, ``warning`` when it is to be known.
+        ``error`` when it stops the run, ``warning`` when it needs a look, ``note`` when it is to be known.
     message : str
         What was found, with numbers and dates.
     hint : str
@@ -52,10 +52,15 @@ class Problem(Struct, frozen=True, omit_defaults=True):
 
 
 def problem(
-    code: str, number: int | None, message: str, hint: str, *, warning: bool = False, **figures: Any
+    code: str, number: int | None, message: str, hint: str, *, warning: bool = False, note: bool = False, **figures: Any
 ) -> Problem:
-    """Return a problem; all are made here."""
-    return Problem(code, "warning" if warning else "error", message, hint, number, figures)
+    """Return a problem: an error, unless it is only a warning or a note."""
+    return Problem(code, "note" if note else "warning" if warning else "error", message, hint, number, figures)
+
+
+def ordered(found: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return errors first, then warnings, then notes."""
+    return tuple(sorted(found, key=lambda each: get_args(Severity).index(each.severity)))
 
 
 def errors(found: Iterable[Problem]) -> tuple[Problem, ...]:
