@@ -132,6 +132,10 @@ class FieldGroup(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
 COMPUTED = "computedAttributes"
 """The field of a profile under which its computed attributes are named."""
 
+PREDICTED, VALID_UNTIL = "customerAI", "valid_until"
+"""The field of a profile under which the scores of each model are, and the field of scores that says until when they
+count."""
+
 
 class Union(msgspec.Struct, frozen=True):
     """The union of all schemas: one object for profiles, one for events.

@@ -1,8 +1,8 @@
 """The normal form: equivalent spellings become one core tree, and a rule becomes algebra over conditions.
 
-`normalise` resolves names (`resolve`), puts the expressions of computed attributes in their places (`expansion`),
-brings all into canonical form (`Canon`), and divides the result at `and`, `or` and `not`. Logic is two-valued: a
-predicate on null is false, so `not` may be pushed inward freely.
+`normalise` resolves names (`resolve`), puts the expressions of computed attributes in their places (`expansion`), lets
+scores count only while they are valid (`validity`), brings all into canonical form (`Canon`), and divides the result at
+`and`, `or` and `not`. Logic is two-valued: a predicate on null is false, so `not` may be pushed inward freely.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from coterie.core.schema import Union
-from coterie.pql.ast import Binary, Expr, Literal, Unary
+from coterie.pql.ast import Binary, Expr, Filter, Literal, Method, Unary
 from coterie.pql.canon import Canon
+from coterie.pql.checker import check
 from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
 from coterie.pql.expansion import expanded
 from coterie.pql.local import UTC, zone_of
 from coterie.pql.logic import operands_of
 from coterie.pql.resolve import resolve, unsupported
 from coterie.pql.scopes import root_scopes
+from coterie.pql.validity import lasting
 from coterie.pql.zones import reads_calendar
 
 
@@ -47,7 +49,8 @@ def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
     """
     zone_of(zone)
     try:
-        rule = Canon(union).truth(expanded(resolve(expr), union.computed), root_scopes(union))
+        core = lasting(expanded(resolve(expr), union.computed), union)
+        rule = Canon(union).truth(core, root_scopes(union))
         return rule_of(rule, lambda leaf: zone if zone != UTC and _is_zoned(leaf, union) else UTC)
     except RecursionError:
         raise unsupported(expr, "a rule nested so deep") from None
@@ -56,9 +59,24 @@ def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
 def value_form(expr: Expr, union: Union) -> Expr:
     """Return the canonical core tree of an expression whose value is asked for; see `normalise` for what it raises."""
     try:
-        return Canon(union).value(expanded(resolve(expr, truth=False), union.computed), root_scopes(union))
+        core = lasting(expanded(resolve(expr, truth=False), union.computed), union)
+        return Canon(union).value(core, root_scopes(union))
     except RecursionError:
         raise unsupported(expr, "an expression nested so deep") from None
+
+
+def event_form(text: str, union: Union) -> Expr | None:
+    """Return the canonical core tree of a condition on one event, given as text; None for one that always holds.
+
+    Raises
+    ------
+    PqlError
+        For a condition with problems; their places are those in ``xEvent[…].count()``.
+    """
+    counted = check(f"xEvent[{text}].count()", union).require()
+    found = value_form(counted, union)
+    assert isinstance(found, Method)
+    return found.receiver.condition if isinstance(found.receiver, Filter) else None
 
 
 def rule_of(expr: Expr, zone: Callable[[Expr], str]) -> Rule:

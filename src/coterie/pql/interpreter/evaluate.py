@@ -9,7 +9,7 @@ from itertools import product
 from typing import assert_never
 
 from coterie.core.errors import Invalid, Unsupported
-from coterie.core.schema import COMPUTED
+from coterie.core.schema import COMPUTED, PREDICTED, VALID_UNTIL, Field
 from coterie.pql import ast
 from coterie.pql.ast import Expr
 from coterie.pql.computed import parsed
@@ -161,10 +161,29 @@ class Evaluation:
         return found if name == "this" else self._property(found, name)
 
     def _property(self, owner: Value, name: str) -> Value:
-        """Return a property; computed attributes are worked out when they are read."""
-        if name == COMPUTED and owner is self.profile and self._computed:
-            return self._derived
+        """Return a property; computed attributes are worked out when they are read, and scores only as they count."""
+        if owner is self.profile:
+            if name == COMPUTED and self._computed:
+                return self._derived
+            if name == PREDICTED:
+                return self._lasting()
         return projection(owner, name)
+
+    def _lasting(self) -> Value:
+        """Return the scores of the profile without those that have expired; see `pql.validity`."""
+        found = self.profile.get(PREDICTED)
+        if not isinstance(found, Object) or not found.raw or found.field is None:
+            return found
+        gone = [key for key, field in found.field.properties.items() if self._expired(found.get(key), field)]
+        if not gone:
+            return found
+        kept = {key: raw for key, raw in found.raw.items() if key not in gone}
+        return Object(kept or None, found.field, found.zone)
+
+    def _expired(self, scores: Value, field: Field) -> bool:
+        if not isinstance(scores, Object) or scores.raw is None or VALID_UNTIL not in field.properties:
+            return False
+        return not predicates.compared(">", scores.get(VALID_UNTIL), self.clock.now(), self.clock)
 
     def _attribute(self, pql: str) -> Value:
         """Return the value of a computed attribute."""
