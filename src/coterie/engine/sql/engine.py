@@ -15,6 +15,7 @@ from coterie.engine import people as persons
 from coterie.engine.sql import doubles
 from coterie.engine.sql.changes import next_change
 from coterie.engine.sql.constructs import render
+from coterie.engine.sql.marks import marks
 from coterie.engine.sql.plan import plan
 from coterie.engine.sql.projection import projection
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
@@ -144,6 +145,31 @@ class SqlEngine:
         """Return the statement of `values`; for some people only, they must be lent when it is run."""
         statements = self._statements(view, at, people).in_zone(zone)
         return self._ready(render(projection(statements, exprs), "duckdb"))
+
+    def marks(
+        self, conditions: Mapping[str, Expr | None], leaves: Mapping[str, str], view: str, *, restricted: bool = False
+    ) -> str:
+        """Return the statement for the events of people, with a truth for each of many conditions.
+
+        Parameters
+        ----------
+        conditions : mapping of str to Expr or None
+            Canonical core trees of conditions on one event (see `event_form`), by the name of their column; None is
+            always true. They read no profile and no instant of evaluation.
+        leaves : mapping of str to str
+            Paths of events that are given as they are stored, by the name of their column.
+        view : str
+            The view: whose persons, and which events.
+        restricted : bool
+            Whether only the events of some people are asked for, who must be lent when it is run.
+
+        Returns
+        -------
+        str
+            A query for ``person``, ``happened`` (ms), ``dataset``, ``batch``, ``row``, the truths and the leaves.
+        """
+        people = BitMap() if restricted else None
+        return self._ready(render(marks(self._statements(view, 0, people), conditions, leaves), "duckdb"))
 
     def explain(self, condition: Condition, view: str, at: int) -> str:
         """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""
