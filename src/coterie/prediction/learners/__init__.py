@@ -1,0 +1,1 @@
+"""What learns from examples: each turns the features of people into log-odds, and says what each feature adds."""

@@ -1,0 +1,242 @@
+"""Training: learners tried on past cut-offs, one taken and fitted to all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from coterie.core.errors import Invalid
+from coterie.core.progress import Progress, Quiet
+from coterie.prediction import backtest, calibration, odds, roles
+from coterie.prediction import splits as splits_
+from coterie.prediction.backtest import NaiveRule
+from coterie.prediction.contest import compare
+from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.definition import Goal
+from coterie.prediction.evaluation import Evaluation
+from coterie.prediction.frame import Examples
+from coterie.prediction.interval import Interval
+from coterie.prediction.learners import base, bgnbd, logistic
+from coterie.prediction.learners.blend import Blend
+from coterie.prediction.learners.learner import Algorithm, Learner
+from coterie.prediction.learners.trees import MOST_ROUNDS, Binned
+from coterie.prediction.odds import Floats
+from coterie.prediction.scoremap import ScoreMap
+from coterie.prediction.splits import Rows, Split
+from coterie.prediction.trained import OutOfTime, Trained
+
+LEAST = 100
+"""Persons of either outcome below which nothing is learnt from outcomes."""
+AMPLE = 500
+"""Persons of either outcome from which the blend is taken by default, and not the logistic regression."""
+MORE_ROUNDS = 1.1
+"""The final trees learn from more than those of the back-tests did: this much longer."""
+
+
+def train(
+    examples: Examples,
+    cutoffs: Cutoffs,
+    goal: Goal,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    stop: Callable[[], None] | None = None,
+) -> Trained:
+    """Train a model.
+
+    Parameters
+    ----------
+    examples : Examples
+        People at the training cut-offs, with what came of it.
+    cutoffs : Cutoffs
+        Those cut-offs, and the folds to test on.
+    goal : Goal
+        What is predicted.
+    seed : int
+        Of all that is drawn at random: the same seed and examples give the same model.
+    progress : Progress, optional
+        Told how much is done.
+    stop : callable, optional
+        Called often; what it raises ends the training.
+
+    Returns
+    -------
+    Trained
+        The model, its evaluation and its back-tests.
+
+    Notes
+    -----
+    Logistic regression and boosted trees are fitted for each fold. The mean of their log-odds is taken, unless one of
+    them is better beyond doubt. With fewer than 500 persons of either outcome the logistic regression is the one to
+    beat. With fewer than 100 nothing is learnt from outcomes: BG/NBD when the goal is one more of an event, else
+    everybody has the base rate.
+    """
+    if not len(examples):
+        raise Invalid(
+            "model.no-input",
+            "there are no people to learn from at any past date.",
+            hint="Check that the population holds somebody and that the events reach back far enough.",
+        )
+    return _Training(examples, cutoffs, goal, seed, progress or Quiet(), stop or _nothing).run()
+
+
+def _nothing() -> None:
+    """Do not stop."""
+
+
+class _Training:
+    def __init__(
+        self,
+        examples: Examples,
+        cutoffs: Cutoffs,
+        goal: Goal,
+        seed: int,
+        progress: Progress,
+        stop: Callable[[], None],
+    ) -> None:
+        self.examples, self.frame = examples, examples.frame
+        self.features, self.values = self.frame.features, self.frame.values
+        self.by_time, self.goal, self.seed = cutoffs.by_time, goal, seed
+        self.splits = splits_.split(examples, cutoffs, seed)
+        self.repeats = roles.repeats(self.features, goal)
+        self.positive, self.negative = (
+            len(np.unique(self.frame.people[examples.label == outcome])) for outcome in (True, False)
+        )
+        self.rounds: list[int] = []
+        self._binned: Binned | None = None
+        self._progress, self._stop = progress, stop
+        self._done, self._total = 0, len(self.splits) + 1
+
+    def run(self) -> Trained:
+        fewest = min(self.positive, self.negative)
+        default: Algorithm
+        if fewest < LEAST:
+            default = "bgnbd" if self._repeated(slice(None)) is not None else "base"
+            predicted: dict[Algorithm, Floats] = {
+                default: _gathered([self._simple(default, one) for one in self.splits])
+            }
+        else:
+            default = "blend" if fewest >= AMPLE else "logistic"
+            predicted = self._learners()
+        tested = splits_.tested(self.examples, self.splits)
+        candidates = compare(tested, predicted, default, self.seed)
+        chosen = next((one.algorithm for one in candidates if one.chosen), default)
+        self._stop()
+        correction, tried = calibration.choose(tested, predicted[chosen], splits_.older(self.splits))
+        probability: Floats = np.round(odds.probability(correction.apply(predicted[chosen])), 6)
+        learner = self._fitted(chosen)
+        rules = [
+            NaiveRule(rule.name, rule.feature, rule.order[tested.rows]) for rule in roles.naive(self.frame, self.goal)
+        ]
+        everything = np.arange(len(tested))
+        pooled = backtest.measure(probability, tested.label, tested.weight, tested.people, self.seed)
+        evaluation = Evaluation(
+            algorithm=chosen,
+            by_time=self.by_time,
+            people=len(np.unique(self.frame.people)),
+            positive=self.positive,
+            negative=self.negative,
+            pooled=pooled,
+            backtests=backtest.backtests(tested, probability, rules, self.seed),
+            deciles=backtest.deciles(probability, tested.label, tested.weight),
+            reliability=backtest.reliability(probability, tested.label, tested.weight),
+            gains=backtest.gains(probability, tested.label, tested.weight),
+            rules=backtest.judged(rules, tested.label, tested.weight, everything),
+            candidates=candidates,
+            calibration=tried,
+            gate=backtest.gate(pooled.auc),
+        )
+        self._step()
+        return Trained(
+            features=self.features,
+            learner=learner,
+            calibration=correction,
+            scores=ScoreMap.learn(probability, tested.weight),
+            interval=Interval.learn(tested, probability),
+            evaluation=evaluation,
+            seed=self.seed,
+            out_of_time=OutOfTime(tested, probability),
+        )
+
+    def _learners(self) -> dict[Algorithm, Floats]:
+        """Return what each learner predicted at the back-tests, having learnt from what came before them."""
+        linear, boosters, simple = [], [], []
+        for one in self.splits:
+            linear.append(self._logistic(one.train).log_odds(self.values[one.test]))
+            booster, rounds = self._trees().until_no_better(one.train, one.test, self._round)
+            boosters.append(booster)
+            self.rounds.append(rounds)
+            if self.repeats is not None:
+                simple.append(self._simple("bgnbd", one))
+            self._step()
+        # As many rounds as were best for the other back-tests: those best for its own would flatter it.
+        trees = [
+            booster.predict(self.values[one.test], raw_score=True, num_iteration=self._others(i), num_threads=1)
+            for i, (one, booster) in enumerate(zip(self.splits, boosters, strict=True))
+        ]
+        predicted: dict[Algorithm, Floats] = {"logistic": _gathered(linear), "trees": _gathered(trees)}
+        predicted["blend"] = (predicted["logistic"] + predicted["trees"]) / 2
+        if simple:
+            predicted["bgnbd"] = _gathered(simple)
+        return predicted
+
+    def _others(self, fold: int) -> int:
+        others = [rounds for i, rounds in enumerate(self.rounds) if i != fold] or self.rounds
+        return max(1, round(float(np.median(others))))
+
+    def _simple(self, algorithm: Algorithm, one: Split) -> Floats:
+        """Return what BG/NBD, or else the base rate, predicts at a back-test."""
+        model: Learner | None = self._repeated(one.train) if algorithm == "bgnbd" else None
+        return (model or self._base(one.train)).log_odds(self.values[one.test])
+
+    def _fitted(self, algorithm: Algorithm) -> Learner:
+        """Return a learner fitted to all examples."""
+        everything = slice(None)
+        match algorithm:
+            case "logistic":
+                return self._logistic(everything)
+            case "trees":
+                return self._trees().fit(self._most(), self._round)
+            case "blend":
+                return Blend((self._logistic(everything), self._trees().fit(self._most(), self._round)))
+            case "bgnbd" | "base":
+                return self._repeated(everything) or self._base(everything)
+
+    def _most(self) -> int:
+        return max(1, round(MORE_ROUNDS * float(np.median(self.rounds))))
+
+    def _logistic(self, rows: Rows | slice) -> Learner:
+        self._stop()
+        weight = self.examples.weight[rows]
+        return logistic.fit(self.features, self.values[rows], self.examples.label[rows], weight, seed=self.seed)
+
+    def _trees(self) -> Binned:
+        if self._binned is None:
+            self._stop()
+            self._binned = Binned(self.features, self.values, self.examples.label, self.examples.weight, seed=self.seed)
+        return self._binned
+
+    def _repeated(self, rows: Rows | slice) -> Learner | None:
+        """Return BG/NBD of histories, those of the newest cut-off alone: a person's earlier ones are part of them."""
+        if self.repeats is None:
+            return None
+        cutoffs = self.frame.cutoffs[rows]
+        return bgnbd.fit(self.values[rows][cutoffs == cutoffs.max()], self.repeats, seed=self.seed)
+
+    def _base(self, rows: Rows | slice) -> Learner:
+        return base.fit(self.examples.label[rows], self.examples.weight[rows])
+
+    def _round(self, number: int) -> None:
+        self._stop()
+        if number % 10 == 0:
+            self._progress.report("training", self._done + number / MOST_ROUNDS, self._total)
+
+    def _step(self) -> None:
+        self._stop()
+        self._done += 1
+        self._progress.report("training", self._done, self._total)
+
+
+def _gathered(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate([np.asarray(part, np.float64) for part in parts])
