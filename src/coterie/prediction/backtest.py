@@ -112,6 +112,8 @@ def deciles(probability: Floats, label: Bools, weight: Floats) -> tuple[Decile, 
         return ()
     gains = measures.gained(everybody, positive, np.arange(11) / 10)
     rate = float(positive[-1] / everybody[-1])
+    rows = len(label) / 10
+    low, high = measures.wilson(np.diff(gains) * 10 * rate * rows, np.full(10, rows))
     return tuple(
         Decile(
             decile=i + 1,
@@ -119,6 +121,8 @@ def deciles(probability: Floats, label: Bools, weight: Floats) -> tuple[Decile, 
             rate=float(gains[i + 1] - gains[i]) * 10 * rate,
             lift=float(gains[i + 1] - gains[i]) * 10,
             gain=float(gains[i + 1]),
+            low=float(low[i]) / rate,
+            high=float(high[i]) / rate,
         )
         for i in range(10)
     )
@@ -130,10 +134,11 @@ def gains(probability: Floats, label: Bools, weight: Floats) -> tuple[Point, ...
     if positive[-1] <= 0:
         return ()
     shares = np.arange(101) / 100
-    return tuple(
-        Point(float(share), float(gain))
-        for share, gain in zip(shares, measures.gained(everybody, positive, shares), strict=True)
-    )
+    gained = measures.gained(everybody, positive, shares)
+    successes = int(label.sum())
+    low, high = measures.wilson(gained * successes, np.full(len(shares), successes))
+    low[[0, -1]] = high[[0, -1]] = gained[[0, -1]]
+    return tuple(Point(*map(float, point)) for point in zip(shares, gained, low, high, strict=True))
 
 
 def reliability(probability: Floats, label: Bools, weight: Floats) -> tuple[Bin, ...]:
@@ -156,8 +161,18 @@ def judged(rules: Sequence[NaiveRule], label: Bools, weight: Floats, places: npt
     for rule in rules:
         ranking = measures.Ranking.of(rule.order[places], label[places])
         auc, pr_auc, lift = ranking.measures(weight[places])
-        found.append(Rule(rule.name, rule.feature, known(auc), known(pr_auc), known(lift)))
+        curve = _coarse(*ranking.curve(weight[places]))
+        found.append(Rule(rule.name, rule.feature, known(auc), known(pr_auc), known(lift), curve))
     return tuple(found)
+
+
+def _coarse(everybody: Floats, positive: Floats) -> tuple[Point, ...]:
+    """Return a gains curve at each twentieth of people."""
+    if not len(positive) or positive[-1] <= 0:
+        return ()
+    shares = np.arange(21) / 20
+    gained = measures.gained(everybody, positive, shares)
+    return tuple(Point(float(share), float(gain)) for share, gain in zip(shares, gained, strict=True))
 
 
 def backtests(tested: Tested, probability: Floats, rules: Sequence[NaiveRule], seed: int) -> tuple[Backtest, ...]:

@@ -68,6 +68,8 @@ class Decile(Struct, frozen=True):
         That over the rate of all.
     gain : float
         Share of all whom it came true for, in this tenth and those above it.
+    low, high : float, optional
+        Between which the lift lies (95 % by Wilson, the rate of all taken as known).
     """
 
     decile: int
@@ -75,6 +77,8 @@ class Decile(Struct, frozen=True):
     rate: float
     lift: float
     gain: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Bin(Struct, frozen=True):
@@ -88,10 +92,12 @@ class Bin(Struct, frozen=True):
 
 
 class Point(Struct, frozen=True):
-    """A point of the gains curve: contacting this share of people reaches this share of successes."""
+    """A point of the gains curve: contacting this share of people reaches this share of successes (95 % by Wilson)."""
 
     share: float
     gain: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Rule(Struct, frozen=True):
@@ -105,6 +111,8 @@ class Rule(Struct, frozen=True):
         What it ranks by.
     auc, pr_auc, lift_10 : float or None
         How it did.
+    gains : tuple of Point
+        Its gains curve.
     """
 
     name: str
@@ -112,6 +120,7 @@ class Rule(Struct, frozen=True):
     auc: float | None
     pr_auc: float | None
     lift_10: float | None
+    gains: tuple[Point, ...] = ()
 
 
 class Backtest(Struct, frozen=True):
