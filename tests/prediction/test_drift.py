@@ -9,7 +9,7 @@ import pytest
 from coterie.core.clock import DAY
 from coterie.prediction.distributions import bins_of, psi, shares_of
 from coterie.prediction.drift import Drift, Pace, Reference, compare, refer
-from coterie.prediction.frame import Family, Feature, Frame
+from coterie.prediction.frame import Examples, Family, Feature, Frame
 
 CUTOFFS = tuple(100 * DAY + place * 7 * DAY for place in range(6))
 FEATURES = (
@@ -50,7 +50,9 @@ def probability(frame: Frame) -> np.ndarray:
 
 def reference(people: int, seed: int) -> Reference:
     frame = stacked([people_at(cutoff, people, seed + place) for place, cutoff in enumerate(CUTOFFS)])
-    return refer(frame, probability(frame), frame.cutoffs)
+    nothing = np.zeros(len(frame), bool)
+    examples = Examples(frame, nothing, nothing, np.full(len(frame), -1, np.int32), np.ones(len(frame)))
+    return refer(examples, probability(frame), np.arange(len(frame)))
 
 
 def drift(people: int, seed: int, *, learnt: int | None = None, busier: float = 1.0, joined: int = 40 * DAY) -> Drift:
@@ -84,7 +86,9 @@ def test_a_tenure_that_grows_as_it_did_in_training_is_no_news() -> None:
     tenure = next(each for each in found.factors if each.subject == "tenure")
     assert tenure.level == "steady"
     first, last = people_at(CUTOFFS[0], 2000, 7), people_at(CUTOFFS[-1] + 30 * DAY, 2000, 1007)
-    now = shares_of(bins_of("tenure", "tenure", first.values[:, 11], first.cutoffs), last.values[:, 11], last.cutoffs)
+    now = shares_of(
+        bins_of("tenure", "tenure", first.values[:, 11], first.cutoffs, np.ones(2000)), last.values[:, 11], last.cutoffs
+    )
     assert now[-2] == 1  # all of them are in the last bin of the first cut-off
 
 
@@ -145,11 +149,16 @@ def test_the_index_by_hand() -> None:
 
 def test_bins_hold_all_values_and_missing_ones_apart() -> None:
     values = np.array([0, 0, 0, 0, 0, 0, 0, 1, 2, np.nan], dtype=np.float32)
-    bins = bins_of("n", "often", values, np.zeros(10, np.int64))
+    bins = bins_of("n", "often", values, np.zeros(10, np.int64), np.ones(10))
     assert sum(bins.shares) == pytest.approx(1)
     assert bins.shares[-1] == pytest.approx(0.1)
     assert bins.edges[0] == 0
     assert shares_of(bins, np.full(4, 7.0), np.zeros(4, np.int64))[-2] == 1
+
+
+def test_rows_count_for_the_people_they_stand_for() -> None:
+    bins = bins_of("n", "often", np.array([0.0, 0.0, 1.0]), np.zeros(3, np.int64), np.array([1.0, 1.0, 6.0]))
+    assert bins.shares[0] == pytest.approx(0.25)
 
 
 def test_what_is_kept_with_a_version_is_the_same_read_back() -> None:

@@ -66,21 +66,24 @@ def psi(before: npt.NDArray[np.float64], now: npt.NDArray[np.float64], people: i
     return float(((new - old) * np.log(new / old)).sum())
 
 
-def bins_of(name: str, factor: str, values: Floats, cutoffs: Instants, categories: int = 0) -> Bins:
-    """Return the distribution of values over ten bins of about equal size, or over categories."""
+def bins_of(name: str, factor: str, values: Floats, cutoffs: Instants, weight: Floats, categories: int = 0) -> Bins:
+    """Return the distribution of values over ten bins of about equal size, or over categories.
+
+    `weight` tells how many people each row stands for.
+    """
     later = _later(cutoffs)
-    bins = _filled(Bins(name, factor, (), categories, (), 0.0, 0.0), values, later)
+    bins = _filled(Bins(name, factor, (), categories, (), 0.0, 0.0), values, later, weight)
     if bins.moved > MOVING and not categories:
         apart = float(cutoffs[later].mean() - cutoffs[~later].mean()) / DAY
         slope = float(np.nanmean(values[later]) - np.nanmean(values[~later])) / apart
-        still = _filled(Bins(name, factor, (), 0, (), slope, 0.0), values - _growth(slope, cutoffs), later)
+        still = _filled(Bins(name, factor, (), 0, (), slope, 0.0), values - _growth(slope, cutoffs), later, weight)
         return still if still.moved < bins.moved else bins
     return bins
 
 
 def shares_of(bins: Bins, values: Floats, cutoffs: Instants) -> npt.NDArray[np.float64]:
     """Return the share of values in each bin, as `Bins.shares` has them."""
-    return _shares(bins, values - _growth(bins.slope, cutoffs) if bins.slope else values)
+    return _shares(bins, values - _growth(bins.slope, cutoffs) if bins.slope else values, np.ones(len(values)))
 
 
 def _growth(slope: float, cutoffs: Instants) -> npt.NDArray[np.float64]:
@@ -96,7 +99,7 @@ def _later(cutoffs: Instants) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_]) -> Bins:
+def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_], weight: Floats) -> Bins:
     known = values[~np.isnan(values)]
     edges: tuple[float, ...] = ()
     if not bins.values and len(known):
@@ -104,14 +107,14 @@ def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_]) -> Bins:
     bins = Bins(bins.name, bins.factor, edges, bins.values, (), bins.slope, 0.0)
     moved = 0.0
     if later.any():
-        early, late = _shares(bins, values[~later]), _shares(bins, values[later])
+        early, late = _shares(bins, values[~later], weight[~later]), _shares(bins, values[later], weight[later])
         noise = (int((early + late > 0).sum()) - 1) * (1 / int((~later).sum()) + 1 / int(later.sum()))
         moved = max(0.0, psi(early, late) - noise)
-    shares = tuple(map(float, _shares(bins, values)))
+    shares = tuple(map(float, _shares(bins, values, weight)))
     return Bins(bins.name, bins.factor, edges, bins.values, shares, bins.slope, moved)
 
 
-def _shares(bins: Bins, values: Floats) -> npt.NDArray[np.float64]:
+def _shares(bins: Bins, values: Floats, weight: Floats) -> npt.NDArray[np.float64]:
     missing = np.isnan(values)
     if bins.values:
         codes = np.where(missing, bins.values + 1, np.clip(np.nan_to_num(values), 0, bins.values)).astype(np.intp)
@@ -120,5 +123,5 @@ def _shares(bins: Bins, values: Floats) -> npt.NDArray[np.float64]:
         edges = np.array(bins.edges)
         codes = np.where(missing, len(edges) + 1, np.searchsorted(edges, values, side="left"))
         count = len(edges) + 2
-    found: npt.NDArray[np.float64] = np.bincount(codes, minlength=count) / max(1, len(values))
+    found: npt.NDArray[np.float64] = np.bincount(codes, weight, count) / max(1.0, float(weight.sum()))
     return found

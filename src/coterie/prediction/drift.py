@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from coterie.core.shares import percent
 from coterie.prediction.distributions import Bins, bins_of, psi, shares_of
-from coterie.prediction.frame import Feature, Frame
+from coterie.prediction.frame import Examples, Feature, Frame
 
 WARNING, ALARM = 0.1, 0.25
 """From these indices on people are told, and the model is to be trained anew."""
@@ -136,9 +136,9 @@ class Reference(Struct, frozen=True):
 
 
 def refer(
-    frame: Frame,
+    examples: Examples,
     probability: npt.NDArray[np.floating],
-    scored_at: npt.NDArray[np.int64],
+    tested: npt.NDArray[np.intp],
     *,
     last_rate: float | None = None,
     weights: Mapping[str, float] | None = None,
@@ -147,26 +147,29 @@ def refer(
 
     Parameters
     ----------
-    frame : Frame
+    examples : Examples
         What was learnt from.
     probability : array
         Probabilities of people at times that were not learnt from: those of the back-tests. Those that a model gives to
         its own examples are further apart than any that it gives later.
-    scored_at : array
-        The cut-off of each of these.
+    tested : array
+        Which examples these are of.
     last_rate : float, optional
         What came about at the newest cut-off.
     weights : mapping, optional
         Part of each factor in the scores.
     """
+    frame, weight = examples.frame, examples.weight
     rows = _some(len(frame))
     cutoffs = frame.cutoffs[rows]
     known = np.unique(cutoffs)
     return Reference(
         people=len(np.unique(frame.people)),
-        score=bins_of("score", "score", probability, scored_at),
+        score=bins_of("score", "score", probability, frame.cutoffs[tested], weight[tested]),
         features=tuple(
-            bins_of(feature.name, feature.factor, frame.values[rows, column], cutoffs, len(feature.values))
+            bins_of(
+                feature.name, feature.factor, frame.values[rows, column], cutoffs, weight[rows], len(feature.values)
+            )
             for column, feature in enumerate(frame.features)
         ),
         middle=float(cutoffs.mean()),
