@@ -76,10 +76,14 @@ def filled(folder: Path, fragments: int) -> tuple[History, list[Leaf]]:
             value = _value(leaf, f"hash(i, {batch:d}, -{place + 1:d})")
             values += f", CASE WHEN hash(i, {batch:d}, {place:d}) % 5 > 0 THEN {value} END AS {quote(leaf.path)}"
         con.execute(
-            f'INSERT INTO record BY NAME SELECT {number:d} AS "$dataset", {batch:d} AS "$batch", i AS "$row", '
-            f'((i * 7919) % $1)::INTEGER AS "$identity"{values} FROM range($1) t(i) WHERE i % {each:d} = 0',
+            f'CREATE OR REPLACE TEMP TABLE loaded AS SELECT {number:d} AS "$dataset", {batch:d} AS "$batch", '
+            f'i AS "$row", ((i * 7919) % $1)::INTEGER AS "$identity"{values} '
+            f"FROM range($1) t(i) WHERE i % {each:d} = 0",
             [identities],
         )
+        history.fit_texts(attributes, "loaded")
+        con.execute("INSERT INTO record BY NAME SELECT * FROM loaded")
+    con.execute("DROP TABLE loaded")
     con.execute("CHECKPOINT")
     return history, attributes
 

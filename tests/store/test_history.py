@@ -119,6 +119,43 @@ def test_evolution_only_ever_adds(waves: list[dict[str, str]]) -> None:
     history.close()
 
 
+def layout(history: History) -> dict[str, str]:
+    history.con.execute("CHECKPOINT")
+    found = rows(
+        history,
+        "SELECT DISTINCT column_name, compression FROM pragma_storage_info('record') WHERE segment_type = 'VARCHAR'",
+    )
+    return {name: kind for name, kind in found if not name.startswith("$")}
+
+
+def test_texts_are_laid_out_for_the_values_that_the_first_large_load_brings(history: History) -> None:
+    leaves = leaves_of(email="string", city="string", tags={"type": "array", "items": "string"}, points="integer")
+    history.ensure_leaves("record", leaves)
+    many = (
+        '(SELECT 1 AS "$dataset", 1 AS "$batch", i AS "$row", \'somebody\' || i || \'@example.org\' AS email, '
+        "'city ' || i % 50 AS city, ['tag ' || i] AS tags, i AS points FROM range(30_000) t(i))"
+    )
+    few = f"(SELECT * FROM {many} LIMIT 10_000)"
+    history.fit_texts(leaves, few)
+    assert rows(history, "SELECT sql ILIKE '%uncompressed%' FROM duckdb_tables() WHERE table_name = 'record'") == [
+        (False,)
+    ]
+
+    history.fit_texts(leaves, many)
+    history.con.execute(f"INSERT INTO record BY NAME SELECT * FROM {many}")
+    found = layout(history)
+    assert found["email"] == "Uncompressed"
+    assert found["city"] != "Uncompressed"
+    assert rows(history, "SELECT count(DISTINCT email), count(DISTINCT city), sum(points) FROM live_record") == [
+        (30_000, 50, 449_985_000)
+    ]
+
+    crowded = many.replace("% 50", "% 25_000")
+    history.fit_texts(leaves, crowded)  # what holds values stays as it is
+    assert rows(history, "SELECT count(city), count(email) FROM live_record") == [(30_000, 30_000)]
+    assert layout(history) == found
+
+
 # -- transactions -----------------------------------------------------------------------------------------------------
 
 

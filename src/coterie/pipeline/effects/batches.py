@@ -83,6 +83,7 @@ def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, 
     """Write the staged rows with what each does; those that merge take the paths `unset` away."""
     paths = [quote(path) for path in schema.leaves()]
     columns = ", ".join([*map(quote, _SYSTEM), '"$operation"', '"$unset"', *paths])
+    sandbox.history.fit_texts(schema.leaves().values(), "identified")
     sandbox.history.con.execute(
         f"""
         INSERT INTO record ({columns})

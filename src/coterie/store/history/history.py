@@ -13,7 +13,7 @@ import duckdb
 from coterie.core.errors import Busy, Conflict, CoterieError, Damaged, Invalid, NotFound
 from coterie.core.schema import CLASS_FIELDS, Field, FieldType, Leaf, SchemaClass, leaves
 from coterie.store.formats import refuse
-from coterie.store.history.columns import column_type, missing, quote
+from coterie.store.history.columns import column_type, missing, of_many_values, quote
 from coterie.store.history.tables import FORMAT, TABLES, UPGRADES, event_view, live_views, person_views
 
 _VIEW = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -211,6 +211,26 @@ class History:
             for name in ("event", "event_duplicate") if table == "event" else ("record",):
                 for leaf in new:
                     self.con.execute(f"ALTER TABLE {name} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
+            self.refresh_live_views()
+
+    def fit_texts(self, leaves: Iterable[Leaf], source: str) -> None:
+        """Lay out the texts of `record` that are still without a value for those that a relation brings.
+
+        Parameters
+        ----------
+        leaves : iterable of Leaf
+            Which of its leaves the relation has.
+        source : str
+            The relation, to be written to `record` next.
+        """
+        many = [quote(leaf.path) for leaf in of_many_values(self.con, leaves, source)]
+        new = [name for name in many if self._first(f"SELECT 1 FROM record WHERE {name} IS NOT NULL LIMIT 1") is None]
+        if not new:
+            return
+        with self._atomic():
+            for name in new:
+                self.con.execute(f"ALTER TABLE record DROP COLUMN {name}")
+                self.con.execute(f"ALTER TABLE record ADD COLUMN {name} VARCHAR USING COMPRESSION uncompressed")
             self.refresh_live_views()
 
     def ensure_view(self, view: str, *, stitched: bool = True) -> None:
