@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -90,15 +90,20 @@ class Session:
         with self.open() as workspace:
             return reading(workspace, **arguments)
 
-    def change(self, call: Callable[[Workspace], Any], *, create: bool = False) -> bytes:
-        """Return the result of a call that needs the stores themselves, as JSON; raises ``workspace.served``."""
+    def change(
+        self, call: Callable[[Workspace], Any], *, create: bool = False, stages: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Return the result of a call that needs the stores themselves, as JSON; raises ``workspace.served``.
+
+        `stages` are words for the stages of long work that leave a line each.
+        """
         from coterie.api.reading import encode
 
-        with self.open(create=create) as workspace:
+        with self.open(create=create, stages=stages) as workspace:
             return encode(call(workspace))
 
     @contextmanager
-    def open(self, *, create: bool = False) -> Iterator[Workspace]:
+    def open(self, *, create: bool = False, stages: Mapping[str, str] | None = None) -> Iterator[Workspace]:
         """Open the workspace, showing how long work goes on; raises ``workspace.served`` when a server holds it."""
         from coterie import workspace
         from coterie.cli.progress import shown
@@ -111,7 +116,7 @@ class Session:
                 where={"url": url, "path": str(self.root / self.sandbox)},
             )
         with (
-            shown(enabled=not self.json) as progress,
+            shown(enabled=not self.json, stages=stages) as progress,
             workspace.open(
                 self.root,
                 self.sandbox,

@@ -1,0 +1,90 @@
+"""`coterie ai`: the verbs that run models, stop them, and look at their runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from coterie.cli import show
+from coterie.cli.ai import listed
+from coterie.cli.ai.models import At, Key
+from coterie.cli.session import Session
+from coterie.cli.verb import STOPPED, verb
+from coterie.core.errors import Invalid
+
+
+def add(app: typer.Typer) -> None:
+    """Make the verbs of this module verbs of `app`."""
+    for name, function in (("run", run), ("cancel", cancel), ("runs", runs), ("due", due)):
+        verb(app, name)(function)
+
+
+def run(
+    session: Session,
+    key: Annotated[str | None, typer.Argument(help="Key of the model; none with --due.")] = None,
+    at: At = None,
+    retrain: Annotated[
+        bool | None,
+        typer.Option("--retrain/--no-retrain", help="Train anew, or do not; default when its schedule asks for it."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Take up the run that was stopped.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Of all that is random; the same seed gives the same scores.")
+    ] = None,
+    due: Annotated[bool, typer.Option("--due", help="Run every model whose time has come.")] = False,
+) -> None:
+    """Train when needed, score everybody eligible, work out why, and write it to profiles.
+
+    Ctrl-C stops it cleanly: nothing half done is visible, and --resume goes on where it stopped.
+    """
+    if due == (key is not None):
+        raise Invalid("model.run", "expected the key of a model, or else --due for all whose time has come.")
+    if due:
+        answer = session.change(lambda ws: ws.predictions.run_due(at), stages=listed.STAGES)
+        session.print(answer, _several)
+        return
+    given = {"at": at, "retrain": retrain, "resume": resume or None, "seed": seed}
+    asked = {word: value for word, value in given.items() if value is not None}
+    answer = session.change(lambda ws: ws.predictions.run(key, **asked), stages=listed.STAGES)
+    session.print(answer, listed.run)
+    status = msgspec.json.decode(answer)["status"]
+    if status == "cancelled":
+        raise typer.Exit(STOPPED)
+    if status in ("failed", "training_issue"):
+        raise typer.Exit(Invalid.exit_code)
+
+
+def cancel(session: Session, key: Key) -> None:
+    """Stop the run of a model that is under way elsewhere, or give up one that was stopped."""
+
+    def stop(ws: Any) -> Any:
+        ws.predictions.cancel(key)
+        return {"cancelled": key}
+
+    session.print(session.change(stop), lambda out, _: out.print(f"The run of {key} was asked to stop."))
+
+
+def runs(session: Session, key: Key) -> None:
+    """List the runs of a model, the newest first."""
+    session.print(session.read("model_runs", key=key), listed.runs)
+
+
+def due(session: Session, at: At = None) -> None:
+    """List the models whose time to run has come; `run --due` runs them."""
+    session.print(session.read("models_due", at=at), _due)
+
+
+def _due(out: Console, found: list[dict[str, Any]]) -> None:
+    rows = [(item["key"], item["name"], item.get("next_at") and show.instant(item["next_at"])) for item in found]
+    show.table(out, "Due", rows, ["key", "*name", "since"], empty="None: nothing is to be run now.")
+
+
+def _several(out: Console, found: list[dict[str, Any]]) -> None:
+    if not found:
+        out.print(Text("No model is due: nothing was run."))
+    for item in found:
+        listed.run(out, item)
