@@ -208,19 +208,34 @@ def _unlike(text: str, why: str) -> Invalid:
 
 
 def words(goal: Goal) -> str:
-    """Return the goal in English, such as ``at least 1 "Order" within 30 days``."""
-    parts = [_event_words(event) for event in goal.events]
-    joined = f"{'all' if goal.combiner == 'all_of' else 'any'} of: {'; '.join(parts)}"
-    said = parts[0] if len(parts) == 1 else joined
+    """Return the goal in English.
+
+    Examples
+    --------
+    >>> order = GoalEvent("Order", (Test("eventType", "eq", "order"),))
+    >>> words(Goal((order,), 30))
+    'Order within 30 days'
+    >>> words(Goal((replace(order, at_least=3),), 30, polarity="will_not_occur", gap_days=2))
+    'fewer than 3 of Order within 30 days, beginning 2 days later'
+    """
+    never = goal.polarity == "will_not_occur"
+    if len(goal.events) == 1:
+        said = _event_words(goal.events[0], never=never)
+    else:
+        ahead = {(False, "all_of"): "all of", (True, "all_of"): "not all of", (False, "any_of"): "any of"}
+        parts = "; ".join(_event_words(event) for event in goal.events)
+        said = f"{ahead.get((never, goal.combiner), 'none of')}: {parts}"
     window = "1 day" if goal.window_days == 1 else f"{goal.window_days} days"
     start = f", beginning {goal.gap_days} {'day' if goal.gap_days == 1 else 'days'} later" if goal.gap_days else ""
-    return f"{'not ' if goal.polarity == 'will_not_occur' else ''}{said} within {window}{start}"
+    return f"{said} within {window}{start}"
 
 
-def _event_words(event: GoalEvent) -> str:
-    if event.measure is None:
-        return f'at least {event.at_least} "{event.name}"'
-    return f'{_WORDS[event.op]} {event.value:g} of {event.measure.sum} over "{event.name}"'
+def _event_words(event: GoalEvent, *, never: bool = False) -> str:
+    if event.measure is not None:
+        return f"{'not ' if never else ''}{_WORDS[event.op]} {event.value:g} of {event.measure.sum} over {event.name}"
+    if event.at_least == 1:
+        return f"no {event.name}" if never else event.name
+    return f"{'fewer than' if never else 'at least'} {event.at_least} of {event.name}"
 
 
 def named(kind: Kind) -> str:
