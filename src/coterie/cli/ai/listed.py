@@ -170,7 +170,7 @@ def _fields(out: Console, found: Data) -> None:
     if partial:
         rows = [(item["field"], percent(item["share"]), item["of"], item["rows"]) for item in partial]
         show.table(out, "Fields that are not always filled", rows, ["*field", "filled", "of", "rows"])
-    rows = [
+    fields = [
         (
             item["field"],
             "as of each cut-off" if item["history"] else "the latest only",
@@ -180,15 +180,15 @@ def _fields(out: Console, found: Data) -> None:
         )
         for item in found["attributes"]
     ]
-    if rows:
+    if fields:
         columns = ["*attribute", "values", "AUC alone", "written later", "confirmed"]
-        show.table(out, "Attributes to learn from", rows, columns)
+        show.table(out, "Attributes to learn from", fields, columns)
     for item in found["objections"]:
         style = "bold red" if item["blocking"] else "yellow"
-        fields = ", ".join(map(show.words, item["fields"]))
+        whose = ", ".join(map(show.words, item["fields"]))
         out.print(
             Text.assemble(
-                (f"policy {item['policy']}", style), f"  label {item['label']} on {fields}: {item['meaning']}"
+                (f"policy {item['policy']}", style), f"  label {item['label']} on {whose}: {item['meaning']}"
             )
         )
 
@@ -196,7 +196,7 @@ def _fields(out: Console, found: Data) -> None:
 def run(out: Console, found: Data) -> None:
     """Show how a run ended, or how far it is: its stages with times, who was scored, what is to be known."""
     status = found["status"]
-    word, style = ENDS.get(status, (STAGES.get(status, status), "cyan"))
+    word, style = ENDS.get(status) or (STAGES.get(status, str(status)), "cyan")
     out.print(
         Text.assemble(
             (f"Run {found['id']} ", "bold"), (word, style), (f"  as of {show.instant(found['as_of'])}", "dim")

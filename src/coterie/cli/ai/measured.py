@@ -94,8 +94,8 @@ def drift(out: Console, found: Data) -> None:
     columns = ["*what", "moved (PSI)", "", "*most of it", "part in the scores"]
     show.table(out, "Population stability: above 0.1 look, above 0.25 act", rows, columns)
     if found["unseen"]:
-        rows = [(item["feature"], percent(item["share"]), item["level"]) for item in found["unseen"]]
-        show.table(out, "Values that training never saw", rows, ["*feature", "of people", ""])
+        unseen = [(item["feature"], percent(item["share"]), item["level"]) for item in found["unseen"]]
+        show.table(out, "Values that training never saw", unseen, ["*feature", "of people", ""])
 
 
 def _daily(found: Data) -> str | None:
@@ -129,7 +129,7 @@ def outcomes(out: Console, found: Data) -> None:
     columns = ["run", "closed", "people", "expected", "actual", "promised", "AUC", ""]
     show.table(out, "Expected, and what came", rows, columns)
     last = found["outcomes"][-1]
-    rows = [
+    buckets = [
         (
             item["bucket"],
             item["people"],
@@ -140,7 +140,7 @@ def outcomes(out: Console, found: Data) -> None:
         for item in last["buckets"]
     ]
     show.table(
-        out, f"Buckets of run {last['run']}", rows, ["bucket", "people", "expected", "actual", "by chance alone"]
+        out, f"Buckets of run {last['run']}", buckets, ["bucket", "people", "expected", "actual", "by chance alone"]
     )
 
 

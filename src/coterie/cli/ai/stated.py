@@ -165,7 +165,7 @@ def _goal(ws: Workspace, asked: Asked) -> Goal:
             found,
             window_days=window or found.window_days,
             gap_days=gap,
-            polarity=polarity if asked.not_ else found.polarity,  # type: ignore[arg-type]
+            polarity=polarity if asked.not_ else found.polarity,
             combiner="any_of" if asked.any_ else found.combiner,
         )
     if window is None:

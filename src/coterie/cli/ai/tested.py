@@ -89,7 +89,7 @@ def _backtests(out: Console, found: Data) -> None:
     ]
     columns = ["test", "people", "came", "predicted", "AUC", "lift of top 10 %"]
     show.table(out, "Back-tests, 95 % intervals", rows, columns)
-    rows = [
+    far = [
         (
             label,
             estimate(item["pr_auc"]),
@@ -99,7 +99,7 @@ def _backtests(out: Console, found: Data) -> None:
         )
         for label, item in measures
     ]
-    show.table(out, "How far off its probabilities were", rows, ["test", "PR-AUC", "log-loss", "Brier", "ECE"])
+    show.table(out, "How far off its probabilities were", far, ["test", "PR-AUC", "log-loss", "Brier", "ECE"])
 
 
 def _rules(out: Console, found: Data) -> None:
