@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from coterie.core.errors import Conflict, CoterieError, Invalid
+from coterie.core.errors import Conflict, CoterieError, Damaged, Invalid
 from coterie.core.progress import Progress
 from coterie.ingest import quarantine
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.mapping import Mapping
 from coterie.ingest.report import BatchReport
-from coterie.ingest.source import Source, SourceFile, SourceFormat, resolve
+from coterie.ingest.source import Kind, Source, SourceFile, SourceFormat, resolve
 from coterie.ingest.stage import Staged
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
@@ -56,11 +58,20 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
     ------
     Invalid
         For files, formats or mappings that cannot be read as asked; the batch is noted as failed.
+    Conflict
+        ``dataset.system`` for a dataset that Coterie fills itself.
     """
     began = time.perf_counter()
     if not 0 <= request.threshold <= 1:
         raise Invalid("ingest.threshold", f"threshold {request.threshold} is not a share between 0 and 1.")
     dataset = Definitions(sandbox.catalog).get(Dataset, request.dataset)
+    if dataset.system:
+        raise Conflict(
+            "dataset.system",
+            f"dataset {dataset.name} is filled by Coterie itself: nothing can be loaded into it.",
+            hint="Load your records into a dataset of your own.",
+            where={"dataset": dataset.name},
+        )
     source = resolve(request.paths, request.format or dataset.format)
     reading = Reading.asked(sandbox, dataset, source, request.mapping, operation=request.operation, unset=request.unset)
     if request.dry_run:
@@ -105,6 +116,55 @@ def load(sandbox: Sandbox, request: Request, progress: Progress) -> BatchReport:
         identities_new=effect["identities_new"],
         links_new=effect["links_new"],
     )
+
+
+def load_made(
+    sandbox: Sandbox,
+    dataset: Dataset,
+    path: Path,
+    mapping: Mapping,
+    progress: Progress,
+    *,
+    replaces: Sequence[str] = (),
+    definitions: Callable[[str], Sequence[Mapping_[str, Any]]] = lambda _: (),
+) -> str:
+    """Load a file that Coterie made itself into a system dataset, in place of other batches, and return its batch.
+
+    One entry of the log loads the rows, takes the batches of `replaces` back, and puts the definitions that are given
+    for the id of the batch. No row of such a file is bad.
+
+    Raises
+    ------
+    Damaged
+        ``dataset.made`` when rows are; nothing is loaded then.
+    """
+    source = resolve([path], SourceFormat(Kind.PARQUET))
+    reading = Reading.asked(sandbox, dataset, source, mapping)
+    batch = _begin(sandbox, dataset.name)
+    try:
+        body = _copy(sandbox, batch, source, reading, progress)
+        given = body["files"]
+        staged = intake.stage(sandbox, reading, copied(sandbox, body), progress, body)
+        if staged.quarantined:
+            raise Damaged(
+                "dataset.made",
+                f"{staged.quarantined:,} of {staged.rows_read:,} rows made for dataset {dataset.name} do not fit its "
+                f"schema: {', '.join(staged.errors)}.",
+                hint="This is a fault of the program: please report it.",
+                where={"dataset": dataset.name},
+            )
+        body |= {"threshold": 0, "metrics": _metrics(given, reading, staged)}
+        body |= {"replaces": list(replaces)} if replaces else {}
+        body |= {"definitions": [dict(item) for item in items]} if (items := definitions(batch.id)) else {}
+    except BaseException as error:
+        _fail(sandbox, batch, error)
+        raise
+    effect = _accept(sandbox, batch, body, progress)
+    effect.pop("warnings")
+    sandbox.catalog.put_batch(
+        msgspec.structs.replace(sandbox.catalog.batch(batch.id), metrics={**body["metrics"], **effect})
+    )
+    return batch.id
 
 
 def revert(sandbox: Sandbox, id_: str, reason: str, progress: Progress) -> BatchReport:

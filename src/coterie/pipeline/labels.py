@@ -47,6 +47,11 @@ class Labels:
             found |= self._of_fields(SchemaClass.EVENT, reads.event_fields or {""})
         return found
 
+    def of_paths(self, profile: Collection[str], events: Collection[str]) -> tuple[str, ...]:
+        """Return the labels of fields of profiles and of events, given by their paths."""
+        found = self._of_fields(SchemaClass.PROFILE, profile) | self._of_fields(SchemaClass.EVENT, events or {""})
+        return labels.in_order(found)
+
     def of_identities(self) -> tuple[str, ...]:
         """Return the labels of the fields that hold identities: an export has their values."""
         found: set[str] = set()

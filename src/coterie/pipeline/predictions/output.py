@@ -1,0 +1,227 @@
+"""Scores as a dataset: its schema, the rows of a run as a file, and the mapping by which it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from coterie.core.schema import PREDICTED, VALID_UNTIL, Field, FieldType, Schema, SchemaClass, read_fields
+from coterie.engine.people import read_table
+from coterie.ingest.mapping import Mapping, Rule
+from coterie.prediction.definition import Model
+from coterie.prediction.explanation import BUCKETS
+from coterie.store.history import quote
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from coterie.prediction.scoring import Scores
+
+ROWS = 100_000
+"""Rows written to the file at a time."""
+
+_SHARE = {"type": "number", "decimals": 6}
+
+_FACTOR: dict[str, Any] = {
+    "code": {"type": "string", "title": "code"},
+    "label": {"type": "string", "title": "label"},
+    "value": {"type": "number", "title": "value"},
+    "value_label": {"type": "string", "title": "value in words"},
+    "direction": {"type": "string", "title": "direction", "enum": ["raises", "lowers"], "suggested": True},
+    "importance": {"type": "string", "title": "importance", "enum": ["low", "medium", "high"], "suggested": True},
+    "contribution": _SHARE | {"title": "contribution to the log-odds"},
+    "share": _SHARE | {"title": "share"},
+    "peer_range[]": {"type": "number", "title": "usual values in the bucket"},
+    "counterfactual": {"type": "string", "title": "what would change the bucket"},
+}
+_FIELDS: dict[str, Any] = {
+    "score": {"type": "integer", "title": "score", "minimum": 0, "maximum": 100},
+    "probability": _SHARE | {"title": "probability", "minimum": 0, "maximum": 1},
+    "interval[]": _SHARE | {"title": "interval of the probability"},
+    "percentile": {"type": "integer", "title": "percentile", "minimum": 1, "maximum": 100},
+    "bucket": {"type": "string", "title": "bucket", "enum": list(BUCKETS), "suggested": True},
+    "propensity_type": {"type": "string", "title": "kind of propensity"},
+    "window_days": {"type": "integer", "title": "days of the window"},
+    "score_date": {"type": "date-time", "title": "date of the score"},
+    "as_of": {"type": "date-time", "title": "instant before which everything lies that was read"},
+    VALID_UNTIL: {"type": "date-time", "title": "end of validity"},
+    "expected_date": {"type": "date-time", "title": "expected date"},
+    "model_version": {"type": "integer", "title": "version of the model"},
+    "run_id": {"type": "string", "title": "run"},
+    "previous_score": {"type": "integer", "title": "previous score"},
+} | {f"{side}[].{name}": field for side in ("factors", "factors_against") for name, field in _FACTOR.items()}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a run writes to profiles, a row for each person in the order of `people`.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of everybody scored.
+    factors, against : ListArray
+        What raises and what lowers each score; null where it was not worked out.
+    expected : array of int64, optional
+        Expected instants, ms; -1 for none.
+    previous : array of int16
+        Scores of the run before; -1 for none.
+    """
+
+    scores: Scores
+    factors: pa.ListArray[Any]
+    against: pa.ListArray[Any]
+    expected: npt.NDArray[np.int64] | None
+    previous: npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What all rows of a run have in common."""
+
+    run: str
+    version: int
+    as_of: int
+    scored_at: int
+    valid_until: int
+
+
+def names(model: Model, taken: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Return the names of the dataset and the schema of a model's scores; with its key where they are taken."""
+    dataset, schema = f"Customer AI Scores - {model.name}", f"Customer AI Schema - {model.name}"
+    if dataset in taken or schema in taken:
+        return f"{dataset} ({model.key})", f"{schema} ({model.key})"
+    return dataset, schema
+
+
+def schema_of(model: Model, name: str, labels: tuple[str, ...]) -> Schema:
+    """Return the schema of a model's scores; its fields carry the labels of what the model reads."""
+    fields = read_fields({f"{PREDICTED}.{model.key}.{path}": field for path, field in _FIELDS.items()}, name)
+    scores = fields[PREDICTED].properties[model.key]
+    mine = Field(FieldType.OBJECT, title=model.name, properties=scores.properties, labels=labels)
+    root = Field(FieldType.OBJECT, title="Customer AI", properties={model.key: mine})
+    return Schema(
+        name,
+        SchemaClass.PROFILE,
+        {PREDICTED: root},
+        identity_map=True,
+        title=f"Scores of {model.name}",
+        description="Written by Customer AI; nothing can be loaded into it by hand.",
+    )
+
+
+def mapping_of() -> Mapping:
+    """Return how the file of a run is read."""
+    return Mapping({PREDICTED: Rule(PREDICTED), "identityMap": Rule("identityMap")})
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The scores that people have from the run before, by person ascending."""
+
+    people: npt.NDArray[np.int32]
+    score: npt.NDArray[np.int16]
+    bucket: npt.NDArray[np.int8]
+
+    def of(self, people: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
+        """Return the scores of some people; -1 for those without."""
+        if not len(self.people):
+            return np.full(len(people), -1, np.int16)
+        place = np.minimum(np.searchsorted(self.people, people), len(self.people) - 1)
+        return np.where(self.people[place] == people, self.score[place], -1).astype(np.int16)
+
+
+def previous(con: DuckDBPyConnection, key: str, batch: int | None, view: str) -> Previous:
+    """Return the scores that a batch gave to people, as persons are now; those of the newest row of each."""
+    if batch is None:
+        return Previous(np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.int8))
+    score, bucket = quote(f"{PREDICTED}.{key}.score"), quote(f"{PREDICTED}.{key}.bucket")
+    found = con.execute(
+        f"""
+        SELECT p.person, arg_max(r.{score}, r."$row")::SMALLINT AS score,
+               arg_max(list_position($1::VARCHAR[], r.{bucket}) - 1, r."$row")::TINYINT AS bucket
+        FROM record r JOIN {quote(f"person_of_{view}")} p ON p.identity = r."$identity"
+        WHERE r."$batch" = $2 AND r.{score} IS NOT NULL GROUP BY p.person ORDER BY p.person
+        """,
+        [list(BUCKETS), batch],
+    ).fetchnumpy()
+    return Previous(*(np.asarray(found[name]) for name in ("person", "score", "bucket")))
+
+
+def write(con: DuckDBPyConnection, path: Path, model: Model, rows: Rows, stamp: Stamp) -> None:
+    """Write what a run writes to profiles as a Parquet file, in the form of the schema."""
+    writer: pq.ParquetWriter | None = None
+    scores = rows.scores
+    try:
+        for start in range(0, len(scores), ROWS):
+            at = slice(start, min(start + ROWS, len(scores)))
+            table = _table(con, model, rows, stamp, at)
+            writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _table(con: DuckDBPyConnection, model: Model, rows: Rows, stamp: Stamp, at: slice) -> pa.Table:
+    scores, n = rows.scores, at.stop - at.start
+    both = np.column_stack([scores.low[at], scores.high[at]]).reshape(-1)
+    columns: dict[str, pa.Array[Any]] = {
+        "score": pa.array(scores.score[at].astype(np.int64)),
+        "probability": pa.array(scores.probability[at]),
+        "interval": pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * 2), pa.array(both)),
+        "percentile": pa.array(scores.percentile[at].astype(np.int64)),
+        "bucket": _words(scores.bucket[at], BUCKETS),
+        "propensity_type": _same(model.propensity, n),
+        "window_days": _same(model.goal.window_days, n),
+        "score_date": _instants(np.full(n, stamp.scored_at)),
+        "as_of": _instants(np.full(n, stamp.as_of)),
+        VALID_UNTIL: _instants(np.full(n, stamp.valid_until)),
+        "expected_date": _instants(np.full(n, -1) if rows.expected is None else rows.expected[at]),
+        "model_version": _same(stamp.version, n),
+        "run_id": _same(stamp.run, n),
+        "previous_score": pa.array(rows.previous[at].astype(np.int64), mask=rows.previous[at] < 0),
+        "factors": rows.factors.slice(at.start, n),
+        "factors_against": rows.against.slice(at.start, n),
+    }
+    mine = pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
+    root = pa.StructArray.from_arrays([mine], names=[model.key])
+    return pa.table({"identityMap": _identities(con, scores.people[at]), PREDICTED: root})
+
+
+def _identities(con: DuckDBPyConnection, people: npt.NDArray[np.int32]) -> pa.Array[Any]:
+    """Return for each person the identity that names the person, as an identity map of one entry."""
+    con.register("coterie_scored", {"person": people, "place": np.arange(len(people), dtype=np.int32)})
+    found = read_table(
+        con,
+        "SELECT n.code, i.value FROM coterie_scored s JOIN identity i ON i.identity = s.person "
+        "JOIN namespace n ON n.namespace = i.namespace ORDER BY s.place",
+    ).combine_chunks()
+    con.unregister("coterie_scored")
+    offsets: Any = pa.array(np.arange(len(people) + 1, dtype=np.int32))
+    entry: Any = pa.StructArray.from_arrays(
+        [found.column("value").combine_chunks(), pa.array(np.ones(len(people), bool))], names=["id", "primary"]
+    )
+    codes: Any = found.column("code").combine_chunks()
+    lists: Any = pa.ListArray.from_arrays(offsets, entry)
+    made: pa.Array[Any] = pa.MapArray.from_arrays(offsets, codes, lists)
+    return made
+
+
+def _same(value: str | int, n: int) -> pa.Array[Any]:
+    return pa.repeat(pa.scalar(value), n)
+
+
+def _words(places: npt.NDArray[np.integer[Any]], words: tuple[str, ...]) -> pa.Array[Any]:
+    numbers: Any = pa.array(places.astype(np.int32))
+    return pa.DictionaryArray.from_arrays(numbers, pa.array(words)).cast(pa.string())
+
+
+def _instants(at: npt.NDArray[np.int64]) -> pa.Array[Any]:
+    return pa.array(at.astype(np.int64), mask=at < 0).cast(pa.timestamp("ms", tz="UTC"))
