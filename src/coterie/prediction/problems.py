@@ -305,33 +305,49 @@ def no_factors(reason: str) -> Problem:
     )
 
 
-def leakage_suspected(name: str, auc: float, late: float | None, *, confirmed: bool) -> Problem:
-    """Return 420: a single feature nearly knows the outcome.
+def leakage_suspected(name: str, auc: float, late: float | None, *, refused: bool) -> Problem:
+    """Return 420: a single attribute or feature nearly knows the outcome.
 
     Parameters
     ----------
     name : str
-        The attribute, or the feature in words.
+        The attribute, or the feature.
     auc : float
         How well it alone tells the two outcomes apart.
     late : float or None
-        Share of people whose value was written after the cut-off; None where features cannot be late.
-    confirmed : bool
-        Whether a person said that it may be used.
+        Share of people whose value was written after the cut-off; None where values are those of the cut-off.
+    refused : bool
+        Whether it stops the run: values that may have been written after the outcome do.
     """
     when = "" if late is None else f" {percent(late)} of its values were written after the date they are used for."
+    meaning = (
+        "It seems to be written because of the goal, and will not be known beforehand."
+        if refused
+        else "That may be so honestly; make sure that it is not written because of the goal."
+    )
     return problem(
         "model.leakage-suspected",
         420,
-        f"{name} alone tells who did it in {percent(auc)} of cases.{when} It seems to be written because of the goal,"
-        " and will not be known beforehand.",
-        f"Leave {name} out of the attributes"
-        + (
-            ". You confirmed it."
-            if confirmed
-            else ", or set `confirmed: true` when you know that it is written before the goal."
-        ),
-        warning=confirmed,
+        f"{name} alone tells in {percent(auc)} of cases for whom it comes true.{when} {meaning}",
+        f"Leave {name} out, or take it in as dated records, so that its value at any date is known."
+        if refused
+        else f"Look at what writes {name}; leave it out if it follows the goal.",
+        warning=not refused,
+        name=name,
+        auc=auc,
+        late=late,
+    )
+
+
+def snapshot_unconfirmed(name: str, auc: float | None, late: float) -> Problem:
+    """Return 420 for an attribute of which only the latest value is known, and which nobody has confirmed."""
+    alone = "" if auc is None else f" Alone it tells in {percent(auc)} of cases for whom it comes true."
+    return problem(
+        "model.leakage-suspected",
+        420,
+        f"of {name} only the latest value is known, and {percent(late)} of the values were written after the date they"
+        f" would be used for.{alone} If it changes when somebody meets the goal, the model learns from the answer.",
+        f"Set `confirmed: true` for {name} when it does not change because of the goal, or leave it out.",
         name=name,
         auc=auc,
         late=late,
