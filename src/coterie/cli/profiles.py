@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from coterie.cli import show
+from coterie.cli.ai import told
+from coterie.core.schema import PREDICTED
 
 Data = dict[str, Any]
 Rows = list[tuple[Any, ...]]
@@ -44,6 +46,8 @@ def profile(out: Console, found: Data, *, oldest_first: bool = False) -> None:
     show.facts(out, f"Profile {found['person']}", facts)
     _attributes(out, found)
     _computed(out, found)
+    if scores := found["attributes"].get(PREDICTED):
+        told.in_short(out, scores)
     identities = [
         (
             f"{item['namespace']}:{item['value']}",
@@ -75,6 +79,8 @@ def profile(out: Console, found: Data, *, oldest_first: bool = False) -> None:
 def _attributes(out: Console, found: Data) -> None:
     rows = []
     for path, reason in found["provenance"].items():
+        if path.startswith(f"{PREDICTED}."):
+            continue  # shown as predictions
         value = value_at(found["attributes"], path)
         rows.append(
             (

@@ -187,9 +187,7 @@ def _fields(out: Console, found: Data) -> None:
         style = "bold red" if item["blocking"] else "yellow"
         whose = ", ".join(map(show.words, item["fields"]))
         out.print(
-            Text.assemble(
-                (f"policy {item['policy']}", style), f"  label {item['label']} on {whose}: {item['meaning']}"
-            )
+            Text.assemble((f"policy {item['policy']}", style), f"  label {item['label']} on {whose}: {item['meaning']}")
         )
 
 

@@ -8,17 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from coterie.cli import show
-from coterie.cli.ai.told import day, sentence
+from coterie.cli.ai.told import day, sentence, share
 from coterie.core.shares import percent
 
 Data = dict[str, Any]
 
 LEVELS = {"steady": "green", "warning": "yellow", "alarm": "bold red"}
-
-
-def share(value: Any) -> str | None:
-    """Return a share as a percentage, nothing for nothing."""
-    return None if value is None else percent(value)
 
 
 def figure(value: Any, digits: int = 3) -> str | None:

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from coterie.cli import show
-from coterie.cli.ai.measured import figure, share
-from coterie.cli.ai.told import day, sentence
+from coterie.cli.ai.measured import figure
+from coterie.cli.ai.told import day, sentence, share
 from coterie.core.shares import percent
 
 Data = dict[str, Any]

@@ -33,6 +33,11 @@ def day(at: int | None) -> str:
     return "-" if at is None else format_date(at)
 
 
+def share(value: Any) -> str | None:
+    """Return a share as a percentage, nothing for nothing."""
+    return None if value is None else percent(value)
+
+
 def ordinal(number: int) -> str:
     """Return a number as a place: 1st, 22nd, 13th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
@@ -152,22 +157,25 @@ def all_of(out: Console, found: list[Data]) -> None:
         prediction(out, item)
 
 
-def in_short(out: Console, found: list[Data]) -> None:
-    """Show what is predicted of a person as a table: bucket, score, probability and the top reason on each side."""
+def in_short(out: Console, scores: Data) -> None:
+    """Show the scores on a profile, by model: bucket, score, probability and the top reasons on each side."""
     rows = [
         (
-            item["name"],
-            item["bucket"] + (" (expired)" if item["expired"] else ""),
-            item["score"],
-            percent(item["probability"]),
+            key,
+            found.get("bucket"),
+            found.get("score"),
+            share(found.get("probability")),
             "\n".join(
                 f"{sign} {reason['label']}: {reason['value_label']}"
-                for sign, reasons in (("+", item["factors"][:2]), ("-", item["factors_against"][:1]))
+                for sign, reasons in (
+                    ("+", (found.get("factors") or ())[:2]),
+                    ("-", (found.get("factors_against") or ())[:1]),
+                )
                 for reason in reasons
             ),
-            day(item["valid_until"]),
+            show.day(out, found.get("valid_until")),
         )
-        for item in found
+        for key, found in scores.items()
     ]
-    columns = ["*prediction", "bucket", "score", "probability", "*top reasons", "until"]
+    columns = ["*model", "bucket", "score", "chance", "*top reasons (+ raises, - lowers)", "until"]
     show.table(out, "Predictions", rows, columns)
