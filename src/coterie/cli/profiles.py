@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from coterie.cli import show
-from coterie.cli.ai import told
+from coterie.cli.ai.told import in_short
 from coterie.core.schema import PREDICTED
 
 Data = dict[str, Any]
@@ -47,7 +47,7 @@ def profile(out: Console, found: Data, *, oldest_first: bool = False) -> None:
     _attributes(out, found)
     _computed(out, found)
     if scores := found["attributes"].get(PREDICTED):
-        told.in_short(out, scores)
+        in_short(out, scores)
     identities = [
         (
             f"{item['namespace']}:{item['value']}",
