@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from coterie.prediction.leakage import Suspect
+from coterie.prediction.policies import Objection
 from coterie.prediction.problems import Problem
 
 
@@ -49,16 +50,6 @@ class Completeness(Struct, frozen=True):
     of: Literal["events", "profiles"]
     share: float
     rows: int
-
-
-class Objection(Struct, frozen=True):
-    """A data usage policy that speaks against the model: by which label, on which fields."""
-
-    policy: str
-    label: str
-    fields: tuple[str, ...]
-    meaning: str
-    blocking: bool
 
 
 class Check(Struct, frozen=True):

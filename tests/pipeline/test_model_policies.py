@@ -1,0 +1,88 @@
+"""Data usage policies and the models that read labelled fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import coterie
+from coterie.core.clock import FixedClock
+from coterie.core.errors import Conflict
+from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.predictions.policies import objections_of, require_allowed
+from coterie.prediction.definition import Attribute, Goal, GoalEvent, Model, Population
+from coterie.prediction.definition import Test as FieldTest
+from coterie.prediction.policies import problems_of
+
+CRM = {
+    "name": "crm",
+    "class": "profile",
+    "fields": {
+        "crm.id": {"type": "string", "labels": ["I1"]},
+        "income": {"type": "integer", "labels": ["C9"]},
+        "tier": "string",
+    },
+    "identities": [{"path": "crm.id", "namespace": "CRMID", "primary": True}],
+}
+SHOP = {
+    "name": "shop",
+    "class": "event",
+    "fields": {"who": "string", "ailment": {"type": "string", "labels": ["RHD"]}, "value": "number"},
+    "identities": [{"path": "who", "namespace": "CRMID", "primary": True}],
+}
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definitions]:
+    folder = tmp_path_factory.mktemp("labels") / "ws"
+    with coterie.open(folder, create=True, clock=FixedClock("2026-06-15")) as workspace:
+        for schema in (CRM, SHOP):
+            workspace.schemas.put(schema)
+        workspace.datasets.put("crm", "crm")
+        workspace.datasets.put("shop", "shop", labels=["S1"])
+        yield Definitions(workspace.sandbox.catalog)
+
+
+def model(field: str = "eventType", **changes: object) -> Model:
+    return Model("m", "M", Goal((GoalEvent("Order", (FieldTest(field, "exists"),)),), 30), **changes)  # type: ignore[arg-type]
+
+
+def found(definitions: Definitions, asked: Model) -> dict[str, tuple[str, ...]]:
+    return {each.label: each.fields for each in objections_of(definitions, asked) if each.label != "S1"}
+
+
+def test_what_carries_no_label_is_free(definitions: Definitions) -> None:
+    free = model("value", attributes=(Attribute("tier"),), protected=("income",))
+    assert found(definitions, free) == {}
+    require_allowed(definitions, free)
+
+
+def test_labels_of_a_dataset_are_those_of_its_events(definitions: Definitions) -> None:
+    (each,) = objections_of(definitions, model("value"))
+    assert (each.label, each.blocking) == ("S1", False)
+    assert [problem.severity for problem in problems_of([each])] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels"),
+    [
+        (model("ailment"), {"RHD": ("ailment",)}),
+        (model(attributes=(Attribute("income"),)), {"C9": ("income",)}),
+        (model(population=Population("income > 5")), {"C9": ("income",)}),
+        (model(categories=("ailment",)), {"RHD": ("ailment",)}),
+    ],
+)
+def test_a_forbidden_field_blocks_wherever_it_is_read(
+    definitions: Definitions, asked: Model, labels: dict[str, tuple[str, ...]]
+) -> None:
+    assert found(definitions, asked) == labels
+    with pytest.raises(Conflict, match=next(iter(labels.values()))[0]) as caught:
+        require_allowed(definitions, asked)
+    assert caught.value.code == "model.policy"
+
+
+def test_a_direct_identifier_asks_for_a_look_only(definitions: Definitions) -> None:
+    asked = model(attributes=(Attribute("crm.id"),))
+    assert found(definitions, asked) == {"I1": ("crm.id",)}
+    require_allowed(definitions, asked)
