@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +20,11 @@ from coterie.prediction.scale import Explained, FactorScale, spread
 TOP = 5
 """Factors given for, and given against."""
 
-BATCH = 100_000
+BATCH = 50_000
 """Rows explained at a time."""
+
+AT_ONCE = 2
+"""Batches worked on side by side, each by one thread."""
 
 EVERYBODY = 1_000_000
 """So many people are all explained; of more, those in the upper buckets and a sample of the others."""
@@ -166,32 +172,24 @@ def explain(
     """
     progress = progress or Quiet()
     groups = Groups.made(frame.features)
-    n = len(frame)
-    width = min(top, len(groups))
+    n, buckets = len(frame), len(BUCKETS)
     base, log_odds = 0.0, np.zeros(n)
     factor = np.full((n, 2 * top), -1, dtype=np.int16)
     feature = np.full((n, 2 * top), -1, dtype=np.int16)
     contribution = np.zeros((n, 2 * top))
     share = np.zeros((n, 2 * top), dtype=np.float32)
-    signed, amount = np.zeros((len(BUCKETS), len(groups))), np.zeros((len(BUCKETS), len(groups)))
-    counted = np.zeros((len(BUCKETS), len(groups)), dtype=np.int64)
-    for start in range(0, n, BATCH):
-        rows = slice(start, min(n, start + BATCH))
-        columns, base = trained.contributions(frame.take(np.arange(rows.start, rows.stop)))
+    signed, amount = np.zeros((buckets, len(groups))), np.zeros((buckets, len(groups)))
+    counted = np.zeros((buckets, len(groups)), dtype=np.int64)
+    for start, (columns, base) in _contributions(trained, frame):
+        rows = slice(start, start + len(columns))
         totals = groups.total(columns)
         log_odds[rows] = base + columns.sum(axis=1)
-        telling = groups.telling(columns, totals)
-        reasons = np.where(groups.exposure, 0.0, totals)
-        whole = np.abs(reasons).sum(axis=1)
-        for side, sign in enumerate((1.0, -1.0)):
-            places, weights = _largest(sign * reasons, width)
-            given = weights > 0
-            at = slice(side * top, side * top + width)
-            factor[rows, at] = np.where(given, places, -1)
-            feature[rows, at] = np.where(given, np.take_along_axis(telling, places, axis=1), -1)
-            contribution[rows, at] = np.where(given, sign * weights, 0.0)
-            share[rows, at] = np.where(given, weights / np.maximum(whole, 1e-300)[:, None], 0.0)
-        for number in range(len(BUCKETS)):
+        factor[rows], contribution[rows] = groups.reasons(totals, top)
+        telling = np.take_along_axis(groups.telling(columns, totals), np.maximum(factor[rows], 0).astype(np.intp), 1)
+        feature[rows] = np.where(factor[rows] >= 0, telling, -1)
+        whole = np.abs(totals[:, ~groups.exposure]).sum(axis=1)
+        share[rows] = np.abs(contribution[rows]) / np.maximum(whole, 1e-300)[:, None]
+        for number in range(buckets):
             inside = bucket[rows] == number
             signed[number] += totals[inside].sum(axis=0)
             amount[number] += np.abs(totals[inside]).sum(axis=0)
@@ -205,6 +203,23 @@ def explain(
         np.where(feature < 0, np.nan, value).astype(np.float32), importance, peers or usual(frame, bucket),
         Totals(np.bincount(bucket, minlength=len(BUCKETS)), signed, amount, counted),
     )  # fmt: skip
+
+
+def _contributions(trained: Explained, frame: Frame) -> Iterator[tuple[int, tuple[Floats, float]]]:
+    """Yield what each feature contributes, batch by batch in the order of the rows, and where each batch starts."""
+    starts = range(0, len(frame), BATCH)
+
+    def one(start: int) -> tuple[Floats, float]:
+        return trained.contributions(frame.take(np.arange(start, min(len(frame), start + BATCH))))
+
+    workers = min(AT_ONCE, os.cpu_count() or 1)
+    if len(starts) <= 1 or workers == 1:
+        yield from ((start, one(start)) for start in starts)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(starts), workers):
+            together = starts[first : first + workers]
+            yield from zip(together, pool.map(one, together), strict=True)
 
 
 def usual(frame: Frame, bucket: npt.NDArray[np.int8]) -> Peers:
@@ -226,14 +241,3 @@ def usual(frame: Frame, bucket: npt.NDArray[np.int8]) -> Peers:
             else:
                 ranges[feature.name].append(None)
     return Peers(ranges)
-
-
-def _largest(values: Floats, k: int) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the places of the k largest of each row, the largest first, and these values."""
-    if k < values.shape[1]:
-        places = np.argpartition(-values, k - 1, axis=1)[:, :k]
-    else:
-        places = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    found = np.take_along_axis(values, places, axis=1)
-    order = np.argsort(-found, axis=1, kind="stable")
-    return np.take_along_axis(places, order, axis=1), np.take_along_axis(found, order, axis=1)

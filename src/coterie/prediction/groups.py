@@ -13,6 +13,9 @@ from coterie.prediction.frame import Feature
 
 Floats = npt.NDArray[np.float64]
 
+NEGLIGIBLE = 0.05
+"""A factor that contributes less than this part of what a person's weightiest one does is no reason worth reading."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -80,3 +83,32 @@ class Groups:
                 along = contributions[:, columns] * np.where(totals[:, group] < 0, -1.0, 1.0)[:, None]
                 chosen[:, group] = columns[along.argmax(axis=1)]
         return chosen
+
+    def reasons(self, totals: Floats, top: int) -> tuple[npt.NDArray[np.int16], Floats]:
+        """Return the factors given as reasons, and what they contribute: `top` columns for and then `top` against.
+
+        The weightiest come first; -1 stands where there is none. What others did to the person is never a reason.
+        """
+        able = np.where(self.exposure, 0.0, totals)
+        least = NEGLIGIBLE * np.abs(able).max(axis=1, initial=0.0)
+        factor = np.full((len(totals), 2 * top), -1, dtype=np.int16)
+        contribution = np.zeros((len(totals), 2 * top))
+        width = min(top, len(self))
+        for side, sign in enumerate((1.0, -1.0)):
+            places, amounts = _largest(sign * able, width)
+            given = (amounts > 0) & (amounts >= least[:, None])
+            at = slice(side * top, side * top + width)
+            factor[:, at] = np.where(given, places, -1)
+            contribution[:, at] = np.where(given, sign * amounts, 0.0)
+        return factor, contribution
+
+
+def _largest(values: Floats, k: int) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the places of the k largest of each row, the largest first, and these values."""
+    if k < values.shape[1]:
+        places = np.argpartition(-values, k - 1, axis=1)[:, :k]
+    else:
+        places = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    found = np.take_along_axis(values, places, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1), np.take_along_axis(found, order, axis=1)

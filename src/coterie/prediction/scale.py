@@ -95,7 +95,7 @@ def measure(trained: Explained, tested: Examples, top: int = 5) -> FactorScale:
     weights = np.abs(totals).mean(axis=0) if len(rows) else np.zeros(len(groups))
     means = totals.mean(axis=0) if len(rows) else np.zeros(len(groups))
     of_columns = np.abs(contributions).mean(axis=0) if len(rows) else np.zeros(len(frame.features))
-    low, high = _terciles(totals[:, ~groups.exposure], top)
+    low, high = _terciles(groups, totals, top)
     summaries = []
     for group in np.argsort(-weights, kind="stable"):
         columns = groups.columns[group]
@@ -120,14 +120,10 @@ def spread(rows: int, most: int) -> npt.NDArray[np.intp]:
     return np.linspace(0, rows - 1, most).astype(np.intp)
 
 
-def _terciles(totals: Floats, top: int) -> tuple[float, float]:
-    """Return the terciles of what would be given as reasons: the largest of each sign in each row."""
-    if not totals.size:
-        return 0.0, 0.0
-    k = min(top, totals.shape[1])
-    largest = -np.partition(-totals, k - 1, axis=1)[:, :k]
-    smallest = np.partition(totals, k - 1, axis=1)[:, :k]
-    given = np.concatenate([largest[largest > 0], -smallest[smallest < 0]])
+def _terciles(groups: Groups, totals: Floats, top: int) -> tuple[float, float]:
+    """Return the terciles of what would be given as reasons."""
+    factor, contribution = groups.reasons(totals, top)
+    given = np.abs(contribution[factor >= 0])
     if not len(given):
         return 0.0, 0.0
     low, high = np.quantile(given, [1 / 3, 2 / 3])
