@@ -14,7 +14,7 @@ from coterie.pql.ast import ArrayLiteral, Binary, Expr, Literal, Method, Name, P
 from coterie.pql.logic import operands_of
 from coterie.pql.printer import path as path_of
 from coterie.pql.printer import quoted
-from coterie.prediction.definition import GoalEvent, Kind, Operator, Test
+from coterie.prediction.definition import GoalEvent, Kind, Model, Operator, Test
 
 COMPARING: dict[Operator, str] = {"eq": "=", "neq": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 LISTED: dict[Operator, str] = {"in": "in", "not_in": "notIn"}
@@ -33,6 +33,16 @@ def predicate(kind: Kind | GoalEvent) -> str:
     if kind.match == "all":
         return " and ".join(parts)
     return parts[0] if len(parts) == 1 else f"({' or '.join(parts)})"
+
+
+def condition(kinds: Sequence[Kind]) -> str:
+    """Return the condition, in PQL, on an event that is of one of some kinds; it is false for none."""
+    return " or ".join(f"({predicate(kind)})" for kind in kinds) or "false"
+
+
+def own(model: Model) -> str:
+    """Return the condition on an event that a person did: neither shown to them nor passed over."""
+    return f"not ({condition((*model.exposures, *model.exclusions))})"
 
 
 def _text(test: Test) -> str:

@@ -1,6 +1,6 @@
 """What the features of a model are made of: kinds of events, values of fields, windows. Fixed at training.
 
-It is chosen from what was there before the newest training cut-off, kept with the version of the model, and used as it is
+It is chosen from what was there before the oldest test (see `learning`), kept with the version of the model, and used
 for every later score: a word that appeared after it means nothing to the model.
 """
 

@@ -1,0 +1,135 @@
+"""What is known of people themselves: attributes of their profiles, as of each cut-off where that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from coterie.computed.kind import value_field
+from coterie.core.clock import DAY
+from coterie.core.schema import COMPUTED, Field, FieldType, Union
+from coterie.engine.people import bitmap
+from coterie.engine.sql import SqlEngine
+from coterie.pql.ast import Expr
+from coterie.pql.printer import path as path_of
+from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.definition import Model
+from coterie.prediction.features.sheet import Sheet
+from coterie.prediction.frame import Family, Feature
+from coterie.prediction.vocabulary import Known, Source, Vocabulary
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+VALUES = 30
+"""Values of a text that are told apart."""
+_TRUTHS = ("false", "true")
+_TIMES = (FieldType.DATE, FieldType.DATETIME)
+_NUMBERS = (FieldType.INTEGER, FieldType.NUMBER)
+
+
+def known(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs) -> tuple[Known, ...]:
+    """Return the attributes that a model names, with how they are known and their most frequent values.
+
+    Scores are never learnt from, nor what the model protects.
+    """
+    at = cutoffs.scoring
+    found = []
+    for attribute in model.attributes:
+        path = attribute.field
+        if path.startswith("customerAI.") or path in model.protected:
+            continue
+        field, expr = read(path, union)
+        source: Source = "computed" if path.startswith(f"{COMPUTED}.") else "snapshot"
+        values: tuple[str, ...] = ()
+        if field.type is FieldType.BOOLEAN:
+            values = _TRUTHS
+        elif field.type is FieldType.STRING:
+            engine = SqlEngine(con, union, until=at - 1)
+            statement = engine.projection({"value": expr}, model.view, at)
+            rows = con.execute(
+                f"SELECT value FROM ({statement}) WHERE value IS NOT NULL "
+                f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {VALUES}"
+            ).fetchall()
+            values = tuple(str(value) for (value,) in rows)
+        elif field.type not in (*_TIMES, *_NUMBERS):
+            continue
+        found.append(Known(path, source, values))
+    return tuple(found)
+
+
+def read(path: str, union: Union) -> tuple[Field, Expr]:
+    """Return the type of an attribute, and the expression that reads it; raises `PqlError` for an unknown one."""
+    return value_field(path_of(path.split(".")), union)
+
+
+def features(vocabulary: Vocabulary) -> Iterator[Feature]:
+    """Yield a feature for each attribute."""
+    for found in vocabulary.attributes:
+        path = found.field
+        yield Feature(f"attribute:{path}", Family.ATTRIBUTES, path, f"attribute:{path}", values=found.values)
+
+
+def fill(
+    con: DuckDBPyConnection,
+    union: Union,
+    vocabulary: Vocabulary,
+    view: str,
+    sheet: Sheet,
+    people: npt.NDArray[np.int32],
+    cutoffs: npt.NDArray[np.int64],
+) -> None:
+    """Fill in the features of this family, for rows of people at cut-offs."""
+    if not vocabulary.attributes:
+        return
+    read_as = {found.field: read(found.field, union) for found in vocabulary.attributes}
+    exprs = {f"a{place}": read_as[found.field][1] for place, found in enumerate(vocabulary.attributes)}
+    for cutoff in np.unique(cutoffs).tolist():
+        rows = np.flatnonzero(cutoffs == cutoff)
+        whom = people[rows]
+        engine = SqlEngine(con, union, until=cutoff - 1)
+        table = engine.values(exprs, view, cutoff, _few(whom))
+        persons = table["person"].to_numpy()
+        order = np.argsort(persons)
+        if not len(order):
+            continue
+        place = np.minimum(np.searchsorted(persons[order], whom), len(order) - 1)
+        there = persons[order][place] == whom
+        for number, found in enumerate(vocabulary.attributes):
+            values = numbers(table[f"a{number}"], read_as[found.field][0], found.values, cutoff)
+            sheet.column(f"attribute:{found.field}")[rows[there]] = values[order][place[there]]
+
+
+def _few(people: npt.NDArray[np.int32]) -> BitMap | None:
+    """Return people as a bitmap; None for so many that everybody is asked about as fast."""
+    return bitmap(people) if len(people) <= 50_000 else None
+
+
+def numbers(column: Any, field: Field, values: Sequence[str], cutoff: int) -> npt.NDArray[np.float32]:
+    """Return the values of an attribute as numbers: of text its place among the values, of times days before a cut-off.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+        The values.
+    field : Field
+        Their type.
+    values : sequence of str
+        The values that are told apart.
+    cutoff : int
+        The cut-off, ms.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if field.type in (FieldType.STRING, FieldType.BOOLEAN):
+        text = pc.cast(column, pa.string())
+        column = pc.index_in(text, value_set=pa.array(list(values), pa.string()))
+    found: npt.NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy()
+    if field.type in _TIMES:
+        found = (cutoff - found) / DAY
+    return found.astype(np.float32)

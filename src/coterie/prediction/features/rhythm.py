@@ -1,0 +1,77 @@
+"""At which intervals: days with an event, the gaps between them, and the silence against the usual gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from coterie.prediction.features.sheet import Sheet, ratio, read
+from coterie.prediction.features.subjects import Subjects
+from coterie.prediction.frame import Family, Feature
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WINDOWS = (30, 90, 365)
+"""Days in which those with an event are counted."""
+_GAPS = ("mean", "median", "sd", "min", "max", "last")
+
+
+def features(subjects: Subjects) -> Iterator[Feature]:
+    """Yield what is told of the rhythm of the main kinds of events."""
+    for subject in subjects.counted:
+        if not subject.main:
+            continue
+        key, name = subject.key, subject.name
+        for days in _windows(subjects):
+            yield Feature(f"{key}:days_{days}d", Family.FREQUENCY, name, subject.often, days)
+        yield Feature(f"{key}:days_all", Family.FREQUENCY, name, subject.often)
+        for what in (*(f"gap_{what}" for what in _GAPS), "cv", "overdue"):
+            yield Feature(f"{key}:{what}", Family.RHYTHM, name, f"rhythm:{name}")
+
+
+def _windows(subjects: Subjects) -> list[int]:
+    return [days for days in subjects.vocabulary.windows if days in WINDOWS]
+
+
+def statement(windows: list[int]) -> str:
+    """Return the statement that tells of the gaps before each cut-off; a row for each row and kind of events."""
+    within = "".join(f", count(*) FILTER (WHERE age < {days}) AS days_{days}" for days in windows)
+    return f"""
+        SELECT "row", subject, count(*) AS days, count(gap) AS n, sum(gap) AS total, sum(gap * gap) AS squares,
+               median(gap) AS middle, min(gap) AS least, max(gap) AS most, arg_min(gap, age) AS latest{within}
+        FROM (
+            SELECT r."row", g.subject, g.gap::BIGINT AS gap, g.age - r.back AS age
+            FROM prediction_row r JOIN prediction_gap g ON g.person = r.person AND g.seen >= r.back
+        ) GROUP BY "row", subject
+    """
+
+
+def fill(con: DuckDBPyConnection, subjects: Subjects, sheet: Sheet) -> None:
+    """Fill in the features of this family from `prediction_row` and `prediction_gap`."""
+    windows = _windows(subjects)
+    found = read(con, statement(windows))
+    rows, kinds = found["row"], found["subject"]
+    keys = [subject.key for subject in subjects.counted]
+    counted = {"days_all": "days"} | {f"days_{days}d": f"days_{days}" for days in windows}
+    for what, column in counted.items():
+        names = [f"{key}:{what}" for key in keys]
+        sheet.zero(names)
+        sheet.scatter(rows, kinds, names, found[column])
+    n, total, squares = (found[name].astype(np.float64) for name in ("n", "total", "squares"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / n
+        spread = np.sqrt(np.maximum(squares / n - mean**2, 0))
+    spread[n < 2] = np.nan  # one gap tells nothing of how much they vary
+    told = dict(
+        zip(_GAPS, (mean, found["middle"], spread, found["least"], found["most"], found["latest"]), strict=True)
+    )
+    for what, values in told.items():
+        sheet.scatter(rows, kinds, [f"{key}:gap_{what}" for key in keys], values)
+    for subject in subjects.counted:
+        if subject.main:
+            key = subject.key
+            sheet.column(f"{key}:cv")[:] = ratio(sheet.column(f"{key}:gap_sd"), sheet.column(f"{key}:gap_mean"))
+            sheet.column(f"{key}:overdue")[:] = ratio(sheet.column(f"{key}:recency"), sheet.column(f"{key}:gap_median"))

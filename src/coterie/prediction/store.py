@@ -1,0 +1,266 @@
+"""The store of features: for people at cut-offs, what was known before and what came after.
+
+Training and scoring run the same statements; only the cut-offs differ.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from coterie.core.clock import DAY
+from coterie.core.progress import Progress, Quiet
+from coterie.core.schema import Union
+from coterie.engine.people import bitmap
+from coterie.prediction.definition import Model
+from coterie.prediction.events import Compiled, forget, gather, goal_marked, marked
+from coterie.prediction.features import amounts, attributes, counts, habit, rhythm
+from coterie.prediction.features.sheet import Sheet
+from coterie.prediction.features.subjects import Subjects
+from coterie.prediction.frame import Examples, Feature, Frame, Outcomes, joined
+from coterie.prediction.labels import outcomes
+from coterie.prediction.population import Rows, eligible
+from coterie.prediction.sampling import MOST_ROWS, sampled
+from coterie.prediction.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+JOINED = 20_000_000
+"""Rows of people at cut-offs joined with what they did, up to which all is counted at once; else part by part."""
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Works out features and outcomes of a model from the history.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history.
+    union : Union
+        The fields there are.
+    model : Model
+        The model.
+    vocabulary : Vocabulary
+        What its features are made of.
+    rule : str, optional
+        The rule of the population, in PQL: `where` of the population, or the rule of its audience. Left out, it is
+        `where`.
+    """
+
+    con: DuckDBPyConnection
+    union: Union
+    model: Model
+    vocabulary: Vocabulary
+    rule: str | None = None
+    _compiled: Compiled = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_compiled", Compiled(self.con, self.union, self.model, self.vocabulary))
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The columns of every frame."""
+        subjects = self._subjects
+        return (
+            *counts.features(subjects),
+            *rhythm.features(subjects),
+            *amounts.features(self.vocabulary),
+            *habit.features(self.vocabulary),
+            *attributes.features(self.vocabulary),
+        )
+
+    @cached_property
+    def _subjects(self) -> Subjects:
+        return Subjects(self.vocabulary)
+
+    @cached_property
+    def _rule(self) -> str | None:
+        return self.model.population.where if self.rule is None else self.rule
+
+    # -- features ---------------------------------------------------------------------------------------------------
+
+    def build(self, cutoffs: Sequence[int], people: BitMap | None = None, progress: Progress | None = None) -> Frame:
+        """Return the features of everybody eligible at each cut-off.
+
+        Parameters
+        ----------
+        cutoffs : sequence of int
+            Instants, ms; only what happened before each is told.
+        people : BitMap, optional
+            The only people asked about; who of them is not eligible has no row.
+        progress : Progress, optional
+            Who is told how far it is.
+        """
+        progress = progress or Quiet()
+        frames = []
+        for group in _aligned(cutoffs):
+            anchor = max(group)
+            with marked(self._compiled, anchor, anchor, people):
+                rows = eligible(self.con, self.union, self.model, self._rule, group, anchor, people)
+                frames.append(self._frame(rows, anchor, progress))
+        return _ordered(frames, self.features)
+
+    def at(self, cutoff: int, people: BitMap, until: int) -> Frame:
+        """Return the features that people would have at a later instant, if nothing happened from another one on.
+
+        Parameters
+        ----------
+        cutoff : int
+            The instant at which features are told, ms.
+        people : BitMap
+            The people, eligible or not.
+        until : int
+            Events from this instant on are left out, ms; a whole number of days before the cut-off.
+        """
+        with marked(self._compiled, cutoff, min(until, cutoff), people):
+            numbers = np.asarray(people.to_array()).astype(np.int32)
+            return self._frame(Rows(numbers, np.full(len(numbers), cutoff, np.int64)), cutoff, Quiet())
+
+    def population(self, cutoffs: Sequence[int], people: BitMap | None = None) -> Rows:
+        """Return who is eligible at each cut-off, ordered by cut-off and person."""
+        found = []
+        for group in _aligned(cutoffs):
+            anchor = max(group)
+            with marked(self._compiled, anchor, anchor, people):
+                found.append(eligible(self.con, self.union, self.model, self._rule, group, anchor, people))
+        rows = Rows(np.concatenate([each.people for each in found]), np.concatenate([each.cutoffs for each in found]))
+        return rows.take(np.lexsort((rows.people, rows.cutoffs)))
+
+    # -- what came of it --------------------------------------------------------------------------------------------
+
+    def outcomes(self, rows: Rows) -> Outcomes:
+        """Return what came of people at cut-offs, in the same order."""
+        found = []
+        order = []
+        goal = self.model.goal
+        for group in _aligned(np.unique(rows.cutoffs).tolist()):
+            anchor = max(group)
+            mine = np.flatnonzero(np.isin(rows.cutoffs, group))
+            since = min(group) + goal.gap_days * DAY
+            upto = anchor + (goal.gap_days + goal.window_days) * DAY
+            chosen = rows.take(mine)
+            whom = bitmap(np.unique(chosen.people)) if len(chosen) <= 1_000 else None
+            with goal_marked(self._compiled, anchor, since, upto, whom):
+                found.append(outcomes(self.con, goal, chosen, anchor))
+            order.append(mine)
+        return _rearranged(found, order)
+
+    def label(self, frame: Frame) -> Examples:
+        """Return a frame with what came of it."""
+        found = self.outcomes(Rows(frame.people, frame.cutoffs))
+        return Examples(frame, found.hit, found.label, found.day, np.ones(len(frame)))
+
+    def training(
+        self, cutoffs: Sequence[int], *, seed: int = 0, most: int = MOST_ROWS, progress: Progress | None = None
+    ) -> Examples:
+        """Return examples to learn from: everybody eligible at the cut-offs, or some of them with their weights.
+
+        Who is eligible and what came of it is found first, features only of those who are chosen.
+
+        Parameters
+        ----------
+        cutoffs : sequence of int
+            Instants, ms.
+        seed : int
+            Which people are chosen.
+        most : int
+            The most rows.
+        progress : Progress, optional
+            Who is told how far it is.
+        """
+        progress = progress or Quiet()
+        parts = []
+        progress.report("who is eligible")
+        found = self.outcomes(self.population(cutoffs))
+        chosen, weight = sampled(found, seed, most)
+        rows = Rows(found.people[chosen], found.cutoffs[chosen])
+        for group in _aligned(cutoffs):
+            anchor = max(group)
+            mine = rows.take(np.isin(rows.cutoffs, group))
+            with marked(self._compiled, anchor, anchor, None):
+                parts.append(self._frame(mine, anchor, progress))
+        frame = _ordered(parts, self.features)
+        return Examples(frame, found.hit[chosen], found.label[chosen], found.day[chosen], weight)
+
+    # -- the statements ---------------------------------------------------------------------------------------------
+
+    def _frame(self, rows: Rows, anchor: int, progress: Progress) -> Frame:
+        """Return the features of rows, by what `prediction_mark` holds."""
+        values = np.full((len(rows), len(self.features)), np.nan, dtype=np.float32, order="F")
+        frame = Frame(self.features, rows.people, rows.cutoffs, values)
+        if not len(rows):
+            return frame
+        parts = self._parts(rows)
+        for part in range(parts):
+            progress.report("features", part, parts)
+            mine = np.flatnonzero(rows.people % parts == part)
+            if len(mine):
+                sheet = self._sheet(rows.take(mine), anchor, part, parts)
+                values[mine] = sheet.values
+        progress.report("features", parts, parts)
+        forget(self.con)
+        return frame
+
+    def _sheet(self, rows: Rows, anchor: int, part: int, parts: int) -> Sheet:
+        con = self.con
+        back = ((anchor - rows.cutoffs) // DAY).astype(np.int32)
+        number = np.arange(len(rows), dtype=np.int32)
+        con.register("prediction_asked", {"row": number, "person": rows.people, "back": back})
+        con.execute("CREATE OR REPLACE TEMP TABLE prediction_row AS SELECT * FROM prediction_asked")
+        con.unregister("prediction_asked")
+        gather(self._compiled, part, parts, rows_only=True)
+        sheet = Sheet(self.features, len(rows))
+        counts.fill(con, self._subjects, sheet)
+        rhythm.fill(con, self._subjects, sheet)
+        amounts.fill(con, self.vocabulary, sheet)
+        habit.fill(con, self.vocabulary, sheet, rows.cutoffs)
+        attributes.fill(con, self.union, self.vocabulary, self.model.view, sheet, rows.people, rows.cutoffs)
+        return sheet
+
+    def _parts(self, rows: Rows) -> int:
+        """Return into how many parts people are divided, so that what is counted at once stays small."""
+        if len(rows) <= 1_000:
+            return 1
+        people = int(self.con.execute("SELECT count(DISTINCT person) FROM prediction_mark").fetchall()[0][0])
+        marks = int(self.con.execute("SELECT count(*) FROM prediction_mark").fetchall()[0][0])
+        return max(1, -(-int(len(rows) * marks / max(people, 1)) * 3 // JOINED))
+
+
+def _aligned(cutoffs: Sequence[int]) -> list[list[int]]:
+    """Divide cut-offs into those that lie whole days apart."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for cutoff in sorted(set(cutoffs)):
+        groups[cutoff % DAY].append(cutoff)
+    return list(groups.values())
+
+
+def _ordered(frames: Sequence[Frame], features: tuple[Feature, ...]) -> Frame:
+    """Return frames as one, ordered by cut-off and person."""
+    if not frames:
+        empty = np.zeros((0, len(features)), np.float32, order="F")
+        return Frame(features, np.zeros(0, np.int32), np.zeros(0, np.int64), empty)
+    if len(frames) == 1:
+        return frames[0]
+    frame = joined(frames)
+    return frame.take(np.lexsort((frame.people, frame.cutoffs)))
+
+
+def _rearranged(found: Sequence[Outcomes], order: Sequence[npt.NDArray[np.intp]]) -> Outcomes:
+    """Return outcomes of parts of the rows in the order of the rows."""
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        none = np.zeros(0, bool)
+        return Outcomes(np.zeros(0, np.int32), np.zeros(0, np.int64), none, none, np.zeros(0, np.int32))
+    back = np.argsort(np.concatenate(order))
+    names = ("people", "cutoffs", "hit", "label", "day")
+    return Outcomes(*(np.concatenate([getattr(each, name) for each in found])[back] for name in names))
