@@ -75,13 +75,11 @@ def write_files(folder: Path) -> Path:
         table.writerow(["customerID", "tier"])
         number = 0
         for who in range(PEOPLE):
-            keen = dice.random() ** 2
+            keen = dice.random()
             table.writerow([f"c{who}", "gold" if keen > 0.5 else "plain"])
-            every, day = 3 + 45 * (1 - keen) * dice.uniform(0.6, 1.4), dice.uniform(0, 40)
-            while day < DAYS:
-                if dice.random() < 0.02:
-                    break
-                kind = "purchase" if dice.random() < 0.25 + 0.5 * keen else "view"
+            every, day = 4 + 30 * (1 - keen) ** 2, dice.uniform(0, 30)
+            while day < DAYS and dice.random() > 0.015:
+                kind = "purchase" if dice.random() < 0.08 + 0.6 * keen**2 else "view"
                 visits.write(json.dumps(_visit(number, who, day, kind, dice)) + "\n")
                 number += 1
                 day += dice.expovariate(1 / every) + 0.3

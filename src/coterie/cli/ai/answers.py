@@ -76,11 +76,18 @@ def bounds(model: dict[str, Any]) -> tuple[int, int]:
     return found["medium"], found["high"]
 
 
-def evaluation(session: Session, key: Key, version: VersionNumber = None) -> None:
+def evaluation(
+    session: Session,
+    key: Key,
+    version: VersionNumber = None,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Show also probabilities against outcomes, and learners.")
+    ] = False,
+) -> None:
     """Show how a model did at past dates that it had not learnt from, beside rules that anybody could follow."""
     answer = session.read("model_evaluation", key=key, version=version)
     name = key if session.json else msgspec.json.decode(session.read("model_definition", key=key))["name"]
-    session.print(answer, lambda out, found: tested.evaluation(out, name, found))
+    session.print(answer, lambda out, found: tested.evaluation(out, name, found, whole=whole))
 
 
 def card(

@@ -12,7 +12,7 @@ from rich.text import Text
 from coterie.cli import show
 from coterie.cli.ai import listed
 from coterie.cli.ai.models import At, Key
-from coterie.cli.session import Session
+from coterie.cli.session import Session, console
 from coterie.cli.verb import STOPPED, verb
 from coterie.core.errors import Invalid
 
@@ -49,7 +49,11 @@ def run(
         return
     given = {"at": at, "retrain": retrain, "resume": resume or None, "seed": seed}
     asked = {word: value for word, value in given.items() if value is not None}
-    answer = session.change(lambda ws: ws.predictions.run(key, **asked), stages=listed.STAGES)
+    try:
+        answer = session.change(lambda ws: ws.predictions.run(key, **asked), stages=listed.STAGES)
+    except KeyboardInterrupt:
+        console(stderr=True).print(f"Stopped; nothing was published. To go on: coterie ai run {key} --resume")
+        raise typer.Exit(STOPPED) from None
     session.print(answer, listed.run)
     status = msgspec.json.decode(answer)["status"]
     if status == "cancelled":

@@ -28,8 +28,20 @@ _GATES = {
 }
 
 
-def evaluation(out: Console, name: str, found: Data) -> None:
-    """Show how a model did at past cut-offs, beside naive rules, with intervals."""
+def evaluation(out: Console, name: str, found: Data, *, whole: bool = False) -> None:
+    """Show how a model did at past cut-offs, beside naive rules, with intervals.
+
+    Parameters
+    ----------
+    out : Console
+        Where.
+    name : str
+        Name of the model.
+    found : dict
+        The evaluation.
+    whole : bool
+        Whether to show also probabilities against what came, and what else was tried.
+    """
     pooled = found["pooled"]
     out.print(
         Text.assemble(
@@ -45,14 +57,18 @@ def evaluation(out: Console, name: str, found: Data) -> None:
         if found["by_time"]
         else "Tested on people left aside, not on a later time: the history is too short for that."
     )
-    both = f"{found['positive']:,} with the outcome, {found['negative']:,} without"
+    both = f"{found['positive']:,} at some date with the outcome, {found['negative']:,} at some date without it"
     learnt = f"Learnt from {found['people']:,} people: {both}."
     out.print(Text(f"{how} {learnt}", style="dim"))
     _backtests(out, found)
     _rules(out, found)
     _tenths(out, found)
-    _reliability(out, found)
-    _tried(out, found)
+    if whole:
+        _far_off(out, found)
+        _reliability(out, found)
+        _tried(out, found)
+    else:
+        out.print(Text("--all shows also what was said against what came, and the learners tried.", style="dim"))
 
 
 def _auc(found: Data) -> str:
@@ -75,7 +91,6 @@ def estimate(found: Data, digits: int = 3) -> str | None:
 
 
 def _backtests(out: Console, found: Data) -> None:
-    measures = [("all", found["pooled"])] + [(day(test["cutoff"]), test["measures"]) for test in found["backtests"]]
     rows = [
         (
             label,
@@ -85,11 +100,19 @@ def _backtests(out: Console, found: Data) -> None:
             estimate(item["auc"]),
             estimate(item["lift_10"], 1),
         )
-        for label, item in measures
+        for label, item in _measures(found)
     ]
     columns = ["test", "people", "came", "predicted", "AUC", "lift of top 10 %"]
     show.table(out, "Back-tests, 95 % intervals", rows, columns)
-    far = [
+
+
+def _measures(found: Data) -> list[tuple[str, Data]]:
+    """Return the measures of all back-tests together, and of each by its date."""
+    return [("all", found["pooled"])] + [(day(test["cutoff"]), test["measures"]) for test in found["backtests"]]
+
+
+def _far_off(out: Console, found: Data) -> None:
+    rows = [
         (
             label,
             estimate(item["pr_auc"]),
@@ -97,9 +120,9 @@ def _backtests(out: Console, found: Data) -> None:
             estimate(item["brier"], 4),
             figure(item["ece"]),
         )
-        for label, item in measures
+        for label, item in _measures(found)
     ]
-    show.table(out, "How far off its probabilities were", far, ["test", "PR-AUC", "log-loss", "Brier", "ECE"])
+    show.table(out, "How far off its probabilities were", rows, ["test", "PR-AUC", "log-loss", "Brier", "ECE"])
 
 
 def _rules(out: Console, found: Data) -> None:
@@ -144,11 +167,16 @@ def _reliability(out: Console, found: Data) -> None:
             percent(item["observed"]),
             f"{percent(item['low'])} to {percent(item['high'])}",
             item["people"],
-            "" if float(item["low"]) <= float(item["predicted"]) <= float(item["high"]) else "off",
+            " " if float(item["low"]) <= float(item["predicted"]) <= float(item["high"]) else "outside",
         )
         for item in found["reliability"]
     ]
     show.table(out, "What was said, and what came of it", rows, ["said", "came", "by chance alone", "people", ""])
+
+
+def _difference(found: Data) -> str | None:
+    """Return a difference in log-loss with its interval; none from itself."""
+    return "the default" if found["value"] == found["low"] == found["high"] == 0 else estimate(found, 4)
 
 
 def _tried(out: Console, found: Data) -> None:
@@ -157,8 +185,8 @@ def _tried(out: Console, found: Data) -> None:
             ALGORITHMS.get(item["algorithm"], item["algorithm"]),
             figure(item["log_loss"], 4),
             figure(item["auc"]),
-            estimate(item["difference"], 4),
-            "chosen" if item["chosen"] else "",
+            _difference(item["difference"]),
+            "chosen" if item["chosen"] else " ",
         )
         for item in found["candidates"]
     ]
