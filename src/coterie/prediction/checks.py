@@ -1,4 +1,4 @@
-"""The dry run: whether a model can be trained, and on how many people, before anything is trained."""
+"""What a dry run tells: whether a model can be trained, and on how many people, before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from msgspec import Struct
 from coterie.prediction.leakage import Suspect
 from coterie.prediction.policies import Objection
 from coterie.prediction.problems import Problem
+
+Role = Literal["training", "test", "scoring"]
 
 
 class History(Struct, frozen=True):
@@ -35,7 +37,7 @@ class CutoffCount(Struct, frozen=True):
     """
 
     cutoff: int
-    role: Literal["training", "test", "scoring"]
+    role: Role
     opens: int
     closes: int
     eligible: int
@@ -44,7 +46,7 @@ class CutoffCount(Struct, frozen=True):
 
 
 class Completeness(Struct, frozen=True):
-    """How full a field is that the model reads: the share of the events, or profiles, that have it."""
+    """How full a field is that the model reads: the share of the events of a year, or of the profiles, that have it."""
 
     field: str
     of: Literal["events", "profiles"]

@@ -381,3 +381,30 @@ def data_stale(newest: int, now: int, lag: float) -> Problem:
         now=now,
         usual_lag=lag,
     )
+
+
+def long_window(window: int, days: float) -> Problem:
+    """Return a warning: the window is longer than a third of the history."""
+    return problem(
+        "model.long-window",
+        None,
+        f"the window of {_days(window)} is longer than a third of the {_days(int(days))} of events: there are few"
+        " windows to learn from and to test on.",
+        f"A window of {_days(max(1, int(days / 3)))} or less can be tested more often.",
+        warning=True,
+        window_days=window,
+        days=days,
+    )
+
+
+def churn_population(days: int, rule: str) -> Problem:
+    """Return a note: who did it lately is the population to ask of whether they stop."""
+    return problem(
+        "model.churn-population",
+        None,
+        "the goal is that something stops, and everybody active is asked about it: many of them never began.",
+        f"Ask of those who did it in the last {_days(days)}, in which nine of ten come back: `where: {rule}`.",
+        note=True,
+        lookback_days=days,
+        rule=rule,
+    )

@@ -1,0 +1,380 @@
+"""The dry run: counts, dates and leaks of a model, by a few statements and without any training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from coterie.core.clock import DAY
+from coterie.core.schema import Union
+from coterie.engine.people import bitmap
+from coterie.prediction import leakage, policies, problems, warnings
+from coterie.prediction.checks import Check, Completeness, CutoffCount, History, Role
+from coterie.prediction.cutoffs import Cutoffs, plan, required_days
+from coterie.prediction.definition import Goal, Model
+from coterie.prediction.extent import (
+    Extent,
+    completeness,
+    extent,
+    gap_days,
+    late_share,
+    silence,
+    usual_lag,
+)
+from coterie.prediction.features import attributes
+from coterie.prediction.features.sheet import Sheet
+from coterie.prediction.frame import Outcomes
+from coterie.prediction.goal import to_pql, words
+from coterie.prediction.leakage import MOST_ROWS, Suspect
+from coterie.prediction.learning import learn
+from coterie.prediction.policies import Objection
+from coterie.prediction.population import Rows
+from coterie.prediction.problems import ADVISED, FLOOR, Problem
+from coterie.prediction.store import FeatureStore
+from coterie.prediction.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+STALE = 3
+"""As many usual delays make the newest event old."""
+SILENT_DAYS, EXPECTED = 7, 5
+"""Days at the end of a window that must not be silent, where as many events are usual in them."""
+
+Objecting = Callable[[Vocabulary], tuple[Objection, ...]]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A dry run, with what a run can go on from.
+
+    Parameters
+    ----------
+    check : Check
+        What it found.
+    cutoffs : Cutoffs or None
+        The cut-offs, the instant of scoring among them; None when there are no events.
+    vocabulary : Vocabulary or None
+        What features are made of.
+    """
+
+    check: Check
+    cutoffs: Cutoffs | None
+    vocabulary: Vocabulary | None
+
+
+def examine(
+    con: DuckDBPyConnection,
+    union: Union,
+    model: Model,
+    at: int,
+    *,
+    rule: str | None = None,
+    fixed: bool = False,
+    others: Collection[Model] = (),
+    labels: tuple[str, ...] = (),
+    objecting: Objecting | None = None,
+) -> Examined:
+    """Look at the data of a model as of an instant, without training anything.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history.
+    union : Union
+        The fields there are.
+    model : Model
+        The model.
+    at : int
+        The instant of the prediction, ms.
+    rule : str, optional
+        The rule of the population: that of its audience, or its own when left out.
+    fixed : bool
+        Whether people are to be scored as of that instant even when the data are older.
+    others : collection of Model
+        The models there are beside it.
+    labels : tuple of str
+        Data usage labels of what it reads.
+    objecting : callable, optional
+        Gives the policies that object to the model with a vocabulary.
+    """
+    began = time.perf_counter()
+    found = _Examination(con, union, model, at, rule, fixed)
+    listed = [*found.problems(), *warnings.warnings_of(model, others)]
+    objections = objecting(found.vocabulary) if objecting is not None and found.vocabulary is not None else ()
+    listed += policies.problems_of(objections)
+    check = Check(
+        model=model.key,
+        at=at,
+        scoring_at=found.scoring_at,
+        history=found.history,
+        cutoffs=found.counts,
+        people=found.people,
+        positives=found.positives,
+        negatives=found.negatives,
+        completeness=found.completeness,
+        attributes=found.suspects,
+        labels=labels,
+        objections=objections,
+        problems=problems.ordered(listed),
+        seconds=round(time.perf_counter() - began, 3),
+    )
+    return Examined(check, found.cutoffs, found.vocabulary)
+
+
+@dataclass(frozen=True)
+class _Examination:
+    con: DuckDBPyConnection
+    union: Union
+    model: Model
+    at: int
+    rule: str | None
+    fixed: bool
+
+    # -- what there is ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def extent(self) -> Extent:
+        return extent(self.con, self.union, self.model, self.at)
+
+    @cached_property
+    def _lag(self) -> int:
+        return usual_lag(self.con, self.model.view)
+
+    @property
+    def _stale(self) -> bool:
+        return self.extent.last is not None and self.at - self.extent.last > STALE * self._lag
+
+    @cached_property
+    def scoring_at(self) -> int:
+        """The instant people are scored as of: where data are stale, the end of the day of the newest event."""
+        if self.extent.last is None or self.fixed or not self._stale:
+            return self.at
+        return (self.extent.last // DAY + 1) * DAY
+
+    @cached_property
+    def cutoffs(self) -> Cutoffs | None:
+        if self.extent.first is None or self.extent.last is None:
+            return None
+        return plan(self.model, self.extent.first, self.extent.last, self.scoring_at)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary | None:
+        return None if self.cutoffs is None else learn(self.con, self.union, self.model, self.cutoffs)
+
+    @cached_property
+    def history(self) -> History:
+        first, last = self.extent.first, self.extent.last
+        return History(
+            first=first,
+            last=last,
+            events=self.extent.own,
+            people=self.extent.people,
+            days=0.0 if first is None else (self.scoring_at - first) / DAY,
+            required=required_days(self.model),
+            by_time=self.cutoffs is not None and self.cutoffs.by_time,
+        )
+
+    # -- who is eligible, and what came of it -----------------------------------------------------------------------
+
+    @cached_property
+    def _rows(self) -> Rows:
+        if self.cutoffs is None or self.vocabulary is None:
+            return Rows(np.zeros(0, np.int32), np.zeros(0, np.int64))
+        store = FeatureStore(self.con, self.union, self.model, self.vocabulary, self.rule)
+        return store.population([*self.cutoffs.training, self.cutoffs.scoring])
+
+    @cached_property
+    def _outcomes(self) -> Outcomes:
+        rows = self._rows
+        if self.cutoffs is None or self.vocabulary is None or not self.cutoffs.training:
+            none = np.zeros(0, bool)
+            return Outcomes(rows.people[:0], rows.cutoffs[:0], none, none, np.zeros(0, np.int32))
+        store = FeatureStore(self.con, self.union, self.model, self.vocabulary, self.rule)
+        return store.outcomes(rows.take(np.isin(rows.cutoffs, self.cutoffs.training)))
+
+    @cached_property
+    def counts(self) -> tuple[CutoffCount, ...]:
+        return tuple(self._counts())
+
+    def _counts(self) -> Iterator[CutoffCount]:
+        if self.cutoffs is None:
+            return
+        goal, scoring = self.model.goal, self.cutoffs.scoring
+        tests = {fold.test for fold in self.cutoffs.folds}
+        eligible = int((self._rows.cutoffs == scoring).sum())
+        yield CutoffCount(scoring, "scoring", *_window(goal, scoring), eligible)
+        for cutoff in self.cutoffs.training:
+            label = self._outcomes.label[self._outcomes.cutoffs == cutoff]
+            people, hits = len(label), int(label.sum())
+            role: Role = "test" if cutoff in tests else "training"
+            rate = round(hits / people, 6) if people else None
+            yield CutoffCount(cutoff, role, *_window(goal, cutoff), people, hits, rate)
+
+    @cached_property
+    def people(self) -> int:
+        return len(np.unique(self._outcomes.people))
+
+    @cached_property
+    def positives(self) -> int:
+        return len(np.unique(self._outcomes.people[self._outcomes.label]))
+
+    @cached_property
+    def negatives(self) -> int:
+        return len(np.unique(self._outcomes.people[~self._outcomes.label]))
+
+    @cached_property
+    def completeness(self) -> tuple[Completeness, ...]:
+        model, vocabulary = self.model, self.vocabulary
+        goals = (event.kind for event in model.goal.events)
+        kinds = (*goals, *model.custom_events, *model.exposures, *model.exclusions)
+        events = {test.field for kind in kinds for test in kind.where}
+        events |= {event.measure.sum for event in model.goal.events if event.measure is not None}
+        if vocabulary is not None:
+            events |= {category.field for category in vocabulary.categories}
+            events |= {amount.field for amount in vocabulary.amounts}
+        profiles = {attribute.field for attribute in model.attributes}
+        return completeness(self.con, self.union, model.view, events, profiles, self.scoring_at)
+
+    # -- leaks ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """The attributes, held against what came of the newest training cut-off."""
+        if self.cutoffs is None or self.vocabulary is None or not self.cutoffs.training:
+            return ()
+        cutoff = self.cutoffs.training[0]
+        mine = np.flatnonzero(self._outcomes.cutoffs == cutoff)
+        mine = mine[:: max(1, -(-len(mine) // MOST_ROWS))]
+        if not self.vocabulary.attributes or not len(mine):
+            return ()
+        people, label = self._outcomes.people[mine], self._outcomes.label[mine]
+        confirmed = leakage.confirmed(self.model.attributes)
+        features = tuple(attributes.features(self.vocabulary))
+        sheet = Sheet(features, len(people))
+        asked = np.full(len(people), cutoff, np.int64)
+        attributes.fill(self.con, self.union, self.vocabulary, self.model.view, sheet, people, asked)
+        found = []
+        for known, feature in zip(self.vocabulary.attributes, features, strict=True):
+            values = sheet.column(feature.name)
+            both = label.any() and not label.all()
+            late = self._late(known.field, people, cutoff) if known.source == "snapshot" else 0.0
+            found.append(
+                Suspect(
+                    field=known.field,
+                    source=known.source,
+                    auc=leakage.alone(values, label, categories=bool(feature.values)) if both else None,
+                    late=late,
+                    known=float((~np.isnan(values)).mean()),
+                    confirmed=known.field in confirmed,
+                )
+            )
+        return tuple(found)
+
+    def _late(self, field: str, people: npt.NDArray[np.int32], cutoff: int) -> float:
+        return late_share(self.con, self.model.view, field, bitmap(people), cutoff)
+
+    # -- problems ---------------------------------------------------------------------------------------------------
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong; what follows from another problem is not told twice."""
+        seen, model = self.extent, self.model
+        if not seen.events:
+            yield problems.no_input(model.view)
+            return
+        if seen.first is None or seen.last is None or self.cutoffs is None:
+            yield problems.no_event(seen.events, seen.passed, seen.events - seen.passed - seen.own)
+            return
+        if self._stale and not self.fixed:
+            yield problems.data_stale(seen.last, self.at, self._lag)
+        if not _met(model.goal, seen.hits):
+            happening = msgspec.structs.replace(model.goal, polarity="will_occur")
+            yield problems.goal_never_before(words(happening), seen.first, seen.last)
+            return
+        yield from self._history(seen.first, seen.last)
+        if self.cutoffs.training:
+            yield from self._population()
+        if not int((self._rows.cutoffs == self.cutoffs.scoring).sum()):
+            yield problems.no_scoring_data(self.scoring_at, model.population.lookback_days)
+        yield from leakage.problems_of(self.suspects)
+        yield from self._advice()
+
+    def _history(self, first: int, last: int) -> Iterator[Problem]:
+        history = self.history
+        if self.cutoffs is None or not self.cutoffs.training:
+            least = required_days(self.model, windows=1)
+            yield problems.not_enough_history(history.days, least, first, last, trainable=False)
+        elif not self.cutoffs.by_time:
+            yield problems.not_enough_history(history.days, history.required, first, last, trainable=True)
+
+    def _population(self) -> Iterator[Problem]:
+        assert self.cutoffs is not None
+        goal, training = self.model.goal, self.cutoffs.training
+        opens, closes = _window(goal, training[-1])[0], _window(goal, training[0])[1]
+        if not self.people:
+            yield problems.no_population(training[0], self.model.population.lookback_days, self.extent.people)
+            return
+        yield from self._silence(training[0])
+        simple = stands_in(goal)
+        if self.people < 2 * ADVISED:
+            trainable = simple or self.people >= 2 * FLOOR
+            yield problems.not_enough_population(self.people, trainable=trainable, first=opens, last=closes)
+        came, stayed = said(goal)
+        if not self.positives:
+            yield problems.no_objective(self.people, came, opens, closes)
+        elif not self.negatives:
+            yield problems.single_value(self.people, came, opens, closes)
+        else:
+            for outcome, found in ((came, self.positives), (stayed, self.negatives)):
+                if found < ADVISED:
+                    trainable = simple or found >= FLOOR
+                    yield problems.not_enough_objective(outcome, found, trainable=trainable, first=opens, last=closes)
+
+    def _silence(self, cutoff: int) -> Iterator[Problem]:
+        """Yield 408 when eligible people are silent at the end of the newest window, although it is not their way."""
+        people = bitmap(self._outcomes.people[self._outcomes.cutoffs == cutoff])
+        end = _window(self.model.goal, cutoff)[1]
+        days = min(SILENT_DAYS, self.model.goal.window_days)
+        if people and self.extent.first is not None:
+            recent, usual = silence(self.con, self.union, self.model, people, self.extent.first, end, days)
+            if not recent and usual >= EXPECTED:
+                yield problems.no_recent_data(days, end, usual)
+
+    def _advice(self) -> Iterator[Problem]:
+        model, goal = self.model, self.model.goal
+        if goal.window_days > self.history.days / 3:
+            yield problems.long_window(goal.window_days, self.history.days)
+        restricted = model.population.where is not None or model.population.audience is not None
+        if goal.polarity == "will_not_occur" and not restricted:
+            gap = gap_days(self.con, self.union, model, self.scoring_at)
+            days = max(goal.window_days, gap or 0)
+            happening = msgspec.structs.replace(goal, polarity="will_occur")
+            yield problems.churn_population(days, to_pql(happening, self.union, days))
+
+
+def _window(goal: Goal, cutoff: int) -> tuple[int, int]:
+    opens = cutoff + goal.gap_days * DAY
+    return opens, opens + goal.window_days * DAY
+
+
+def _met(goal: Goal, hits: tuple[int, ...]) -> bool:
+    return all(hits) if goal.combiner == "all_of" else any(hits)
+
+
+def said(goal: Goal) -> tuple[str, str]:
+    """Return words after "for whom": that the prediction came true, and that it did not."""
+    happened, not_happened = "it happened", "it did not happen"
+    return (happened, not_happened) if goal.polarity == "will_occur" else (not_happened, happened)
+
+
+def stands_in(goal: Goal) -> bool:
+    """Return whether BG/NBD, which needs no examples, can predict a goal: one more of a single kind of events."""
+    event = goal.events[0]
+    return len(goal.events) == 1 and event.at_least == 1 and event.measure is None
