@@ -40,3 +40,10 @@ def test_a_rule_that_ranks_as_the_model_does_gains_as_much(tested: tuple[np.ndar
     (judged,) = backtest.judged([rule], label, weight, np.arange(len(label)))
     points = backtest.gains(probability, label, weight)
     assert [point.gain for point in judged.gains] == pytest.approx([point.gain for point in points[::5]])
+
+
+def test_people_of_whom_nothing_is_known_are_tied() -> None:
+    """Also where their rank is minus infinity: in which order they stand must not matter."""
+    order = np.array([2.0, -np.inf, -np.inf, -np.inf, -np.inf])
+    for label in ([1, 1, 0, 0, 0], [1, 0, 0, 0, 1]):
+        assert measures.auc(order, np.array(label, bool)) == pytest.approx(5 / 6)

@@ -38,7 +38,8 @@ class Ranking:
         """Sort predictions."""
         order = np.argsort(-prediction, kind="stable")
         falling = prediction[order]
-        ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1) if len(falling) else np.zeros(0, np.intp)
+        last = np.append(falling[1:] != falling[:-1], True) if len(falling) else np.zeros(0, np.bool_)
+        ends = np.flatnonzero(last)
         return cls(order, ends, label[order])
 
     def curve(self, weight: Floats) -> tuple[Floats, Floats]:
