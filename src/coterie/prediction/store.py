@@ -109,21 +109,25 @@ class FeatureStore:
                 frames.append(self._frame(rows, anchor, progress))
         return _ordered(frames, self.features)
 
-    def at(self, cutoff: int, people: BitMap, until: int) -> Frame:
-        """Return the features that people would have at a later instant, if nothing happened from another one on.
+    def at(self, cutoffs: int | Sequence[int], people: BitMap, until: int) -> Frame:
+        """Return the features that people would have at later instants, if nothing happened from another one on.
 
         Parameters
         ----------
-        cutoff : int
-            The instant at which features are told, ms.
+        cutoffs : int or sequence of int
+            The instants at which features are told, ms; whole days apart.
         people : BitMap
-            The people, eligible or not.
+            The people, eligible or not; each has a row for each instant, ordered by instant and person.
         until : int
-            Events from this instant on are left out, ms; a whole number of days before the cut-off.
+            Events from this instant on are left out, ms; a whole number of days before the cut-offs. What is known of
+            people themselves is what was known at it.
         """
-        with marked(self._compiled, cutoff, min(until, cutoff), people):
-            numbers = np.asarray(people.to_array()).astype(np.int32)
-            return self._frame(Rows(numbers, np.full(len(numbers), cutoff, np.int64)), cutoff, Quiet())
+        instants = np.unique(cutoffs).astype(np.int64)
+        anchor = int(instants[-1])
+        numbers = np.asarray(people.to_array()).astype(np.int32)
+        rows = Rows(np.tile(numbers, len(instants)), np.repeat(instants, len(numbers)))
+        with marked(self._compiled, anchor, min(until, anchor), people):
+            return self._frame(rows, anchor, Quiet(), known=until)
 
     def population(self, cutoffs: Sequence[int], people: BitMap | None = None) -> Rows:
         """Return who is eligible at each cut-off, ordered by cut-off and person."""
@@ -193,8 +197,8 @@ class FeatureStore:
 
     # -- the statements ---------------------------------------------------------------------------------------------
 
-    def _frame(self, rows: Rows, anchor: int, progress: Progress) -> Frame:
-        """Return the features of rows, by what `prediction_mark` holds."""
+    def _frame(self, rows: Rows, anchor: int, progress: Progress, known: int | None = None) -> Frame:
+        """Return the features of rows, by what `prediction_mark` holds; attributes as of an instant, if given."""
         values = np.full((len(rows), len(self.features)), np.nan, dtype=np.float32, order="F")
         frame = Frame(self.features, rows.people, rows.cutoffs, values)
         if not len(rows):
@@ -204,13 +208,13 @@ class FeatureStore:
             progress.report("features", part, parts)
             mine = np.flatnonzero(rows.people % parts == part)
             if len(mine):
-                sheet = self._sheet(rows.take(mine), anchor, part, parts)
+                sheet = self._sheet(rows.take(mine), anchor, part, parts, known)
                 values[mine] = sheet.values
         progress.report("features", parts, parts)
         forget(self.con)
         return frame
 
-    def _sheet(self, rows: Rows, anchor: int, part: int, parts: int) -> Sheet:
+    def _sheet(self, rows: Rows, anchor: int, part: int, parts: int, known: int | None) -> Sheet:
         con = self.con
         back = ((anchor - rows.cutoffs) // DAY).astype(np.int32)
         number = np.arange(len(rows), dtype=np.int32)
@@ -223,7 +227,9 @@ class FeatureStore:
         rhythm.fill(con, self._subjects, sheet)
         amounts.fill(con, self.vocabulary, sheet)
         habit.fill(con, self.vocabulary, sheet, rows.cutoffs)
-        attributes.fill(con, self.union, self.vocabulary, self.model.view, sheet, rows.people, rows.cutoffs)
+        cutoffs = rows.cutoffs if known is None else np.minimum(rows.cutoffs, known)
+        attributes.fill(con, self.union, self.vocabulary, self.model.view, sheet, rows.people, cutoffs)
+        attributes.age(self.union, self.vocabulary, sheet, (rows.cutoffs - cutoffs) / DAY)
         return sheet
 
     def _parts(self, rows: Rows) -> int:

@@ -104,6 +104,13 @@ def fill(
             sheet.column(f"attribute:{found.field}")[rows[there]] = values[order][place[there]]
 
 
+def age(union: Union, vocabulary: Vocabulary, sheet: Sheet, days: npt.NDArray[np.float64]) -> None:
+    """Let days pass for attributes that are dates: what was so many days ago is longer ago."""
+    for found in vocabulary.attributes:
+        if read(found.field, union)[0].type in _TIMES:
+            sheet.column(f"attribute:{found.field}")[:] += days.astype(np.float32)
+
+
 def _few(people: npt.NDArray[np.int32]) -> BitMap | None:
     """Return people as a bitmap; None for so many that everybody is asked about as fast."""
     return bitmap(people) if len(people) <= 50_000 else None
