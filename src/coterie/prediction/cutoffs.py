@@ -15,7 +15,7 @@ TRAINED_DAYS = 365
 """How far back training goes, unless that leaves no window to test on."""
 STEP_DAYS = (7, 21)
 """The least and the most days between cut-offs."""
-CUTOFFS = (8, 30)
+CUTOFFS = (8, 24)
 """How many cut-offs are aimed at, at least and at most."""
 TESTS = 3
 """How many of the newest cut-offs a model is tested on."""
@@ -79,8 +79,9 @@ def required_days(model: Model, windows: int = 2) -> int:
 def plan(model: Model, first: int, last: int, scoring: int) -> Cutoffs:
     """Choose the cut-offs of a model.
 
-    They lie whole days apart, the newest where its window closes by the instant of prediction. A third of the history
-    is left before the earliest, so that features can look back far, unless fewer cut-offs than `CUTOFFS` would remain.
+    They lie whole days apart, the newest where its window closes by the instant of prediction. Before the earliest is
+    left two fifths of the history, or two windows if that is more, so that features can look back far and people have a
+    past, unless fewer cut-offs than `CUTOFFS` would remain.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def plan(model: Model, first: int, last: int, scoring: int) -> Cutoffs:
         return Cutoffs(scoring, (), (), by_time=False)
     least, most = STEP_DAYS
     step = min(max(round(lead / 3), least), most)
-    preferred = min(farthest, history - history // 3)
+    preferred = max(newest, min(farthest, history - max(history * 2 // 5, 2 * lead)))
     if (preferred - newest) // step + 1 < CUTOFFS[0]:
         step = max(least, min(step, (farthest - newest) // (CUTOFFS[0] - 1)))
         preferred = min(farthest, max(preferred, newest + step * (CUTOFFS[0] - 1)))

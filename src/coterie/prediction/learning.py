@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from coterie.ingest.sql import literal as sql_literal
 from coterie.pql.normal import event_form
 from coterie.pql.printer import path as path_of
 from coterie.prediction.arrival import arrivals
-from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.cutoffs import LEAST_DAYS, Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.events import units
 from coterie.prediction.features.attributes import known
@@ -35,6 +36,10 @@ AMOUNTS = 8
 """Amounts that are summed."""
 SEEN = 10
 """Events of a kind, and people with a value, below which nothing can be learnt from it."""
+AMPLE = 1_000
+"""Events before the earliest cut-off that are enough to choose from."""
+_DISTINCT = 50
+"""Whole numbers of which there are no more are no names, however few events there are."""
 SAMPLE = 2_000_000
 """Events that are looked at; of more, those of some people."""
 
@@ -61,13 +66,16 @@ STANDARD = {
 
 _NEVER = frozenset({"_id", "producedBy", "timestamp"})
 _NAMES = (FieldType.STRING, FieldType.BOOLEAN)
+_NUMBERS = (FieldType.INTEGER, FieldType.NUMBER)
+_CODE = re.compile(r"(?:^|[._])(?:id|code|zip|phone|index|year|month|day|week)$|[a-z]I[Dd]$|[a-z]Code$", re.ASCII)
+"""Names of fields whose numbers are names, so that their sum means nothing."""
 
 
 def learn(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs) -> Vocabulary:
     """Choose what the features of a model are made of.
 
-    Only events before the oldest test are looked at, so that no test knows a word that was not known then; without a
-    test, those before the newest training cut-off.
+    Only events before the earliest cut-off are looked at. Where these are few, it is those before the oldest test, so
+    that no test knows a word that was not known then; without a test, those before the newest training cut-off.
 
     Parameters
     ----------
@@ -80,8 +88,8 @@ def learn(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs)
     cutoffs : Cutoffs
         Its cut-offs.
     """
-    learned = min([fold.test for fold in cutoffs.folds] or [*cutoffs.training[:1], cutoffs.scoring])
     view = quote(f"event_of_{model.view}")
+    learned = _until(con, view, cutoffs)
     count, first, last = con.execute(
         f'SELECT count(*), min("timestamp"), max("timestamp") FROM {view} WHERE "timestamp" < {learned}'
     ).fetchall()[0]
@@ -106,6 +114,15 @@ def learn(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs)
     return vocabulary
 
 
+def _until(con: DuckDBPyConnection, view: str, cutoffs: Cutoffs) -> int:
+    """Return the instant before which a vocabulary is chosen; `view` is the quoted name of the events."""
+    before = f'SELECT count(*), min("timestamp") FROM {view} WHERE "timestamp" < {cutoffs.earliest}'
+    count, first = con.execute(before).fetchall()[0]
+    if count >= AMPLE and cutoffs.earliest - int(first) >= LEAST_DAYS * DAY:
+        return cutoffs.earliest
+    return min([fold.test for fold in cutoffs.folds] or [*cutoffs.training[:1], cutoffs.scoring])
+
+
 @dataclass
 class _Study:
     """The events of some people, with all that could be asked of them."""
@@ -122,11 +139,9 @@ class _Study:
         }
         self.names = [path for path, leaf in self.leaves.items() if leaf.field.type in _NAMES]
         measured = [event.measure.sum for event in self.model.goal.events if event.measure is not None]
-        numbers = [
-            path for path, leaf in self.leaves.items() if leaf.field.type in (FieldType.INTEGER, FieldType.NUMBER)
-        ]
+        numbers = [path for path, leaf in self.leaves.items() if leaf.field.type in _NUMBERS and not _CODE.search(path)]
         self.numbers = list(dict.fromkeys([*measured, *numbers]))
-        every = {leaf.path: leaf for leaf in leaves(self.union.event)}
+        self.every = {leaf.path: leaf for leaf in leaves(self.union.event)}
         self.candidates = list(self._candidates())
         asked = {"passed": condition(self.model.exclusions), "own": own(self.model)}
         asked |= {f"k{place}": kind.pql or "true" for place, kind in enumerate(self.candidates)}
@@ -136,7 +151,7 @@ class _Study:
             {name: event_form(text, self.union) for name, text in asked.items()}, columns, self.model.view
         )
         told = [f"k{place}" for place in range(len(self.candidates))] + [f"s{n}" for n in range(len(self.names))]
-        told += [f"{units(every[path], f'v{place}')} AS v{place}" for place, path in enumerate(self.numbers)]
+        told += [f"{units(self.every[path], f'v{place}')} AS v{place}" for place, path in enumerate(self.numbers)]
         parts = -(-count // SAMPLE)
         some = "TRUE" if parts <= 1 else f"hash(person) % {parts} = 0"
         self.con.execute(
@@ -298,12 +313,18 @@ class _Study:
 
     def _summable(self, kind: EventKind) -> Iterator[tuple[str, int]]:
         where = self._where(kind)
-        asked = ", ".join(f"count(v{n}), min(v{n}), max(v{n})" for n in range(len(self.numbers)))
+        asked = ", ".join(f"count(v{n}), min(v{n}), max(v{n}), count(DISTINCT v{n})" for n in range(len(self.numbers)))
         total, *told = self.con.execute(f"SELECT count(*), {asked} FROM prediction_study WHERE {where}").fetchall()[0]
         for place, path in enumerate(self.numbers):
-            count, least, most = told[3 * place : 3 * place + 3]
-            if count >= max(SEEN, 0.5 * total) and least != most:
+            count, least, most, distinct = told[4 * place : 4 * place + 4]
+            whole = self.union_type(path) is FieldType.INTEGER
+            numbered = whole and distinct > max(_DISTINCT, 0.5 * count)  # a number of its own for most: a name
+            if count >= max(SEEN, 0.5 * total) and least != most and not numbered:
                 yield path, int(count)
+
+    def union_type(self, path: str) -> FieldType:
+        """Return the type of a value that events have."""
+        return self.every[path].field.type
 
     def _where(self, kind: EventKind) -> str:
         if kind.role != "type":
