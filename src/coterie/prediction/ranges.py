@@ -16,6 +16,9 @@ RANGES = 6
 SINGLE = 8
 """So many different values stand for themselves."""
 
+RARE = 0.02
+"""Single values of a smaller part of people are put together with those beside them."""
+
 VALUES = 10
 """So many values of a category are told apart; the others are one range."""
 
@@ -50,6 +53,8 @@ def ranges_of(
     values: npt.NDArray[np.float32],
     label: npt.NDArray[np.bool_],
     weight: npt.NDArray[np.float64],
+    *,
+    whole: bool = False,
 ) -> tuple[Range, ...]:
     """Return ranges of a feature's values with about the same number of people each, and what became of them.
 
@@ -63,9 +68,11 @@ def ranges_of(
         Whether the prediction came true.
     weight : array of float64, shape (n,)
         How many people each row stands for.
+    whole : bool
+        Whether bounds are whole numbers, as of days.
     """
     known = ~np.isnan(values)
-    made = _of_words(values[known]) if feature.values else _of_numbers(values[known])
+    made = _of_words(values[known]) if feature.values else _of_numbers(values[known], whole=whole)
     if not known.all():
         made = (*made, Range(known=False))
     places = place(made, values)
@@ -111,20 +118,32 @@ def _of_words(values: npt.NDArray[np.float32]) -> tuple[Range, ...]:
     return (*(Range(values=(int(word),)) for word in order[: VALUES - 1]), rarer)
 
 
-def _of_numbers(values: npt.NDArray[np.float32]) -> tuple[Range, ...]:
+def _of_numbers(values: npt.NDArray[np.float32], *, whole: bool) -> tuple[Range, ...]:
     """Return ranges that meet at quantiles, or at the values themselves when these are few."""
     if not len(values):
         return ()
-    different = np.unique(values)
+    different, counts = np.unique(values, return_counts=True)
     if len(different) <= SINGLE:
-        bounds = different[1:].astype(np.float64)
+        bounds = _frequent(different, counts)
     else:
         quantiles = np.quantile(values, np.linspace(0, 1, RANGES + 1)[1:-1]).astype(np.float64)
-        whole = bool((different == np.round(different)).all())
+        whole = whole or bool((different == np.round(different)).all())
         bounds = np.unique(np.ceil(quantiles) if whole else _rounded(quantiles))
         bounds = bounds[(bounds > different[0]) & (bounds <= different[-1])]
     edges: list[float | None] = [None, *(float(bound) for bound in bounds), None]
     return tuple(Range(low, high) for low, high in pairwise(edges))
+
+
+def _frequent(different: npt.NDArray[np.float32], counts: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Return bounds between single values, so that no range is one of very few people."""
+    least = RARE * counts.sum()
+    bounds, below = [], 0
+    for place in range(1, len(different)):
+        below += int(counts[place - 1])
+        if below >= least and counts[place:].sum() >= least:
+            bounds.append(float(different[place]))
+            below = 0
+    return np.array(bounds)
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,9 @@ from msgspec import Struct
 from coterie.prediction.explanation import Importance
 from coterie.prediction.frame import Examples, Frame
 from coterie.prediction.groups import Floats, Groups
+from coterie.prediction.quantities import Unit
 from coterie.prediction.ranges import Range, ranges_of
+from coterie.prediction.wording import unit_of
 
 MEASURED = 100_000
 """Rows at most that weights are measured on."""
@@ -107,7 +109,13 @@ def measure(trained: Explained, tested: Examples, top: int = 5) -> FactorScale:
                 contribution=float(means[group]),
                 feature=frame.features[driver].name,
                 exposure=bool(groups.exposure[group]),
-                ranges=ranges_of(frame.features[driver], frame.values[:, driver], tested.label, tested.weight),
+                ranges=ranges_of(
+                    frame.features[driver],
+                    frame.values[:, driver],
+                    tested.label,
+                    tested.weight,
+                    whole=unit_of(frame.features[driver]) in (Unit.DAYS, Unit.MONTH),
+                ),
             )
         )
     return FactorScale(low, high, tuple(summaries))

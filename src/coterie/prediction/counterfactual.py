@@ -1,0 +1,321 @@
+"""What would move people to another bucket, as the model sees it.
+
+Two kinds of moves can be worked out exactly. *Waiting*: the features of the same people some days later, if nothing
+more happened; everything that depends on time moves with it, as the statements that made the features make these.
+*Attributes*: another value of a field of the profile, which one feature holds. Both are scored by the model itself.
+They say what the model would answer, not what would happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from coterie.core.clock import DAY
+from coterie.core.progress import Progress, Quiet
+from coterie.prediction.definition import Model
+from coterie.prediction.explanation import BUCKETS, Counterfactual
+from coterie.prediction.factors import Factors
+from coterie.prediction.frame import Family, Feature, Frame
+from coterie.prediction.wording import factor_label, value_label
+
+LONGEST = 90
+"""Days of waiting that are looked at."""
+
+EXACT = 5_000
+"""Up to so many people every day is looked at; of more, those of `SOME`."""
+
+SOME = (7, 14, 21, 30, 45, 60, 90)
+"""Days looked at for many people."""
+
+EVERYBODY = 200_000
+"""So many people are looked at in a run; of more, only one person at a time is, on demand."""
+
+ROWS = 100_000
+"""Rows worked on at a time."""
+
+TOP = 3
+"""Reasons on each side that a change is looked for."""
+
+STEPS = 10
+"""Values of a number that are tried: so many quantiles."""
+
+ACTIVE = "activity:recency"
+"""The feature that tells how long ago people last did something."""
+
+TIMED = frozenset({"recency", "recency_of_tenure", "tenure", "rate", "overdue"})
+"""Measures without a window that change with time alone."""
+
+Buckets = npt.NDArray[np.int8]
+BucketOf = Callable[[Frame], Buckets]
+"""Scores a frame and returns the bucket of each row, as a place in `BUCKETS`."""
+
+
+class Later(Protocol):
+    """What tells the features of people at later instants, if nothing happened from another one on."""
+
+    @property
+    def model(self) -> Model:
+        """The model, whose population people leave after some time without activity."""
+
+    def at(self, cutoffs: Sequence[int], people: BitMap, until: int) -> Frame:
+        """Return a row for each instant and person, ordered by instant and person."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """When the buckets of people change if nothing more happens, in the order of the people asked about.
+
+    Parameters
+    ----------
+    day : array of int16, shape (n,)
+        The first day looked at on which the bucket is another one; -1 for none.
+    after : array of int16, shape (n,)
+        The day looked at before it, on which it was still the same.
+    bucket : array of int8, shape (n,)
+        The bucket on that day.
+    """
+
+    day: npt.NDArray[np.int16]
+    after: npt.NDArray[np.int16]
+    bucket: Buckets
+
+
+def waiting(
+    store: Later,
+    bucket_of: BucketOf,
+    people: npt.NDArray[np.int32],
+    bucket: Buckets,
+    at: int,
+    days: Sequence[int],
+    progress: Progress | None = None,
+) -> Waiting:
+    """Return when the buckets of people change if nothing more happens, as long as they stay in the population.
+
+    Parameters
+    ----------
+    store : Later
+        The features.
+    bucket_of : callable
+        The model.
+    people : array of int32, shape (n,)
+        Persons, ascending.
+    bucket : array of int8, shape (n,)
+        Their buckets now.
+    at : int
+        The instant of the scores, ms.
+    days : sequence of int
+        The days of waiting to look at, ascending.
+    progress : Progress, optional
+        Told of how far it is.
+    """
+    progress = progress or Quiet()
+    found = np.full(len(people), -1, dtype=np.int16)
+    before = np.zeros(len(people), dtype=np.int16)
+    other = bucket.copy()
+    looked = np.array(days, dtype=np.int16)
+    part = max(1, ROWS // max(len(looked), 1))
+    for start in range(0, len(people), part):
+        mine = slice(start, min(start + part, len(people)))
+        progress.report("what waiting would change", start, len(people))
+        frame = store.at([at + int(day) * DAY for day in looked], BitMap(people[mine]), at)
+        then = bucket_of(frame).reshape(len(looked), -1)
+        changed = (then != bucket[mine]) & eligible(frame, store.model).reshape(then.shape)
+        first = changed.argmax(axis=0)
+        some = changed.any(axis=0)
+        found[mine] = np.where(some, looked[first], -1)
+        before[mine] = np.where(some & (first > 0), looked[first - 1], 0)
+        other[mine] = np.where(some, then[first, np.arange(then.shape[1])], bucket[mine])
+    progress.report("what waiting would change", len(people), len(people))
+    return Waiting(found, before, other)
+
+
+def eligible(frame: Frame, model: Model) -> npt.NDArray[np.bool_]:
+    """Return who is still in the population of a model: the others would have no score, and no bucket to be in."""
+    lookback = model.population.lookback_days
+    column = next((place for place, feature in enumerate(frame.features) if feature.name == ACTIVE), None)
+    if lookback is None or column is None:
+        return np.ones(len(frame), dtype=bool)
+    return frame.values[:, column] <= lookback
+
+
+def of_everybody(
+    store: Later, bucket_of: BucketOf, factors: Factors, at: int, progress: Progress | None = None
+) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Return for the weightiest reasons of everybody explained what waiting would change, in words.
+
+    Of each person the reasons that time moves, among the first of each side, get a sentence. For many people some days
+    are looked at, for very many none.
+
+    Returns
+    -------
+    pair of array and list of str
+        For each person and reason (an array of the shape of `factors.factor`) the place of its sentence in the list,
+        -1 for none; as `reasons.reasons` takes it.
+    """
+    places = np.full(factors.factor.shape, -1, dtype=np.int32)
+    if len(factors) > EVERYBODY or not len(factors):
+        return places, []
+    days = range(1, LONGEST + 1) if len(factors) <= EXACT else SOME
+    order = np.argsort(factors.people)
+    found = waiting(store, bucket_of, factors.people[order], factors.bucket[order], at, tuple(days), progress)
+    changed = found.day >= 0
+    told = np.column_stack([factors.bucket[order], found.bucket, found.after, found.day])[changed]
+    keys, which = np.unique(told, axis=0, return_inverse=True)
+    places[order[changed]] = which.reshape(-1, 1)
+    moved = np.array([moves_with_time(feature) for feature in factors.groups.features])
+    shown = np.zeros(factors.factor.shape, dtype=bool)
+    shown[:, :TOP] = shown[:, factors.top : factors.top + TOP] = True
+    kept = shown & (factors.factor >= 0) & moved[np.maximum(factors.feature, 0)]
+    return np.where(kept, places, -1), [waiting_words(*key) for key in keys.tolist()]
+
+
+def of_person(
+    store: Later,
+    bucket_of: BucketOf,
+    person: Frame,
+    factors: Factors,
+    ranges: dict[str, npt.NDArray[np.float32]],
+) -> tuple[Counterfactual, ...]:
+    """Return what would move one person to another bucket, day by day and attribute by attribute.
+
+    Parameters
+    ----------
+    store : Later
+        The features.
+    bucket_of : callable
+        The model.
+    person : Frame
+        One row.
+    factors : Factors
+        Of that row.
+    ranges : dict of str to array
+        Values to try of the features that are attributes, by name; see `values_to_try`.
+    """
+    at, bucket = int(person.cutoffs[0]), factors.bucket
+    days = tuple(range(1, LONGEST + 1))
+    found = waiting(store, bucket_of, person.people, bucket, at, days)
+    made: list[Counterfactual] = []
+    if found.day[0] >= 0:
+        day = int(found.day[0])
+        then = store.at([at + day * DAY], BitMap(person.people), at)
+        words = waiting_words(int(bucket[0]), int(found.bucket[0]), int(found.after[0]), day)
+        made += _waited(factors, then, words, BUCKETS[int(found.bucket[0])], day)
+    made += attributes(bucket_of, person, factors, ranges)
+    return tuple(made)
+
+
+def attributes(
+    bucket_of: BucketOf, person: Frame, factors: Factors, ranges: dict[str, npt.NDArray[np.float32]]
+) -> list[Counterfactual]:
+    """Return the values of attributes among the weightiest reasons that would move one person to another bucket.
+
+    The nearest value that does is told of a number, the first of a word.
+    """
+    made = []
+    bucket = int(factors.bucket[0])
+    for place in (*range(min(TOP, factors.top)), *range(factors.top, factors.top + min(TOP, factors.top))):
+        column = int(factors.feature[0, place])
+        if column < 0:
+            continue
+        feature = person.features[column]
+        tried = ranges.get(feature.name)
+        if feature.family is not Family.ATTRIBUTES or tried is None or not len(tried):
+            continue
+        now = person.values[0, column]
+        tried = tried[tried != now]
+        if not feature.values and not np.isnan(now):
+            tried = tried[np.argsort(np.abs(tried - now), kind="stable")]
+        values = np.repeat(person.values, len(tried), axis=0)
+        values[:, column] = tried
+        moved = Frame(
+            person.features,
+            np.repeat(person.people, len(tried)),
+            np.repeat(person.cutoffs, len(tried)),
+            np.asfortranarray(values),
+        )
+        then = bucket_of(moved)
+        changed = np.flatnonzero(then != bucket)
+        if len(changed):
+            value, after = float(tried[changed[0]]), int(then[changed[0]])
+            said = f"if {factor_label(feature)} were: {value_label(feature, value)}"
+            made.append(
+                Counterfactual(
+                    move="attribute",
+                    bucket=BUCKETS[after],
+                    text=f"{_change(bucket, after)} {said}",
+                    value=value,
+                    code=feature.factor,
+                )
+            )
+    return made
+
+
+def values_to_try(frame: Frame) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the values of attributes that are tried: each word, and quantiles of numbers that people have."""
+    found = {}
+    for column, feature in enumerate(frame.features):
+        if feature.family is not Family.ATTRIBUTES:
+            continue
+        values = frame.values[:, column]
+        values = np.sort(values[~np.isnan(values)])
+        if feature.values:
+            found[feature.name] = np.unique(values)
+        elif len(values):
+            places = np.linspace(0, len(values) - 1, STEPS + 1).astype(np.intp)
+            found[feature.name] = np.unique(values[places])
+    return found
+
+
+def moves_with_time(feature: Feature) -> bool:
+    """Return whether a feature changes when nothing more happens: it looks at a window, or tells how long ago."""
+    return feature.window_days is not None or feature.name.rpartition(":")[2] in TIMED
+
+
+def waiting_words(before: int, then: int, after: int, day: int) -> str:
+    """Return the sentence of a bucket that waiting changes.
+
+    Examples
+    --------
+    >>> waiting_words(2, 1, 23, 24)
+    'would leave high after 24 more days without activity'
+    >>> waiting_words(0, 1, 14, 30)
+    'would rise to medium after 15 to 30 more days without activity'
+    """
+    when = f"{day}" if day - after <= 1 else f"{after + 1} to {day}"
+    return f"{_change(before, then)} after {when} more {'day' if when == '1' else 'days'} without activity"
+
+
+def _change(before: int, then: int) -> str:
+    if BUCKETS[before] == "high":
+        return "would leave high"
+    if BUCKETS[then] == "high":
+        return "would reach high"
+    return f"would {'rise' if then > before else 'fall'} to {BUCKETS[then]}"
+
+
+def _waited(factors: Factors, then: Frame, words: str, bucket: str, day: int) -> list[Counterfactual]:
+    """Return what waiting changes, for each of the weightiest reasons that time moves."""
+    made = []
+    for place in (*range(min(TOP, factors.top)), *range(factors.top, factors.top + min(TOP, factors.top))):
+        column = int(factors.feature[0, place])
+        if column < 0 or not moves_with_time(then.features[column]):
+            continue
+        feature, value = then.features[column], float(then.values[0, column])
+        known = not np.isnan(value) and not feature.values
+        made.append(
+            Counterfactual(
+                move="waiting",
+                bucket=bucket,
+                text=f"{words} ({factor_label(feature)}: {value_label(feature, value)})",
+                days=day,
+                value=value if known else None,
+                code=feature.factor,
+            )
+        )
+    return made
