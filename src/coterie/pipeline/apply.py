@@ -67,7 +67,7 @@ def commit(
             hint="Close the workspace and open it again: what was accepted is then applied.",
         )
     entry = sandbox.log.prepare(kind, body)
-    with sandbox.history.transaction(entry.position, facts=_changes_facts(entry)):
+    with sandbox.history.transaction(entry.position, facts=changes_facts(entry)):
         told = _effect(sandbox, entry, progress, engine)
         sandbox.log.append_as(entry)
         progress.report(ACCEPTED)
@@ -85,13 +85,13 @@ def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None, *, 
     if entry.position > sandbox.history.position:
         if entry.kind == "batch.accepted" and not staged:
             restage(sandbox, entry.body, progress)
-        with sandbox.history.transaction(entry.position, facts=_changes_facts(entry)):
+        with sandbox.history.transaction(entry.position, facts=changes_facts(entry)):
             told = _effect(sandbox, entry, progress)
     sandbox.catalog.apply(entry)
     return told
 
 
-def _changes_facts(entry: Entry) -> bool:
+def changes_facts(entry: Entry) -> bool:
     """Whether an entry may change persons, events or stored attributes: rules and members are none of these."""
     rules = ("audience", "computed_attribute", "model", "model_run", "model_version")
     if entry.kind in ("audience.evaluated", "batch.refused"):

@@ -47,9 +47,11 @@ class Labels:
             found |= self._of_fields(SchemaClass.EVENT, reads.event_fields or {""})
         return found
 
-    def of_paths(self, profile: Collection[str], events: Collection[str]) -> tuple[str, ...]:
-        """Return the labels of fields of profiles and of events, given by their paths."""
-        found = self._of_fields(SchemaClass.PROFILE, profile) | self._of_fields(SchemaClass.EVENT, events or {""})
+    def of_paths(self, profile: Collection[str] | None, events: Collection[str] | None) -> tuple[str, ...]:
+        """Return the labels of fields of profiles and of events, given by their paths; None where none are read."""
+        found: set[str] = set()
+        found |= self._of_fields(SchemaClass.PROFILE, profile) if profile is not None else set()
+        found |= self._of_fields(SchemaClass.EVENT, events) if events is not None else set()
         return labels.in_order(found)
 
     def of_identities(self) -> tuple[str, ...]:

@@ -187,6 +187,8 @@ class Version(Struct, frozen=True):
         Whether it took the place of the version before; a candidate is kept, and not used.
     decision : str
         Why, in a sentence.
+    data : str
+        Hash of the examples it learnt from.
     hashes : dict of str to str
         SHA-256 of its files, by name.
     libraries : dict of str to str
@@ -207,6 +209,7 @@ class Version(Struct, frozen=True):
     algorithm: str
     champion: bool
     decision: str = ""
+    data: str = ""
     hashes: dict[str, str] = {}
     libraries: dict[str, str] = {}
     evaluation: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The façade: everything a person can ask of a workspace, in rooms named for what they hold.
 
 ws.schemas  ws.datasets  ws.ingest  ws.identities  ws.profiles  ws.policies  ws.audiences  ws.computed
-ws.retention  ws.privacy
+ws.predictions  ws.retention  ws.privacy
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from coterie.workspace.data import Datasets, Ingest, Schemas
 from coterie.workspace.identities import Identities
 from coterie.workspace.people import Profiles
 from coterie.workspace.policies import Policies
+from coterie.workspace.predictions import Predictions
 from coterie.workspace.privacy import Privacy
 from coterie.workspace.retention import Retention
 
@@ -33,6 +34,7 @@ __all__ = [
     "Identities",
     "Ingest",
     "Policies",
+    "Predictions",
     "Privacy",
     "Profiles",
     "Retention",
@@ -116,6 +118,7 @@ class Workspace:
         self.policies = Policies(self)
         self.audiences = Audiences(self)
         self.computed = Computed(self)
+        self.predictions = Predictions(self)
         self.retention = Retention(self)
         self.privacy = Privacy(self)
         self.recovered: list[str] = recover(sandbox, progress)

@@ -25,6 +25,7 @@ from coterie.pql import check
 from coterie.prediction import predicates, schedule
 from coterie.prediction.definition import GoalEvent, Kind, Model, Population
 from coterie.prediction.run import Run, Version
+from coterie.prediction.vocabulary import Vocabulary
 from coterie.store.catalog import BatchStatus
 from coterie.store.sandbox import Sandbox
 
@@ -299,17 +300,40 @@ def population_of(definitions: Definitions, model: Model) -> Population:
     return Population(definitions.get(Audience, found.audience).pql, None, found.lookback_days)
 
 
+def carried(definitions: Definitions, model: Model, vocabulary: Vocabulary | None = None) -> dict[str, list[str]]:
+    """Return the fields that a model reads by the labels that they carry."""
+    found: dict[str, list[str]] = {}
+    labels = Labels(definitions)
+    attributes, events = read_fields_of(definitions, model)
+    if vocabulary is not None:
+        attributes |= {item.field for item in vocabulary.attributes}
+        events |= {item.field for item in vocabulary.categories} | {item.field for item in vocabulary.amounts}
+    for path in sorted(attributes):
+        for label in labels.of_paths({path}, None):
+            found.setdefault(label, []).append(path)
+    for path in sorted(events):
+        for label in labels.of_paths(None, {path}):
+            found.setdefault(label, []).append(path)
+    return found
+
+
+def read_fields_of(definitions: Definitions, model: Model) -> tuple[set[str], set[str]]:
+    """Return the paths of profiles and of events that a model reads."""
+    events = {test.field for kind in kinds_of(model) for test in kind.where}
+    events |= {event.measure.sum for event in model.goal.events if event.measure is not None}
+    events |= set(model.categories or ())
+    attributes = {item.field for item in model.attributes} | set(model.protected)
+    rule = population_of(definitions, model).where
+    if rule is not None:
+        for condition in Reads(definitions.union()).of(Audience("population", rule, view=model.view)):
+            attributes |= condition.profile_fields
+            events |= condition.event_fields
+    return attributes, events
+
+
 def labels_of(definitions: Definitions, model: Model) -> tuple[str, ...]:
     """Return the labels of the fields that a model reads: its scores carry them."""
-    goal = {test.field for kind in kinds_of(model) for test in kind.where}
-    goal |= {event.measure.sum for event in model.goal.events if event.measure is not None}
-    goal |= set(model.categories or ())
-    attributes = {item.field for item in model.attributes}
-    rule = population_of(definitions, model).where
-    found = set(Labels(definitions).of_paths(attributes, goal))
-    if rule is not None:
-        found |= set(Labels(definitions).of_audience(Audience("population", rule, view=model.view)))
-    return words_of.in_order(found)
+    return words_of.in_order(Labels(definitions).of_paths(*read_fields_of(definitions, model)))
 
 
 def model_named(definitions: Definitions, key: str) -> Model:

@@ -11,11 +11,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from coterie.core.errors import Invalid
+from coterie.core.ids import xid_sql
 from coterie.core.schema import PREDICTED, VALID_UNTIL, Field, FieldType, Schema, SchemaClass, read_fields
 from coterie.engine.people import read_table
 from coterie.ingest.mapping import Mapping, Rule
+from coterie.ingest.sql import literal
 from coterie.prediction.definition import Model
 from coterie.prediction.explanation import BUCKETS
+from coterie.prediction.insights import Migration
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
@@ -136,6 +140,12 @@ class Previous:
         place = np.minimum(np.searchsorted(self.people, people), len(self.people) - 1)
         return np.where(self.people[place] == people, self.score[place], -1).astype(np.int16)
 
+    def migration(self, people: npt.NDArray[np.int32], bucket: npt.NDArray[np.int8]) -> Migration:
+        """Return who moved between buckets since."""
+        from coterie.prediction.summary import migration
+
+        return migration((self.people, self.bucket), (people, bucket))
+
 
 def previous(con: DuckDBPyConnection, key: str, batch: int | None, view: str) -> Previous:
     """Return the scores that a batch gave to people, as persons are now; those of the newest row of each."""
@@ -225,3 +235,131 @@ def _words(places: npt.NDArray[np.integer[Any]], words: tuple[str, ...]) -> pa.A
 
 def _instants(at: npt.NDArray[np.int64]) -> pa.Array[Any]:
     return pa.array(at.astype(np.int64), mask=at < 0).cast(pa.timestamp("ms", tz="UTC"))
+
+
+# -- what was written -------------------------------------------------------------------------------------------------
+
+
+def scores(con: DuckDBPyConnection, key: str, batch: int, view: str) -> Scores:
+    """Return the scores that a batch gave to people, as persons are now, by person; those of the newest row of each."""
+    from coterie.prediction.scoring import Scores
+
+    def newest(sql: str) -> str:
+        return f'arg_max({sql}, r."$row")'
+
+    at = {
+        name: f"r.{quote(f'{PREDICTED}.{key}.{name}')}" for name in ("score", "probability", "percentile", "interval")
+    }
+    bucket = f"list_position($1::VARCHAR[], r.{quote(f'{PREDICTED}.{key}.bucket')}) - 1"
+    found = con.execute(
+        f"""
+        SELECT p.person::INTEGER AS people, {newest(at["probability"])}::DOUBLE AS probability,
+               {newest(at["score"])}::TINYINT AS score, {newest(at["percentile"])}::TINYINT AS percentile,
+               {newest(bucket)}::TINYINT AS bucket, {newest(f"{at['interval']}[1]")}::DOUBLE AS low,
+               {newest(f"{at['interval']}[2]")}::DOUBLE AS high
+        FROM record r JOIN {quote(f"person_of_{view}")} p ON p.identity = r."$identity"
+        WHERE r."$batch" = $2 GROUP BY p.person ORDER BY p.person
+        """,
+        [list(BUCKETS), batch],
+    ).fetchnumpy()
+    return Scores(**{name: np.asarray(values) for name, values in found.items()})
+
+
+def nth_probability(con: DuckDBPyConnection, key: str, batch: int, n: int) -> float:
+    """Return the n-th greatest probability that a batch gave."""
+    probability = quote(f"{PREDICTED}.{key}.probability")
+    rows = con.execute(
+        f'SELECT {probability} FROM record WHERE "$batch" = $1 ORDER BY 1 DESC LIMIT $2', [batch, n]
+    ).fetchall()
+    return float(rows[-1][0]) if rows else 0.0
+
+
+def same(at: int, n: int) -> npt.NDArray[np.int64]:
+    """Return an instant n times."""
+    return np.full(n, at, np.int64)
+
+
+FORMATS = {
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+    "csv": "FORMAT csv, HEADER",
+    "ndjson": "FORMAT json",
+}
+_ENDINGS = {".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file name ends with."""
+    return _ENDINGS.get(path.suffix.casefold())
+
+
+def export(con: DuckDBPyConnection, key: str, batch: int, path: Path, format_: str) -> int:
+    """Write the scores of a batch to a file that appears whole or not at all, and return how many they are.
+
+    A row has the id of the person, the identity by which it was scored in a column of its namespace, the values, and
+    the reasons: objects in Parquet and NDJSON, JSON text in CSV.
+    """
+    if format_ not in FORMATS:
+        raise Invalid(
+            "export.format",
+            f"cannot write scores as {format_!r}.",
+            hint=f"Formats are {', '.join(FORMATS)}.",
+            where={"file": path.name},
+        )
+    codes = [code for (code,) in con.execute("SELECT code FROM namespace ORDER BY namespace").fetchall()]
+    mine = (
+        f'FROM record r JOIN identity i ON i.identity = r."$identity" JOIN namespace n ON n.namespace = i.namespace '
+        f'WHERE r."$batch" = {batch:d}'
+    )
+    used = {code for (code,) in con.execute(f"SELECT DISTINCT n.code {mine}").fetchall()}
+    columns = [f"'p-' || {xid_sql('n.code', 'i.value')} AS person"]
+    columns += [
+        f"CASE WHEN n.code = {literal(code)} THEN i.value END AS {quote(code)}" for code in codes if code in used
+    ]
+    columns += [f"{sql} AS {name}" for name, sql in _exported(key).items()]
+    columns += [_objects(key, side, text=format_ == "csv") for side in ("factors", "factors_against")]
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise Invalid(
+            "export.unwritable",
+            f"{path} cannot be written: {error.strerror}.",
+            hint="Name a file in a folder that this process may write to.",
+            where={"file": str(path)},
+        ) from error
+    try:
+        target = str(partial).replace("'", "''")
+        order = quote(f"{PREDICTED}.{key}.probability")
+        statement = f'SELECT {", ".join(columns)} {mine} ORDER BY r.{order} DESC, r."$row"'
+        rows = con.execute(f"COPY ({statement}) TO '{target}' ({FORMATS[format_]})").fetchall()
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return int(rows[0][0])
+
+
+def _exported(key: str) -> dict[str, str]:
+    def at(name: str) -> str:
+        return f"r.{quote(f'{PREDICTED}.{key}.{name}')}"
+
+    instants = ("as_of", "score_date", VALID_UNTIL, "expected_date")
+    return (
+        {
+            name: at(name)
+            for name in ("score", "percentile", "bucket", "previous_score", "propensity_type", "window_days")
+        }
+        | {"probability": f"{at('probability')}::DOUBLE"}
+        | {f"interval_{end}": f"{at('interval')}[{place}]::DOUBLE" for place, end in ((1, "low"), (2, "high"))}
+        | {name: f"make_timestamp_ms({at(name)})" for name in instants}
+        | {name: at(name) for name in ("model_version", "run_id")}
+    )
+
+
+def _objects(key: str, side: str, *, text: bool) -> str:
+    """Return SQL for the reasons of one side as a list of objects."""
+    names = [name.removesuffix("[]") for name in _FACTOR]
+    item = ", ".join(f"{name} := r.{quote(f'{PREDICTED}.{key}.{side}.{name}')}[i]" for name in names)
+    code = f"r.{quote(f'{PREDICTED}.{key}.{side}.code')}"
+    objects = f"list_transform(range(1, coalesce(len({code}), 0) + 1), lambda i: struct_pack({item}))"
+    return f"{f'to_json({objects})' if text else objects} AS {side}"

@@ -1,0 +1,49 @@
+"""The check of a model before anything is trained: what its data give, and what stands in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.predictions import models
+from coterie.pipeline.predictions.data import Data
+from coterie.prediction import policies
+from coterie.prediction.definition import Model
+from coterie.prediction.policies import Objection
+from coterie.prediction.problems import Problem
+from coterie.prediction.run import RunKind
+
+if TYPE_CHECKING:
+    from coterie.prediction.examination import Examined
+    from coterie.prediction.vocabulary import Vocabulary
+
+_OF_SCORING = frozenset({"model.no-scoring-data", "model.no-recent-data", "model.data-stale", "model.policy"})
+"""Codes that concern a run which only scores."""
+
+
+def concerning(found: Iterable[Problem], kind: RunKind) -> tuple[Problem, ...]:
+    """Return the problems that concern a run: one that only scores needs nothing to learn from."""
+    return tuple(item for item in found if kind == "train+score" or item.code in _OF_SCORING)
+
+
+def examine(data: Data, at: int, *, fixed: bool) -> Examined:
+    """Return what a dry run finds as of an instant; `fixed` when it is to be that one even if the data are older."""
+    from coterie.prediction import examination
+
+    definitions = Definitions(data.sandbox.catalog)
+    others = [item for item in definitions.list(Model) if item.key != data.model.key]
+
+    def objecting(vocabulary: Vocabulary) -> tuple[Objection, ...]:
+        return policies.objections(models.carried(definitions, data.model, vocabulary))
+
+    return examination.examine(
+        data.sandbox.history.con,
+        data.union,
+        data.model,
+        at,
+        fixed=fixed,
+        others=others,
+        labels=models.labels_of(definitions, data.model),
+        objecting=objecting,
+    )

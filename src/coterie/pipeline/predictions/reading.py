@@ -1,0 +1,165 @@
+"""What can be asked of models, runs and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from coterie.core.clock import DAY, parse_instant, to_datetime
+from coterie.core.errors import Conflict, NotFound
+from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.predictions import checking, folders, models, output, publishing, runs, versions
+from coterie.pipeline.predictions.data import Data
+from coterie.prediction import goal as goals
+from coterie.prediction.card import Card
+from coterie.prediction.checks import Check
+from coterie.prediction.definition import Model
+from coterie.prediction.drift import Drift
+from coterie.prediction.evaluation import Evaluation
+from coterie.prediction.insights import Insights, Migration
+from coterie.prediction.outcomes import Closed, Monitoring
+from coterie.prediction.run import ModelView, Run, ScoresFile, Status, Version
+from coterie.prediction.value import Gains, Value, worth
+from coterie.store.sandbox import Sandbox
+
+T = TypeVar("T", Insights, Drift, Migration)
+
+_FILES: dict[type, str] = {kind: name for name, kind in publishing.KEPT.items()}
+
+
+def view(sandbox: Sandbox, model: Model) -> ModelView:
+    """Return a model with what became of it."""
+    definitions = Definitions(sandbox.catalog)
+    champion = versions.champion(definitions, model.key)
+    return ModelView(
+        key=model.key,
+        name=model.name,
+        propensity=model.propensity,
+        description=model.description,
+        goal=goals.words(model.goal),
+        schedule=model.schedule.score,
+        draft=model.draft,
+        publish=model.publish,
+        configuration_version=definitions.version(Model, model.key),
+        version=None if champion is None else champion.number,
+        last=next(iter(runs.listed(sandbox, model.key)), None),
+        next_at=runs.next_at(sandbox, model),
+        labels=models.labels_of(definitions, model),
+    )
+
+
+def check(sandbox: Sandbox, model: str | Mapping[str, Any] | Model, at: int | None) -> Check:
+    """Return what a dry run finds of a saved model, or of one that is not saved."""
+    definitions = Definitions(sandbox.catalog)
+    stated = models.model_named(definitions, model) if isinstance(model, str) else models.read(model)
+    models.require_sound(definitions, stated)
+    instant = sandbox.clock.now() if at is None else at
+    return checking.examine(Data.of(sandbox, stated), instant, fixed=at is not None).check
+
+
+def last_scored(sandbox: Sandbox, key: str) -> Run | None:
+    """Return the last run that scored people."""
+    found = [item for item in Definitions(sandbox.catalog).list(Run) if item.key == key]
+    return max((item for item in found if item.status is Status.SUCCEEDED), key=lambda item: item.number, default=None)
+
+
+def kept(sandbox: Sandbox, key: str, run: str, type_: type[T]) -> T:
+    """Return what is kept of a run."""
+    found = runs.named(sandbox, key, run)
+    path = folders.run(sandbox.path, key, found.number) / _FILES[type_]
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=type_)
+    except FileNotFoundError:
+        raise NotFound(
+            "model.not-kept",
+            f"run {found.id} {found.status.replace('_', ' ')}: nothing of the kind is kept of it.",
+            hint=f"`coterie ai runs {key}` shows which runs scored people.",
+            where={"run": found.id},
+        ) from None
+
+
+def migration(sandbox: Sandbox, key: str, run: str, before: str | None) -> Migration:
+    """Return who moved between buckets to a run from another one."""
+    if before is None:
+        return kept(sandbox, key, run, Migration)
+    model = models.model_named(Definitions(sandbox.catalog), key)
+    sides = [
+        output.previous(sandbox.history.con, key, _batch(sandbox, runs.named(sandbox, key, name)), model.view)
+        for name in (before, run)
+    ]
+    return sides[0].migration(sides[1].people, sides[1].bucket)
+
+
+def _batch(sandbox: Sandbox, run: Run) -> int:
+    """Return the number of the batch of a run; raises ``model.unpublished``."""
+    if run.batch is None:
+        raise Conflict(
+            "model.unpublished",
+            f"the scores of run {run.id} were not published, so none are kept.",
+            hint=f"Publish them: `coterie ai edit {run.key} --publish`.",
+            where={"run": run.id},
+        )
+    return sandbox.catalog.batch(run.batch).number
+
+
+def outcomes(sandbox: Sandbox, key: str) -> Monitoring:
+    """Compare what runs expected with what came, once their windows have closed."""
+    from coterie.prediction import outcomes as outcomes_
+    from coterie.prediction.population import Rows
+
+    model = models.model_named(Definitions(sandbox.catalog), key)
+    found, now = [], sandbox.clock.now()
+    for run in runs.listed(sandbox, key)[: outcomes_.ROLLING * 2]:
+        opens = run.as_of + model.goal.gap_days * DAY
+        closes = opens + model.goal.window_days * DAY
+        if run.status is not Status.SUCCEEDED or run.batch is None or run.version is None or closes > now:
+            continue
+        scores = output.scores(sandbox.history.con, key, _batch(sandbox, run), model.view)
+        if not len(scores):
+            continue
+        learnt = versions.learnt(sandbox, versions.named(sandbox, key, run.version))
+        came = (
+            Data.of(sandbox, model)
+            .store(learnt.vocabulary)
+            .outcomes(Rows(scores.people, output.same(run.as_of, len(scores))))
+        )
+        judged = outcomes_.judge(Closed(run.id, run.version, run.as_of, opens, closes, scores), came.people, came.label)
+        found += [] if judged is None else [judged]
+    return outcomes_.monitor(key, found)
+
+
+def value(sandbox: Sandbox, key: str, run: str, contact_cost: float, value_per_success: float) -> Value:
+    """Return the profit of contacting the likeliest people of a run first."""
+    found = runs.named(sandbox, key, run)
+    told = evaluation(versions.named(sandbox, key, found.version))
+    return worth(Gains(told.gains, found.scored, found.mean_probability or 0.0), contact_cost, value_per_success)
+
+
+def evaluation(version: Version) -> Evaluation:
+    """Return the evaluation of a version."""
+    return msgspec.convert(version.evaluation, Evaluation)
+
+
+def card(version: Version) -> Card:
+    """Return the card of a version."""
+    return msgspec.convert(version.card, Card)
+
+
+def counted(sandbox: Sandbox, year: int | None) -> int:
+    """Return how many scores were given in a calendar year."""
+    chosen = to_datetime(sandbox.clock.now()).year if year is None else year
+    start, end = (parse_instant(f"{each:04d}-01-01") for each in (chosen, chosen + 1))
+    return runs.scored_in_year(sandbox, start, end)
+
+
+def scores(sandbox: Sandbox, key: str, run: str, format_: str | None, path: Path | None) -> ScoresFile:
+    """Write the scores of a run to a file."""
+    found = runs.named(sandbox, key, run)
+    batch = _batch(sandbox, found)
+    name = format_ or (None if path is None else output.format_of(path)) or "parquet"
+    target = path or sandbox.exports / f"scores-{key}-{found.number}.{name}"
+    rows = output.export(sandbox.history.con, key, batch, target, name)
+    return ScoresFile(str(target), found.id, name, rows)

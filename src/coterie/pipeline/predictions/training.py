@@ -1,0 +1,128 @@
+"""What one training makes: learners, the weight of factors, when events come, and what later runs are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from coterie.core.progress import Progress
+from coterie.pipeline.predictions import versions
+from coterie.pipeline.predictions.versions import Learnt
+from coterie.prediction import artefact, drift, leakage, problems, scale, survival, training
+from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.definition import Model
+from coterie.prediction.frame import Examples
+from coterie.prediction.problems import Problem
+from coterie.prediction.scale import FactorScale
+from coterie.prediction.trained import Trained
+from coterie.prediction.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What the back-test at the newest closed cut-off predicted, person by person."""
+
+    cutoff: int
+    people: npt.NDArray[np.int32]
+    label: npt.NDArray[np.bool_]
+    weight: npt.NDArray[np.float64]
+    probability: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a training made, and what is to be said of it."""
+
+    learnt: Learnt
+    newest: Newest
+    data: str
+    problems: tuple[Problem, ...]
+
+    def save(self, folder: Path, configuration: str) -> None:
+        """Write it as the files of a version."""
+        versions.save(folder, self.learnt, configuration=configuration, data=self.data)
+
+
+def trained(
+    model: Model,
+    examples: Examples,
+    cutoffs: Cutoffs,
+    vocabulary: Vocabulary,
+    *,
+    seed: int,
+    progress: Progress,
+    stop: Callable[[], None],
+) -> Made:
+    """Train a model.
+
+    Parameters
+    ----------
+    model : Model
+        The model, its population written out.
+    examples : Examples
+        People at the training cut-offs, with what came of it.
+    cutoffs : Cutoffs
+        Those cut-offs.
+    vocabulary : Vocabulary
+        What the features are made of.
+    seed : int
+        Of everything random.
+    progress : Progress
+        Receiver of progress reports.
+    stop : callable
+        Called often; what it raises ends the training.
+    """
+    found = training.train(examples, cutoffs, model.goal, seed=seed, progress=progress, stop=stop)
+    assert found.out_of_time is not None
+    stop()
+    tested = examples.take(found.out_of_time.tested.rows)
+    scales = scale.measure(found, tested)
+    stop()
+    timing = None
+    if model.goal.polarity == "will_occur" and examples.hit.any():
+        timing = survival.fit(examples, model.goal.window_days, seed=seed)
+    stop()
+    learnt = Learnt(model, found, vocabulary, cutoffs, scales, _reference(found, examples, scales), timing)
+    told = tuple(_problems(examples, cutoffs, vocabulary, model))
+    return Made(learnt, _newest(found), artefact.data_hash(examples), told)
+
+
+def _newest(found: Trained) -> Newest:
+    assert found.out_of_time is not None
+    tested = found.out_of_time.tested
+    rows = tested.of(0)
+    return Newest(
+        tested.cutoffs[0],
+        tested.people[rows],
+        tested.label[rows],
+        tested.weight[rows],
+        found.out_of_time.probability[rows],
+    )
+
+
+def _reference(found: Trained, examples: Examples, scales: FactorScale) -> drift.Reference:
+    assert found.out_of_time is not None
+    newest = examples.frame.cutoffs == examples.frame.cutoffs.max()
+    whole = sum(item.weight for item in scales.factors) or 1.0
+    return drift.refer(
+        examples,
+        found.out_of_time.probability,
+        found.out_of_time.tested.rows,
+        last_rate=float(np.average(examples.label[newest], weights=examples.weight[newest])),
+        weights={item.code: item.weight / whole for item in scales.factors},
+    )
+
+
+def _problems(examples: Examples, cutoffs: Cutoffs, vocabulary: Vocabulary, model: Model) -> list[Problem]:
+    """Return what features that nearly know the outcome give to say; attributes are looked at before the training."""
+    snapshots = {item.field for item in vocabulary.attributes if item.source == "snapshot"}
+    confirmed = leakage.confirmed(model.attributes)
+    subjects = {feature.name: feature.subject for feature in examples.frame.features}
+    return [
+        problems.leakage_suspected(name, auc, None, refused=subjects[name] in snapshots - confirmed)
+        for name, auc in leakage.telling(examples, cutoffs.training[0])
+    ]
