@@ -175,7 +175,7 @@ def choose(tested: Tested, odds: Floats, older: Sequence[Sequence[int]]) -> tupl
     best: tuple[float, Method] = (0.0, "identity")
     for method in methods:
         mean = float(gain[method].mean())
-        between = float(gain[method].std(ddof=1)) / np.sqrt(len(steps))
+        between = float(gain[method].std(ddof=1)) / len(steps) ** 0.5
         error = max(between, float(np.sqrt((noise[method] ** 2).sum())) / len(steps))
         if mean > error and mean > best[0]:
             best = mean, method
