@@ -5,7 +5,11 @@ After Mitchell et al. 2019, "Model cards for model reporting".
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from msgspec import Struct
+
+from coterie.core.clock import format_instant
 
 
 class Line(Struct, frozen=True):
@@ -23,11 +27,11 @@ class Table(Struct, frozen=True):
 
 
 class Section(Struct, frozen=True, omit_defaults=True):
-    """A part of a card: facts, then a table, then sentences."""
+    """A part of a card: facts, then tables, then sentences."""
 
     title: str
     lines: tuple[Line, ...] = ()
-    table: Table | None = None
+    tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -40,3 +44,37 @@ class Card(Struct, frozen=True):
     made_at: int
     sections: tuple[Section, ...]
     markdown: str
+
+
+def made(model: str, name: str, version: int, made_at: int, sections: Sequence[Section]) -> Card:
+    """Return a card of sections, with its Markdown."""
+    head = [f"# {_text(name)}", "", f"Model card of version {version} of `{model}`, {format_instant(made_at)}."]
+    body = [line for section in sections for line in _section(section)]
+    return Card(model, name, version, made_at, tuple(sections), "\n".join([*head, *body]) + "\n")
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield from ("", f"## {section.title}")
+    if section.lines:
+        yield ""
+        yield from (f"- **{line.name}:** {_text(line.value)}" for line in section.lines)
+    for table in section.tables:
+        yield ""
+        yield _row(table.headings)
+        yield _row(["---"] * len(table.headings))
+        yield from map(_row, table.rows)
+    if section.notes:
+        yield ""
+        yield from (f"- {_text(note)}" for note in section.notes)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_text(cell) if cell != '---' else cell for cell in cells)} |"
+
+
+def _text(words: str) -> str:
+    """Return words that Markdown shows as they are."""
+    flat = " ".join(words.split())
+    for sign in "\\|*_<>":
+        flat = flat.replace(sign, f"\\{sign}")
+    return flat

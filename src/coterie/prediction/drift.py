@@ -12,6 +12,7 @@ from msgspec import Struct
 from coterie.core.shares import percent
 from coterie.prediction.distributions import Bins, bins_of, psi, shares_of
 from coterie.prediction.frame import Examples, Feature, Frame
+from coterie.prediction.wording import factor_label, feature_label
 
 WARNING, ALARM = 0.1, 0.25
 """From these indices on people are told, and the model is to be trained anew."""
@@ -33,6 +34,8 @@ class Shift(Struct, frozen=True):
     ----------
     subject : str
         Code of the factor, or ``score``.
+    label : str
+        In words.
     psi : float
         The index, less what chance alone gives with so few people.
     usual : float
@@ -47,6 +50,7 @@ class Shift(Struct, frozen=True):
     """
 
     subject: str
+    label: str
     psi: float
     usual: float
     level: Level
@@ -55,9 +59,10 @@ class Shift(Struct, frozen=True):
 
 
 class Unseen(Struct, frozen=True):
-    """Values that training never saw: the share of the people scored who have one."""
+    """Values of a feature that training never saw: the share of the people scored who have one."""
 
     feature: str
+    label: str
     share: float
     level: Level
 
@@ -209,12 +214,15 @@ def compare(
     going_on = (ahead / reference.apart) ** 2 if reference.apart else 0.0
     place = {feature.name: column for column, feature in enumerate(frame.features)}
     chance = _Chance(reference.people, people, 1 + len(reference.features))
-    score = chance.shift(reference.score, shares_of(reference.score, probability, frame.cutoffs), going_on)
-    shifts = [
-        chance.shift(bins, shares_of(bins, sample[:, place[bins.name]], cutoffs), going_on)
-        for bins in reference.features
-        if bins.name in place
-    ]
+    score = chance.shift(
+        reference.score, "probability", shares_of(reference.score, probability, frame.cutoffs), going_on
+    )
+    shifts = []
+    for bins in reference.features:
+        if bins.name in place:
+            column = place[bins.name]
+            shares = shares_of(bins, sample[:, column], cutoffs)
+            shifts.append(chance.shift(bins, factor_label(frame.features[column]), shares, going_on))
     factors = _by_factor(shifts, reference)
     unseen = tuple(_unseen(reference, frame.features, sample, cutoffs))
     rate = reference.last_rate if last_rate is None else last_rate
@@ -247,7 +255,7 @@ class _Chance:
         self._per_degree = (1 / learnt + 1 / scored) if learnt and scored else float("inf")
         self._level = SIGNIFICANCE / tests
 
-    def shift(self, bins: Bins, shares: npt.NDArray[np.float64], going_on: float) -> Shift:
+    def shift(self, bins: Bins, label: str, shares: npt.NDArray[np.float64], going_on: float) -> Shift:
         from scipy.special import chdtri
 
         filled = int(((np.array(bins.shares) > 0) | (shares > 0)).sum())
@@ -257,7 +265,12 @@ class _Chance:
         beyond = max(0.0, index - degrees * self._per_degree) if np.isfinite(self._per_degree) else 0.0
         usual = bins.moved * going_on
         return Shift(
-            bins.factor, round(beyond, 6), round(usual, 6), _level(beyond - usual) if far else "steady", bins.name
+            bins.factor,
+            label,
+            round(beyond, 6),
+            round(usual, 6),
+            _level(beyond - usual) if far else "steady",
+            bins.name,
         )
 
 
@@ -278,7 +291,15 @@ def _by_factor(shifts: Sequence[Shift], reference: Reference) -> tuple[Shift, ..
         if best is None or _order(shift) > _order(best):
             most[shift.subject] = shift
     weighed = (
-        Shift(each.subject, each.psi, each.usual, each.level, each.feature, reference.weights.get(each.subject))
+        Shift(
+            each.subject,
+            each.label,
+            each.psi,
+            each.usual,
+            each.level,
+            each.feature,
+            reference.weights.get(each.subject),
+        )
         for each in most.values()
     )
     return tuple(sorted(weighed, key=lambda each: (*(-part for part in _order(each)), each.subject)))
@@ -302,7 +323,7 @@ def _unseen(
         new = float(shares[: bins.values + 1][np.array(bins.shares[: bins.values + 1]) == 0].sum())
         if new:
             level: Level = "alarm" if new > 0.2 else "warning" if new > 0.05 else "steady"
-            found.append(Unseen(feature.name, round(new, 6), level))
+            found.append(Unseen(feature.name, feature_label(feature), round(new, 6), level))
     return sorted(found, key=lambda each: (-each.share, each.feature))
 
 
@@ -316,13 +337,13 @@ def _moved(score: Shift, factors: Sequence[Shift]) -> list[tuple[Level, str]]:
         light = shift.weight is not None and shift.weight < LEAST_WEIGHT
         level: Level = "warning" if light else shift.level
         beside = " It counts little in the scores." if light else ""
-        found.append((level, f"{shift.subject} is spread otherwise than at training (PSI {shift.psi:.2f}).{beside}"))
+        found.append((level, f'"{shift.label}" is spread otherwise than at training (PSI {shift.psi:.2f}).{beside}'))
     return found
 
 
 def _surprises(unseen: Sequence[Unseen]) -> list[tuple[Level, str]]:
     return [
-        (each.level, f"{percent(each.share)} of the people have a value of {each.feature} that training never saw.")
+        (each.level, f'{percent(each.share)} of the people have a value of "{each.label}" that training never saw.')
         for each in unseen
         if each.level != "steady"
     ]
