@@ -159,14 +159,17 @@ class Candidate(Struct, frozen=True):
         Which.
     log_loss, auc : float or None
         Over all back-tests together.
+    levelled : float
+        The log-loss where the base rate of each back-test had been known.
     difference : Estimate
-        Its log-loss less that of the learner taken by default; less is better.
+        That less the same of the learner taken by default; less is better.
     chosen : bool
         Whether it is the one that was taken.
     """
 
     algorithm: Algorithm
     log_loss: float
+    levelled: float
     auc: float | None
     difference: Estimate
     chosen: bool = False

@@ -41,7 +41,10 @@ def repeats(features: Sequence[Feature], goal: Goal) -> Repeats | None:
     event = goal.events[0]
     if len(goal.events) > 1 or event.at_least > 1 or event.measure is not None:
         return None
-    count, recency, tenure = (_column(features, ("goal",), what) for what in ("n_all", "recency", "tenure"))
+    count = _column(features, ("goal",), "days_all")  # of several on the same day one was the occasion
+    if count is None:
+        count = _column(features, ("goal",), "n_all")
+    recency, tenure = (_column(features, ("goal",), what) for what in ("recency", "tenure"))
     if count is None or recency is None or tenure is None:
         return None
     return Repeats(count, recency, tenure, goal.window_days, goal.polarity == "will_occur")

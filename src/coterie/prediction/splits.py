@@ -12,7 +12,7 @@ from coterie.prediction.backtest import Tested
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.frame import Examples
 
-FOLD_ROWS = 200_000
+FOLD_ROWS = 100_000
 """Rows at most that a back-test is learnt from, and tested on: enough to choose by. The model itself takes all."""
 PARTS = 3
 """Parts people are divided into when there is one window only."""
