@@ -80,11 +80,11 @@ def _of_event(
     so_far = sums - before
     touched, ends = numbers[starts], starts + lengths - 1
     at_end = holds(so_far[ends], bound)
-    if op in ("gte", "gt"):
+    if op in ("gte", "gt") and not holds(0, bound):
         # met from the first day on which the sum was reached; what is given back later can undo it
         days = np.where(holds(so_far, bound), found["day"], _NEVER)
         first = np.minimum.reduceat(days, starts)
-    else:
+    else:  # it holds of nothing too, or may be undone by more: known at the end alone
         first = np.full(len(starts), goal.window_days - 1)
     met[touched] = np.where(at_end, first, _NEVER)
     return met
