@@ -141,9 +141,10 @@ def again(parameters: Parameters, repeats: Floats, last: Floats, age: Floats, da
     r, alpha, a, b = parameters.r, parameters.alpha, parameters.a, parameters.b
     x = np.maximum(repeats, 0.0)
     t, age = np.maximum(last, 0.0), np.maximum(age, 0.0)
+    idle = np.log(alpha + age) - np.log(alpha + np.minimum(t, age))
     gone = np.where(
         x > 0,
-        np.exp(np.log(a) - np.log(b + np.maximum(x, 1) - 1) + (r + x) * (np.log(alpha + age) - np.log(alpha + t))),
+        np.exp(np.minimum(np.log(a) - np.log(b + np.maximum(x, 1) - 1) + (r + x) * idle, 700.0)),
         0.0,
     )
     some = -np.expm1((r + x) * (np.log(alpha + age) - np.log(alpha + age + days)))
