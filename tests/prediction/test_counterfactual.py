@@ -302,8 +302,9 @@ def test_rules_of_ranges_hold_for_the_people_counted(found: Shop):
 def test_rules_of_buckets_and_reasons():
     rules = Rules(shop.MODEL, None, None)  # type: ignore[arg-type]
     assert rules.bucket("high") == 'customerAI.buys.bucket = "high"'
-    assert rules.factor("low", 'since:"x"', "lowers") == (
-        'customerAI.buys.bucket = "low" and customerAI.buys.factors_against[code = "since:\\"x\\""]'
+    assert rules.factor("low", 'since:"x"') == (
+        'customerAI.buys.bucket = "low" and (customerAI.buys.factors[code = "since:\\"x\\""]'
+        ' or customerAI.buys.factors_against[code = "since:\\"x\\""])'
     )
 
 

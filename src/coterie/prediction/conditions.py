@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from coterie.core.schema import Field, FieldType, Leaf, Union, leaves, lookup
+from coterie.core.schema import PREDICTED, Field, FieldType, Leaf, Union, leaves, lookup
 from coterie.pql.printer import path as path_of
 from coterie.pql.printer import quoted
 from coterie.prediction.definition import Model
@@ -39,20 +39,13 @@ class Rules:
     vocabulary: Vocabulary
     union: Union
 
-    @cached_property
-    def _root(self) -> str:
-        return path_of(["customerAI", self.model.key])
-
     def bucket(self, bucket: str) -> str:
         """Return the rule of everybody in a bucket."""
-        return f"{self._root}.bucket = {quoted(bucket)}"
+        return bucket_rule(self.model.key, bucket)
 
-    def factor(self, bucket: str, code: str, direction: str | None = None) -> str:
-        """Return the rule of the people of a bucket who have a factor among their reasons, for or against."""
-        test = f"[code = {quoted(code)}]"
-        sides = {"raises": f"{self._root}.factors{test}", "lowers": f"{self._root}.factors_against{test}"}
-        named = sides[direction] if direction else f"({sides['raises']} or {sides['lowers']})"
-        return f"{self.bucket(bucket)} and {named}"
+    def factor(self, bucket: str, code: str) -> str:
+        """Return the rule of the people of a bucket who have a factor among their reasons."""
+        return factor_rule(self.model.key, bucket, code)
 
     def range(self, bucket: str, feature: Feature, each: Range) -> str | None:
         """Return the rule of the people of a bucket whose value lies in a range; None when it cannot be said."""
@@ -131,6 +124,21 @@ class Rules:
         if field.type not in (FieldType.INTEGER, FieldType.NUMBER):
             return None
         return _bounded(path, each, whole=False) if each.known else f"{path}.isNull()"
+
+
+def bucket_rule(key: str, bucket: str) -> str:
+    """Return the rule of everybody in a bucket of a model."""
+    return f"{_scores(key)}.bucket = {quoted(bucket)}"
+
+
+def factor_rule(key: str, bucket: str, code: str) -> str:
+    """Return the rule of the people of a bucket who have a factor among their reasons, for or against."""
+    scores, test = _scores(key), f"[code = {quoted(code)}]"
+    return f"{bucket_rule(key, bucket)} and ({scores}.factors{test} or {scores}.factors_against{test})"
+
+
+def _scores(key: str) -> str:
+    return path_of([PREDICTED, key])
 
 
 def _both(first: str, second: str) -> str:

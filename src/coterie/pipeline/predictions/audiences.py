@@ -6,8 +6,8 @@ from coterie.core.errors import Invalid
 from coterie.core.schema import PREDICTED
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import models, output, reading, runs, versions
-from coterie.pipeline.predictions.explaining import factor_rule
 from coterie.pql.printer import quoted
+from coterie.prediction.conditions import factor_rule
 from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.insights import Insights
 from coterie.store.sandbox import Sandbox

@@ -216,7 +216,7 @@ class Execution:
         return len(scores)
 
     def _explain(self) -> int:
-        explained = explaining.explain(self._learnt, self._frame, self._scores, self.progress)
+        explained = explaining.explain(self.data, self._learnt, self._frame, self._scores, _Looking(self))
         before = publishing.previous(self.sandbox, self.data.model)
         self._kept.put(publishing.INSIGHTS, explained.insights)
         self._kept.put(publishing.PEERS, explained.peers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ import pyarrow as pa
 
 from coterie.core.clock import DAY
 from coterie.core.progress import Progress
-from coterie.core.schema import PREDICTED
-from coterie.pql.printer import quoted
+from coterie.pipeline.predictions.data import Data
+from coterie.prediction.conditions import Rules
+from coterie.prediction.definition import Model
 from coterie.prediction.factors import Peers
 from coterie.prediction.insights import Insights
 
@@ -45,11 +47,13 @@ class Explained:
     insights: Insights
 
 
-def explain(learnt: Learnt, frame: Frame, scores: Scores, progress: Progress) -> Explained:
+def explain(data: Data, learnt: Learnt, frame: Frame, scores: Scores, progress: Progress) -> Explained:
     """Work out why people have their scores.
 
     Parameters
     ----------
+    data : Data
+        What the model reads.
     learnt : Learnt
         The version.
     frame : Frame
@@ -59,13 +63,16 @@ def explain(learnt: Learnt, frame: Frame, scores: Scores, progress: Progress) ->
     progress : Progress
         Receiver of progress reports.
     """
+    from coterie.prediction import counterfactual, reasons, summary
     from coterie.prediction import factors as factors_
-    from coterie.prediction import reasons, summary
 
     rows = factors_.chosen(scores.bucket)
     some = frame if len(rows) == len(frame) else frame.take(rows)
     found = factors_.explain(learnt.trained, some, scores.bucket[rows], learnt.scale, progress=progress)
-    both = reasons.reasons(found)
+    store = data.store(learnt.vocabulary)
+    would = counterfactual.of_everybody(store, bucket_of(data.model, learnt), found, int(frame.cutoffs[0]), progress)
+    both = reasons.reasons(found, would)
+    rules = Rules(learnt.model, learnt.vocabulary, data.union)
     insights = summary.insights(
         scores.score,
         scores.probability,
@@ -73,7 +80,8 @@ def explain(learnt: Learnt, frame: Frame, scores: Scores, progress: Progress) ->
         found,
         some,
         learnt.scale,
-        factor_rule=lambda bucket, code: factor_rule(learnt.model.key, bucket, code),
+        range_rule=rules.range,
+        factor_rule=rules.factor,
     )
     spread = [_spread(each, rows, len(frame)) for each in both]
     return Explained(spread[0], spread[1], expected(learnt, frame, scores.probability), found.peers, insights)
@@ -89,12 +97,15 @@ def expected(learnt: Learnt, frame: Frame, probability: npt.NDArray[np.float64])
     return instants
 
 
-def factor_rule(key: str, bucket: str, code: str) -> str:
-    """Return the rule of the people of a bucket who have a factor among their reasons."""
-    scores, name = f"{PREDICTED}.{key}", quoted(code)
-    return (
-        f'{scores}.bucket = "{bucket}" and ({scores}.factors[code = {name}] or {scores}.factors_against[code = {name}])'
-    )
+def bucket_of(model: Model, learnt: Learnt) -> Callable[[Frame], npt.NDArray[np.int8]]:
+    """Return what tells the buckets of people, by a version and the bounds that the model has now."""
+    from coterie.prediction import scoring
+
+    def told(frame: Frame) -> npt.NDArray[np.int8]:
+        trained = learnt.trained
+        return scoring.bucket_of(trained.scores.of(trained.probability(frame)), model.buckets)
+
+    return told
 
 
 def _spread(lists: Any, rows: npt.NDArray[np.intp], n: int) -> pa.ListArray[Any]:
