@@ -9,7 +9,7 @@ import msgspec
 from coterie.audience import ledger, plan
 from coterie.audience.definition import Audience
 from coterie.computed.values import values_of
-from coterie.core.schema import Union
+from coterie.core.schema import PREDICTED, Union
 from coterie.engine import people
 from coterie.identity import earlier
 from coterie.identity.graph import Graph, find, graph
@@ -26,6 +26,7 @@ from coterie.profile.policy import View
 from coterie.profile.record import record_of
 from coterie.profile.report import ProfileReport, report
 from coterie.profile.timeline import Page
+from coterie.profile.validity import expired, lasting
 from coterie.profile.why import AttributeView, why
 from coterie.profile.writes import writes
 from coterie.store.sandbox import Sandbox
@@ -73,11 +74,29 @@ class Look:
             return found
         whole = self._found(namespace, value, union, Page(MOST_EVENTS, oldest_first=True))
         assert whole is not None
+        return msgspec.structs.replace(found, computed=values_of(record_of(whole), union, self._instant))
+
+    @property
+    def _instant(self) -> int:
+        """The instant that profiles are looked at from."""
         moments = (self.moment.at, self.moment.known, self.sandbox.clock.now())
-        at = next(instant for instant in moments if instant is not None)
-        return msgspec.structs.replace(found, computed=values_of(record_of(whole), union, at))
+        return next(instant for instant in moments if instant is not None)
 
     def _found(self, namespace: str, value: str, union: Union, page: Page) -> ProfileView | None:
+        """Return a profile without scores that have expired."""
+        found = self._stored(namespace, value, union, page)
+        gone = frozenset[str]() if found is None else expired(found.attributes, self._instant)
+        if found is None or not gone:
+            return found
+        kept = {
+            path: told
+            for path, told in found.provenance.items()
+            if not any(path.startswith(f"{PREDICTED}.{key}.") for key in gone)
+        }
+        attributes = lasting(found.attributes, self._instant)
+        return msgspec.structs.replace(found, attributes=attributes, provenance=kept)
+
+    def _stored(self, namespace: str, value: str, union: Union, page: Page) -> ProfileView | None:
         return lookup.get(
             self.con,
             namespace,

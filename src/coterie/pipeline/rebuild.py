@@ -12,6 +12,7 @@ from coterie.governance import suppression
 from coterie.pipeline.apply import replay
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.definitions import make_views
+from coterie.pipeline.predictions import folders
 from coterie.store import staging
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
@@ -41,6 +42,8 @@ class Rebuilt(msgspec.Struct, frozen=True):
 
 def rebuild(sandbox: Sandbox, into: Path, progress: Progress) -> Rebuilt:
     """Build the sandbox anew in an empty directory and compare every derived table.
+
+    What versions of models learnt, and what runs said of everybody, follows from no entry: their files are copied.
 
     Parameters
     ----------
@@ -73,6 +76,7 @@ def rebuild(sandbox: Sandbox, into: Path, progress: Progress) -> Rebuilt:
                 for item in entry.body["files"]:
                     staging.adopt(sandbox.path, target.path, item["path"])
             replay(target, target.log.append_as(entry), progress)
+        folders.copy(sandbox.path, target.path)
         tables = tuple(_compare(sandbox, target))
     return Rebuilt(str(into), total, all(table.same for table in tables), tables)
 

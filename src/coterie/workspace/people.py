@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
+import msgspec
+
 from coterie.core.errors import NotFound
 from coterie.identity.past import Moment
 from coterie.pipeline.definitions import profile_leaves
@@ -16,6 +18,7 @@ from coterie.profile.conflicts import Conflicts
 from coterie.profile.lookup import ProfileView
 from coterie.profile.report import ProfileReport
 from coterie.profile.timeline import Page
+from coterie.profile.validity import lasting
 from coterie.profile.why import AttributeView
 from coterie.workspace.room import Room, instant
 
@@ -155,7 +158,9 @@ class Profiles(Room):
     def sample(self, n: int = 20, view: str | None = None) -> builtins.list[lookup.ProfileSummary]:
         """Return up to `n` profiles: those with the most identities first."""
         view = self._definitions.view(view).name
-        return lookup.sample(self._con, view, n, leaves=profile_leaves(self._definitions))
+        now = self._sandbox.clock.now()
+        found = lookup.sample(self._con, view, n, leaves=profile_leaves(self._definitions))
+        return [msgspec.structs.replace(item, attributes=lasting(item.attributes, now)) for item in found]
 
 
 def _unknown_identity(namespace: str, value: str, *, past: bool) -> NotFound:

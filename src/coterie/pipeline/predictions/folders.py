@@ -52,6 +52,12 @@ def forget(sandbox: Path) -> int:
     return len(found)
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copy what versions learnt and what runs said of everybody to another sandbox; what is unfinished stays."""
+    if (source / ROOT).is_dir():
+        shutil.copytree(source / ROOT, target / ROOT, ignore=shutil.ignore_patterns(WORK, "*.partial"))
+
+
 def discard(sandbox: Path, key: str) -> None:
     """Remove the folder of a model."""
     shutil.rmtree(model(sandbox, key), ignore_errors=True)
