@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pyroaring import BitMap
 
 from coterie.core.clock import DAY
 from coterie.core.progress import Progress, Quiet
@@ -22,18 +21,16 @@ from coterie.prediction.definition import Model
 from coterie.prediction.explanation import BUCKETS, Counterfactual
 from coterie.prediction.factors import Factors
 from coterie.prediction.frame import Family, Feature, Frame
+from coterie.prediction.population import Rows
 from coterie.prediction.wording import factor_label, value_label
 
 LONGEST = 90
 """Days of waiting that are looked at."""
 
-EXACT = 5_000
-"""Up to so many people every day is looked at; of more, those of `SOME`."""
-
 SOME = (7, 14, 21, 30, 45, 60, 90)
-"""Days looked at for many people."""
+"""Days looked at for many people; where the bucket changes between two of them, the day is found by halving."""
 
-EVERYBODY = 200_000
+EVERYBODY = 50_000
 """So many people are looked at in a run; of more, only one person at a time is, on demand."""
 
 ROWS = 100_000
@@ -63,8 +60,8 @@ class Later(Protocol):
     def model(self) -> Model:
         """The model, whose population people leave after some time without activity."""
 
-    def at(self, cutoffs: Sequence[int], people: BitMap, until: int) -> Frame:
-        """Return a row for each instant and person, ordered by instant and person."""
+    def later(self, rows: Rows, until: int) -> Frame:
+        """Return the features of people at instants, in the same order."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +71,12 @@ class Waiting:
     Parameters
     ----------
     day : array of int16, shape (n,)
-        The first day looked at on which the bucket is another one; -1 for none.
-    after : array of int16, shape (n,)
-        The day looked at before it, on which it was still the same.
+        The day on which the bucket is another one, while it is the same on the day before; -1 for none.
     bucket : array of int8, shape (n,)
         The bucket on that day.
     """
 
     day: npt.NDArray[np.int16]
-    after: npt.NDArray[np.int16]
     bucket: Buckets
 
 
@@ -110,29 +104,50 @@ def waiting(
     at : int
         The instant of the scores, ms.
     days : sequence of int
-        The days of waiting to look at, ascending.
+        The days of waiting to look at, ascending. Between the first of them on which the bucket has changed and the
+        one before, the day is found by halving.
     progress : Progress, optional
         Told of how far it is.
     """
     progress = progress or Quiet()
     found = np.full(len(people), -1, dtype=np.int16)
-    before = np.zeros(len(people), dtype=np.int16)
     other = bucket.copy()
     looked = np.array(days, dtype=np.int16)
     part = max(1, ROWS // max(len(looked), 1))
     for start in range(0, len(people), part):
         mine = slice(start, min(start + part, len(people)))
         progress.report("what waiting would change", start, len(people))
-        frame = store.at([at + int(day) * DAY for day in looked], BitMap(people[mine]), at)
-        then = bucket_of(frame).reshape(len(looked), -1)
-        changed = (then != bucket[mine]) & eligible(frame, store.model).reshape(then.shape)
-        first = changed.argmax(axis=0)
-        some = changed.any(axis=0)
-        found[mine] = np.where(some, looked[first], -1)
-        before[mine] = np.where(some & (first > 0), looked[first - 1], 0)
-        other[mine] = np.where(some, then[first, np.arange(then.shape[1])], bucket[mine])
+        ask = _Asked(store, bucket_of, at)
+        then = ask(np.tile(people[mine], len(looked)), np.repeat(looked, mine.stop - start)).reshape(len(looked), -1)
+        changed = (then >= 0) & (then != bucket[mine])
+        first, some = changed.argmax(axis=0), np.flatnonzero(changed.any(axis=0))
+        high = looked[first[some]]
+        low = np.where(first[some] > 0, looked[first[some] - 1], 0).astype(np.int16)
+        new = then[first[some], some]
+        while (open_ := np.flatnonzero(high - low > 1)).size:
+            middle = (low[open_] + high[open_]) // 2
+            there = ask(people[mine][some[open_]], middle)
+            moved = (there >= 0) & (there != bucket[mine][some[open_]])
+            high[open_] = np.where(moved, middle, high[open_])
+            low[open_] = np.where(moved, low[open_], middle)
+            new[open_] = np.where(moved, there, new[open_])
+        found[start + some], other[start + some] = high, new
     progress.report("what waiting would change", len(people), len(people))
-    return Waiting(found, before, other)
+    return Waiting(found, other)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The buckets of people after days of waiting; -1 once they have left the population."""
+
+    store: Later
+    bucket_of: BucketOf
+    at: int
+
+    def __call__(self, people: npt.NDArray[np.int32], days: npt.NDArray[np.int16]) -> Buckets:
+        frame = self.store.later(Rows(people, self.at + days.astype(np.int64) * DAY), self.at)
+        bucket = self.bucket_of(frame)
+        return np.where(eligible(frame, self.store.model), bucket, -1).astype(np.int8)
 
 
 def eligible(frame: Frame, model: Model) -> npt.NDArray[np.bool_]:
@@ -149,8 +164,7 @@ def of_everybody(
 ) -> tuple[npt.NDArray[np.int32], list[str]]:
     """Return for the weightiest reasons of everybody explained what waiting would change, in words.
 
-    Of each person the reasons that time moves, among the first of each side, get a sentence. For many people some days
-    are looked at, for very many none.
+    Of each person the reasons that time moves, among the first of each side, get a sentence; of very many people none.
 
     Returns
     -------
@@ -161,11 +175,10 @@ def of_everybody(
     places = np.full(factors.factor.shape, -1, dtype=np.int32)
     if len(factors) > EVERYBODY or not len(factors):
         return places, []
-    days = range(1, LONGEST + 1) if len(factors) <= EXACT else SOME
     order = np.argsort(factors.people)
-    found = waiting(store, bucket_of, factors.people[order], factors.bucket[order], at, tuple(days), progress)
+    found = waiting(store, bucket_of, factors.people[order], factors.bucket[order], at, SOME, progress)
     changed = found.day >= 0
-    told = np.column_stack([factors.bucket[order], found.bucket, found.after, found.day])[changed]
+    told = np.column_stack([factors.bucket[order], found.bucket, found.day])[changed]
     keys, which = np.unique(told, axis=0, return_inverse=True)
     places[order[changed]] = which.reshape(-1, 1)
     moved = np.array([moves_with_time(feature) for feature in factors.groups.features])
@@ -203,8 +216,8 @@ def of_person(
     made: list[Counterfactual] = []
     if found.day[0] >= 0:
         day = int(found.day[0])
-        then = store.at([at + day * DAY], BitMap(person.people), at)
-        words = waiting_words(int(bucket[0]), int(found.bucket[0]), int(found.after[0]), day)
+        then = store.later(Rows(person.people, person.cutoffs + day * DAY), at)
+        words = waiting_words(int(bucket[0]), int(found.bucket[0]), day)
         made += _waited(factors, then, words, BUCKETS[int(found.bucket[0])], day)
     made += attributes(bucket_of, person, factors, ranges)
     return tuple(made)
@@ -277,18 +290,15 @@ def moves_with_time(feature: Feature) -> bool:
     return feature.window_days is not None or feature.name.rpartition(":")[2] in TIMED
 
 
-def waiting_words(before: int, then: int, after: int, day: int) -> str:
+def waiting_words(before: int, then: int, day: int) -> str:
     """Return the sentence of a bucket that waiting changes.
 
     Examples
     --------
-    >>> waiting_words(2, 1, 23, 24)
+    >>> waiting_words(2, 1, 24)
     'would leave high after 24 more days without activity'
-    >>> waiting_words(0, 1, 14, 30)
-    'would rise to medium after 15 to 30 more days without activity'
     """
-    when = f"{day}" if day - after <= 1 else f"{after + 1} to {day}"
-    return f"{_change(before, then)} after {when} more {'day' if when == '1' else 'days'} without activity"
+    return f"{_change(before, then)} after {day} more {'day' if day == 1 else 'days'} without activity"
 
 
 def _change(before: int, then: int) -> str:

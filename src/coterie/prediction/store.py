@@ -109,24 +109,20 @@ class FeatureStore:
                 frames.append(self._frame(rows, anchor, progress))
         return _ordered(frames, self.features)
 
-    def at(self, cutoffs: int | Sequence[int], people: BitMap, until: int) -> Frame:
+    def later(self, rows: Rows, until: int) -> Frame:
         """Return the features that people would have at later instants, if nothing happened from another one on.
 
         Parameters
         ----------
-        cutoffs : int or sequence of int
-            The instants at which features are told, ms; whole days apart.
-        people : BitMap
-            The people, eligible or not; each has a row for each instant, ordered by instant and person.
+        rows : Rows
+            People, eligible or not, each with an instant; in any order, which the frame has too. Instants lie whole
+            days apart.
         until : int
-            Events from this instant on are left out, ms; a whole number of days before the cut-offs. What is known of
+            Events from this instant on are left out, ms; a whole number of days before the others. What is known of
             people themselves is what was known at it.
         """
-        instants = np.unique(cutoffs).astype(np.int64)
-        anchor = int(instants[-1])
-        numbers = np.asarray(people.to_array()).astype(np.int32)
-        rows = Rows(np.tile(numbers, len(instants)), np.repeat(instants, len(numbers)))
-        with marked(self._compiled, anchor, min(until, anchor), people):
+        anchor = int(rows.cutoffs.max(initial=until))
+        with marked(self._compiled, anchor, until, bitmap(np.unique(rows.people))):
             return self._frame(rows, anchor, Quiet(), known=until)
 
     def population(self, cutoffs: Sequence[int], people: BitMap | None = None) -> Rows:
