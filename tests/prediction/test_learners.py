@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from tests.prediction.series import FEATURES, series
 
 from coterie.prediction.learners import base, bgnbd, logistic
 from coterie.prediction.learners.bgnbd import BgNbd, Parameters
@@ -15,7 +16,6 @@ from coterie.prediction.learners.reading import read
 from coterie.prediction.learners.trees import Binned, Trees
 from coterie.prediction.odds import log_loss
 from coterie.prediction.roles import Repeats
-from tests.prediction.series import FEATURES, series
 
 ROUNDS = 60
 
@@ -163,7 +163,7 @@ def test_rounds_do_not_depend_on_a_base_rate_that_moved() -> None:
     assert moved[1] > 0.5 * moved[0]
 
 
-# -- BG/NBD --------------------------------------------------------------------------------------------------------------
+# -- BG/NBD ------------------------------------------------------------------------------------------------------------
 
 TRUE = Parameters(r=0.8, alpha=40.0, a=0.9, b=2.5)
 
