@@ -5,11 +5,14 @@ After Mitchell et al. 2019, "Model cards for model reporting".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from coterie.core.clock import format_instant
+
+_SIGNS = re.compile(r"[\\|*_<>]")
 
 
 class Line(Struct, frozen=True):
@@ -73,8 +76,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _text(words: str) -> str:
-    """Return words that Markdown shows as they are."""
-    flat = " ".join(words.split())
-    for sign in "\\|*_<>":
-        flat = flat.replace(sign, f"\\{sign}")
-    return flat
+    """Return words that Markdown shows as they are; what stands between backticks is code."""
+    parts = " ".join(words.split()).split("`")
+    return "`".join(
+        part.replace("|", "\\|") if place % 2 else _SIGNS.sub(r"\\\g<0>", part) for place, part in enumerate(parts)
+    )

@@ -136,7 +136,7 @@ def _purpose(facts: Facts) -> Section:
     model, population = facts.model, facts.model.population
     lookback = population.lookback_days
     active = "with an event of their own before" if lookback is None else f"active in the {_days(lookback)} before"
-    rule = f", for whom this holds: {population.where}" if population.where else ""
+    rule = f", for whom this holds: `{population.where}`" if population.where else ""
     named = f", in the audience {population.audience}" if population.audience else ""
     better = "good" if model.propensity == "conversion" else "bad"
     lines = [
@@ -297,7 +297,7 @@ def _factors(facts: Facts) -> Section:
     )
     return Section(
         "What it goes by",
-        tables=(Table(("factor", "part of all contributions", ""), rows),) if rows else (),
+        tables=(Table(("factor", "part of all contributions", "note"), rows),) if rows else (),
         notes=("Factors are associated with the prediction. They are not its causes.",),
     )
 
@@ -372,7 +372,7 @@ def _fairness(facts: Facts) -> Section:
 
 
 def _warnings(facts: Facts) -> Section:
-    told = [each.message for each in facts.problems if each.severity != "note"]
+    told = [each.message[:1].upper() + each.message[1:] for each in facts.problems if each.severity != "note"]
     return Section("Warnings", notes=tuple(dict.fromkeys(told)) or ("None.",))
 
 

@@ -16,6 +16,8 @@ MOVING = 0.1
 """From this index between the halves of training on a feature moves by itself, and its movement is taken off."""
 _BINS = 10
 _LEAST = 1e-4
+_LEAST_WIDTH = 0.05
+"""Of a bin, against the width of nearly all values: a move within it changes no prediction."""
 
 Floats = npt.NDArray[np.floating]
 Instants = npt.NDArray[np.int64]
@@ -76,8 +78,12 @@ def bins_of(name: str, factor: str, values: Floats, cutoffs: Instants, weight: F
     if bins.moved > MOVING and not categories:
         apart = float(cutoffs[later].mean() - cutoffs[~later].mean()) / DAY
         slope = float(np.nanmean(values[later]) - np.nanmean(values[~later])) / apart
-        still = _filled(Bins(name, factor, (), 0, (), slope, 0.0), values - _growth(slope, cutoffs), later, weight)
-        return still if still.moved < bins.moved else bins
+        gaps = np.diff(np.unique(values[~np.isnan(values)]))
+        step = float(gaps.min()) if len(gaps) else 0.0
+        still = _filled(
+            Bins(name, factor, (), 0, (), slope, 0.0), values - _growth(slope, cutoffs), later, weight, step
+        )
+        return still if still.moved < bins.moved / 2 else bins
     return bins
 
 
@@ -99,19 +105,37 @@ def _later(cutoffs: Instants) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_], weight: Floats) -> Bins:
+def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_], weight: Floats, step: float = 0.0) -> Bins:
     known = values[~np.isnan(values)]
-    edges: tuple[float, ...] = ()
-    if not bins.values and len(known):
-        edges = tuple(map(float, np.unique(np.quantile(known, np.arange(1, _BINS) / _BINS, method="inverted_cdf"))))
+    edges = _edges(known, step) if not bins.values and len(known) else ()
     bins = Bins(bins.name, bins.factor, edges, bins.values, (), bins.slope, 0.0)
     moved = 0.0
     if later.any():
         early, late = _shares(bins, values[~later], weight[~later]), _shares(bins, values[later], weight[later])
-        noise = (int((early + late > 0).sum()) - 1) * (1 / int((~later).sum()) + 1 / int(later.sum()))
-        moved = max(0.0, psi(early, late) - noise)
+        moved = max(0.0, psi(early, late) - _noise(early + late, int((~later).sum()), int(later.sum())))
     shares = tuple(map(float, _shares(bins, values, weight)))
     return Bins(bins.name, bins.factor, edges, bins.values, shares, bins.slope, moved)
+
+
+def _edges(known: Floats, step: float) -> tuple[float, ...]:
+    """Return deciles, as far as they lie apart: where many people have nearly the same value, that is one bin.
+
+    `step` is the least that values are apart before their growth is taken off, such as 1 for counts.
+    """
+    at = np.quantile(known, np.arange(1, _BINS) / _BINS, method="inverted_cdf").astype(np.float64)
+    low, high = np.quantile(known, [0.02, 0.98])
+    width = max(_LEAST_WIDTH * float(high - low), step)
+    kept: list[float] = []
+    for edge in at.tolist():
+        if not kept or edge - kept[-1] > width:
+            kept.append(edge)
+    return tuple(kept)
+
+
+def _noise(shares: npt.NDArray[np.float64], early: int, late: int) -> float:
+    """Return what chance alone gives between two halves, its mean and two standard deviations (a chi-square)."""
+    degrees = max(int((shares > 0).sum()) - 1, 1)
+    return float((degrees + 2 * np.sqrt(2 * degrees)) * (1 / early + 1 / late))
 
 
 def _shares(bins: Bins, values: Floats, weight: Floats) -> npt.NDArray[np.float64]:

@@ -18,6 +18,8 @@ WARNING, ALARM = 0.1, 0.25
 """From these indices on people are told, and the model is to be trained anew."""
 SIGNIFICANCE = 0.001
 """How often chance alone may raise an alarm in a run of people who did not change."""
+EXTRAPOLATED = 2.0
+"""How much more a feature may move than it would by going on as it did during training: that is a rough guess."""
 LEAST_WEIGHT = 0.02
 """The part in the scores from which on a factor's alarm is one of the model."""
 MOST_ROWS = 100_000
@@ -42,7 +44,7 @@ class Shift(Struct, frozen=True):
         What the index would be, had the distribution only gone on moving as it did while the model learnt, such as the
         age of customers of a young shop.
     level : str
-        By how much the one is above the other.
+        By how much the index is above twice that.
     feature : str or None
         The feature of the factor that moved most.
     weight : float or None
@@ -269,7 +271,7 @@ class _Chance:
             label,
             round(beyond, 6),
             round(usual, 6),
-            _level(beyond - usual) if far else "steady",
+            _level(beyond - EXTRAPOLATED * usual) if far else "steady",
             bins.name,
         )
 

@@ -31,7 +31,7 @@ from coterie.prediction.extent import (
 from coterie.prediction.features import attributes
 from coterie.prediction.features.sheet import Sheet
 from coterie.prediction.frame import Outcomes
-from coterie.prediction.goal import to_pql, words
+from coterie.prediction.goal import to_pql
 from coterie.prediction.leakage import MOST_ROWS, Suspect
 from coterie.prediction.learning import learn
 from coterie.prediction.policies import Objection
@@ -295,8 +295,8 @@ class _Examination:
         if self._stale and not self.fixed:
             yield problems.data_stale(seen.last, self.at, self._lag)
         if not _met(model.goal, seen.hits):
-            happening = msgspec.structs.replace(model.goal, polarity="will_occur")
-            yield problems.goal_never_before(words(happening), seen.first, seen.last)
+            names = [event.name for event, hits in zip(model.goal.events, seen.hits, strict=True) if not hits]
+            yield problems.goal_never_before(names, seen.first, seen.last)
             return
         yield from self._history(seen.first, seen.last)
         if self.cutoffs.training:

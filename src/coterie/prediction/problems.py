@@ -5,7 +5,7 @@ The numbers and names are those of the field (Adobe's troubleshooting page of Cu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 from msgspec import Struct
@@ -354,14 +354,16 @@ def snapshot_unconfirmed(name: str, auc: float | None, late: float) -> Problem:
     )
 
 
-def goal_never_before(words: str, first: int, last: int) -> Problem:
-    """Return 421: the goal's events have never occurred, such as of a product not launched yet."""
+def goal_never_before(names: Sequence[str], first: int, last: int) -> Problem:
+    """Return 421: events of the goal have never occurred, such as of a product not launched yet."""
     return problem(
         "model.goal-never-before",
         421,
-        f"{words} has not happened once from {format_date(first)} to {format_date(last)}. What has never happened"
-        " cannot be learnt, such as who buys a product that is not launched yet.",
+        f"{' and '.join(map(repr, names))} {'has' if len(names) == 1 else 'have'} not happened once from"
+        f" {format_date(first)} to {format_date(last)}. What has never happened cannot be learnt, such as who buys a"
+        " product that is not launched yet.",
         "Correct the goal's conditions, or choose an event that has happened and is like it.",
+        events=list(names),
         first=first,
         last=last,
     )
