@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from coterie.core.clock import DAY
 from coterie.pipeline.definitions import Definitions
@@ -183,13 +185,12 @@ def test_very_many_people_are_looked_at_on_demand_only(found: Shop, factors: Fac
 
 def test_what_is_said_of_one_person_holds_when_scored_again(found: Shop, factors: Factors):
     frame, bucket = found.frame, found.bucket_of(found.frame)
-    tried = counterfactual.values_to_try(frame)
-    assert set(tried) == {"attribute:loyalty.tier", "attribute:shoeSize"}
+    assert set(factors.peers.tried) == {"attribute:loyalty.tier", "attribute:shoeSize"}
     kinds = set()
     for row in range(0, len(frame), 40):
         one = frame.take(np.array([row]))
         mine = explain(found, one, bucket[[row]], found.scale, peers=factors.peers)
-        for said in counterfactual.of_person(found.store, found.bucket_of, one, mine, tried):
+        for said in counterfactual.of_person(found.store, found.bucket_of, one, mine):
             kinds.add(said.move)
             if said.move == "waiting":
                 moved = later(found, one.people, said.days)
@@ -217,9 +218,9 @@ def test_a_number_of_an_attribute_moves_as_little_as_it_must(found: Shop, factor
     mine = explain(found, one, bucket_of(one), found.scale, peers=factors.peers)
     feature = mine.feature.copy()
     feature[0, 0] = column
-    mine = Factors(**{**mine.__dict__, "feature": feature})
-    tried = {"attribute:shoeSize": np.arange(30, 50, dtype=np.float32)}
-    (said,) = counterfactual.attributes(bucket_of, one, mine, tried)
+    tried = replace(factors.peers, tried={"attribute:shoeSize": [float(size) for size in range(30, 50)]})
+    mine = dataclasses.replace(mine, feature=feature, peers=tried)
+    (said,) = counterfactual.attributes(bucket_of, one, mine)
     assert (said.value, said.bucket) == (37, "low")
     assert said.text == "would fall to low if Shoe size were: 37"
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.prediction.factors import TOP, chosen, explain, usual
+from coterie.prediction.factors import TOP, chosen, explain
 from coterie.prediction.frame import Examples, Frame
 from coterie.prediction.groups import Floats, Groups
 from coterie.prediction.learners.trees import Binned, Trees
+from coterie.prediction.peers import usual
 from coterie.prediction.scale import FactorScale, measure
 
 from .planted import DRIVERS, FEATURES, world

@@ -39,9 +39,6 @@ ROWS = 100_000
 TOP = 3
 """Reasons on each side that a change is looked for."""
 
-STEPS = 10
-"""Values of a number that are tried: so many quantiles."""
-
 ACTIVE = "activity:recency"
 """The feature that tells how long ago people last did something."""
 
@@ -193,7 +190,6 @@ def of_person(
     bucket_of: BucketOf,
     person: Frame,
     factors: Factors,
-    ranges: dict[str, npt.NDArray[np.float32]],
 ) -> tuple[Counterfactual, ...]:
     """Return what would move one person to another bucket, day by day and attribute by attribute.
 
@@ -206,9 +202,7 @@ def of_person(
     person : Frame
         One row.
     factors : Factors
-        Of that row.
-    ranges : dict of str to array
-        Values to try of the features that are attributes, by name; see `values_to_try`.
+        Of that row, with the values that other people have.
     """
     at, bucket = int(person.cutoffs[0]), factors.bucket
     days = tuple(range(1, LONGEST + 1))
@@ -219,13 +213,11 @@ def of_person(
         then = store.later(Rows(person.people, person.cutoffs + day * DAY), at)
         words = waiting_words(int(bucket[0]), int(found.bucket[0]), day)
         made += _waited(factors, then, words, BUCKETS[int(found.bucket[0])], day)
-    made += attributes(bucket_of, person, factors, ranges)
+    made += attributes(bucket_of, person, factors)
     return tuple(made)
 
 
-def attributes(
-    bucket_of: BucketOf, person: Frame, factors: Factors, ranges: dict[str, npt.NDArray[np.float32]]
-) -> list[Counterfactual]:
+def attributes(bucket_of: BucketOf, person: Frame, factors: Factors) -> list[Counterfactual]:
     """Return the values of attributes among the weightiest reasons that would move one person to another bucket.
 
     The nearest value that does is told of a number, the first of a word.
@@ -237,8 +229,8 @@ def attributes(
         if column < 0:
             continue
         feature = person.features[column]
-        tried = ranges.get(feature.name)
-        if feature.family is not Family.ATTRIBUTES or tried is None or not len(tried):
+        tried = np.array(factors.peers.tried.get(feature.name, ()), dtype=np.float32)
+        if feature.family is not Family.ATTRIBUTES:
             continue
         now = person.values[0, column]
         tried = tried[tried != now]
@@ -267,22 +259,6 @@ def attributes(
                 )
             )
     return made
-
-
-def values_to_try(frame: Frame) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the values of attributes that are tried: each word, and quantiles of numbers that people have."""
-    found = {}
-    for column, feature in enumerate(frame.features):
-        if feature.family is not Family.ATTRIBUTES:
-            continue
-        values = frame.values[:, column]
-        values = np.sort(values[~np.isnan(values)])
-        if feature.values:
-            found[feature.name] = np.unique(values)
-        elif len(values):
-            places = np.linspace(0, len(values) - 1, STEPS + 1).astype(np.intp)
-            found[feature.name] = np.unique(values[places])
-    return found
 
 
 def moves_with_time(feature: Feature) -> bool:

@@ -22,10 +22,10 @@ class Counterfactual(Struct, frozen=True, omit_defaults=True):
     ----------
     move : str
         ``waiting`` (nothing more is done for some days) or ``attribute`` (a field of the profile has another value).
-    bucket : str
-        The bucket that they would be in.
     text : str
         The sentence, such as "would leave high after 24 more days without activity".
+    bucket : str, optional
+        The bucket that they would be in; of what stands on profiles only the sentence is kept.
     days : int, optional
         Of waiting: the first number of days after which the bucket changes.
     value : float, optional
@@ -35,8 +35,8 @@ class Counterfactual(Struct, frozen=True, omit_defaults=True):
     """
 
     move: Literal["waiting", "attribute"]
-    bucket: str
     text: str
+    bucket: str | None = None
     days: int | None = None
     value: float | None = None
     code: str | None = None

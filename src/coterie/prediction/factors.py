@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
 
 from coterie.core.progress import Progress, Quiet
 from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.frame import Feature, Frame
+from coterie.prediction.frame import Frame
 from coterie.prediction.groups import Floats, Groups
+from coterie.prediction.peers import Peers, usual
 from coterie.prediction.scale import Explained, FactorScale, spread
 
 TOP = 5
@@ -31,31 +31,6 @@ EVERYBODY = 1_000_000
 
 SAMPLE = 50_000
 """People of the lowest bucket who are explained when there are more than `EVERYBODY`."""
-
-PEERS = 50_000
-"""People of a bucket at most that the ranges of its values are taken from."""
-
-
-class Peers(Struct, frozen=True):
-    """Which values are usual in each bucket, kept with a run for explanations on demand.
-
-    Parameters
-    ----------
-    ranges : dict of str to list
-        For each feature that is a number, the 10th and the 90th percentile of its known values in each bucket; None
-        for a bucket in which there are none.
-    """
-
-    ranges: dict[str, list[tuple[float, float] | None]]
-
-    def table(self, features: tuple[Feature, ...]) -> npt.NDArray[np.float32]:
-        """Return the bounds as an array: bucket, feature, low and high."""
-        table = np.full((len(BUCKETS), len(features), 2), np.nan, dtype=np.float32)
-        for column, feature in enumerate(features):
-            for bucket, bounds in enumerate(self.ranges.get(feature.name, ())):
-                if bounds is not None:
-                    table[bucket, column] = bounds
-        return table
 
 
 @dataclass(frozen=True)
@@ -220,24 +195,3 @@ def _contributions(trained: Explained, frame: Frame) -> Iterator[tuple[int, tupl
         for first in range(0, len(starts), workers):
             together = starts[first : first + workers]
             yield from zip(together, pool.map(one, together), strict=True)
-
-
-def usual(frame: Frame, bucket: npt.NDArray[np.int8]) -> Peers:
-    """Return from the 10th to the 90th percentile of each number's known values in each bucket."""
-    ranges: dict[str, list[tuple[float, float] | None]] = {
-        feature.name: [] for feature in frame.features if not feature.values
-    }
-    for number in range(len(BUCKETS)):
-        inside = np.flatnonzero(bucket == number)
-        inside = inside[spread(len(inside), PEERS)]
-        for column, feature in enumerate(frame.features):
-            if feature.values:
-                continue
-            values = frame.values[inside, column]
-            values = np.sort(values[~np.isnan(values)])
-            if len(values):
-                low, high = values[int(0.1 * (len(values) - 1))], values[int(np.ceil(0.9 * (len(values) - 1)))]
-                ranges[feature.name].append((float(low), float(high)))
-            else:
-                ranges[feature.name].append(None)
-    return Peers(ranges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from coterie.prediction.explanation import Counterfactual, Explanation, Factor, Importance
-from coterie.prediction.factors import Factors, Peers, explain
+from coterie.prediction.factors import Factors, explain
 from coterie.prediction.frame import Feature, Frame
 from coterie.prediction.groups import Groups
+from coterie.prediction.peers import Peers
 from coterie.prediction.scale import Explained, FactorScale
 from coterie.prediction.wording import factor_label, peer_label, value_label, value_labels
 
@@ -40,7 +42,7 @@ def explanation(
     bucket: int,
     scale: FactorScale,
     peers: Peers,
-    counterfactuals: tuple[Counterfactual, ...] = (),
+    would: Callable[[Factors], tuple[Counterfactual, ...]] | None = None,
 ) -> Explanation:
     """Return why one person has a score.
 
@@ -56,10 +58,11 @@ def explanation(
         Of the version of the model.
     peers : Peers
         Usual values, of the last run.
-    counterfactuals : tuple of Counterfactual
-        Changes that would move the person to another bucket.
+    would : callable, optional
+        Finds what would move the person to another bucket, from the factors.
     """
     factors = explain(trained, person, np.array([bucket], dtype=np.int8), scale, peers=peers)
+    counterfactuals = () if would is None else would(factors)
     raises, lowers = factors_of(factors, 0, counterfactuals)
     columns, base = trained.contributions(person)
     exposures = _exposures(factors.groups, columns, person, scale)

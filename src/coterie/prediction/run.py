@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from coterie.prediction.explanation import Factor, Timing
+from coterie.prediction.explanation import Counterfactual, Factor, Timing
 
 Trigger = Literal["asked", "schedule", "drift", "configuration"]
 """Why a run was started: a person asked, its time had come, the people changed, the goal changed."""
@@ -250,6 +250,8 @@ class Prediction(Struct, frozen=True):
         What others did to the person and the model takes into account; never a reason. Of scores on demand only.
     timing : Timing, optional
         When it is to be expected; of scores on demand only.
+    counterfactuals : tuple of Counterfactual
+        What would move the person to another bucket, where it was asked for.
     expired : bool
         Whether it counts no longer.
     notes : tuple of str
@@ -278,6 +280,7 @@ class Prediction(Struct, frozen=True):
     factors_against: tuple[Factor, ...] = ()
     exposures: tuple[Factor, ...] = ()
     timing: Timing | None = None
+    counterfactuals: tuple[Counterfactual, ...] = ()
     expired: bool = False
     notes: tuple[str, ...] = ()
 

@@ -246,9 +246,22 @@ class Predictions(Room):
         """
         return stored(self._sandbox, key, person)
 
-    def score(self, key: str, person: str, at: str | int | None = None) -> Prediction:
-        """Score one person as of an instant, default now, by the version in use; nothing is saved."""
-        return self._desk.score(key, person, instant(at))
+    def score(self, key: str, person: str, at: str | int | None = None, *, what_if: bool = False) -> Prediction:
+        """Score one person as of an instant, default now, by the version in use; nothing is saved.
+
+        Parameters
+        ----------
+        key : str
+            The model.
+        person : str
+            An identity as ``Namespace:value``, or the id of a person (``p-…``).
+        at : str or int, optional
+            The instant.
+        what_if : bool
+            Whether to look for what would move the person to another bucket too: days without activity, and other
+            values of attributes. It takes longer than the score.
+        """
+        return self._desk.score(key, person, instant(at), what_if=what_if)
 
     def predictions(self, person: str) -> builtins.list[Prediction]:
         """Return everything that is predicted of a person and still counts."""

@@ -15,8 +15,8 @@ from coterie.core.progress import Progress
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction.conditions import Rules
 from coterie.prediction.definition import Model
-from coterie.prediction.factors import Peers
 from coterie.prediction.insights import Insights
+from coterie.prediction.peers import Peers
 
 if TYPE_CHECKING:
     from coterie.pipeline.predictions.versions import Learnt

@@ -15,13 +15,13 @@ from coterie.core.errors import Conflict, NotFound
 from coterie.core.ids import person_id
 from coterie.core.schema import PREDICTED
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import folders, models, publishing, runs, versions
+from coterie.pipeline.predictions import explaining, folders, models, publishing, runs, versions
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import goal as goals
 from coterie.prediction.definition import Model
-from coterie.prediction.explanation import Factor
-from coterie.prediction.factors import Peers
+from coterie.prediction.explanation import Counterfactual, Factor
 from coterie.prediction.insights import Insights
+from coterie.prediction.peers import Peers
 from coterie.prediction.run import Prediction, Run, Status
 from coterie.profile.record import find_person, records
 from coterie.store.sandbox import Sandbox
@@ -128,7 +128,7 @@ def _prediction(sandbox: Sandbox, model: Model, person: str, scores: Mapping[str
 
 
 def _factor(item: Mapping[str, Any]) -> Factor:
-    peers = item.get("peer_range")
+    peers, text = item.get("peer_range"), item.get("counterfactual")
     return Factor(
         code=item["code"],
         label=item["label"],
@@ -139,6 +139,7 @@ def _factor(item: Mapping[str, Any]) -> Factor:
         importance=item["importance"],
         value=item.get("value"),
         peer_range=(peers[0], peers[1]) if peers else None,
+        counterfactual=Counterfactual("waiting", text) if text else None,
     )
 
 
@@ -171,8 +172,10 @@ class Desk:
     sandbox: Sandbox
     _known: dict[str, _Ready] = field(default_factory=dict)
 
-    def score(self, key: str, person: str, at: int | None = None) -> Prediction:
+    def score(self, key: str, person: str, at: int | None = None, *, what_if: bool = False) -> Prediction:
         """Return what the version in use says of a person as of an instant, default now; nothing is saved.
+
+        What would move the person to another bucket is looked for if it is asked for: it takes longer than the score.
 
         Raises
         ------
@@ -181,7 +184,7 @@ class Desk:
         Conflict
             ``model.not-eligible`` when the person is not in the population at that instant.
         """
-        from coterie.prediction import reasons, scoring
+        from coterie.prediction import counterfactual, reasons, scoring
 
         model = models.model_named(Definitions(self.sandbox.catalog), key)
         number = number_of(self.sandbox, model.view, person)
@@ -193,7 +196,15 @@ class Desk:
             raise _not_eligible(model, person, instant)
         scores = scoring.score(ready.learnt.trained, frame, model.buckets)
         bucket = int(scores.bucket[0])
-        told = reasons.explanation(ready.learnt.trained, frame, bucket, ready.learnt.scale, ready.peers)
+        of = explaining.bucket_of(model, ready.learnt)
+        told = reasons.explanation(
+            ready.learnt.trained,
+            frame,
+            bucket,
+            ready.learnt.scale,
+            ready.peers,
+            (lambda found: counterfactual.of_person(ready.store, of, frame, found)) if what_if else None,
+        )
         timing, expected = None, None
         if ready.learnt.survival is not None:
             (timing,) = ready.learnt.survival.timing(frame, scores.probability)
@@ -220,6 +231,7 @@ class Desk:
             factors_against=told.lowers,
             exposures=told.exposures,
             timing=timing,
+            counterfactuals=told.counterfactuals,
             notes=("Worked out on demand: it is not what stands on the profile.",),
         )
 

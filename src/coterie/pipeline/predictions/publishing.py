@@ -21,8 +21,8 @@ from coterie.prediction import schedule
 from coterie.prediction.definition import Model
 from coterie.prediction.drift import Drift
 from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.factors import Peers
 from coterie.prediction.insights import Insights, Migration
+from coterie.prediction.peers import Peers
 from coterie.prediction.run import BucketCounts, Run, Stage, Status, Version
 from coterie.store.catalog import BatchStatus
 from coterie.store.sandbox import Sandbox
