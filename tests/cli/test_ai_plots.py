@@ -61,7 +61,7 @@ def told() -> drawn.Told:
 WORDS = {
     "lift": ("Buys soon: lift by tenth of people", "95 % intervals", "Times the average rate"),
     "gains": ("Buys soon: gains", "Most recent first", "At random", "Best possible", "Share of people taken"),
-    "reliability": ("Buys soon: what was said, and what came of it", "Probability given", "Exactly as said"),
+    "reliability": ("Buys soon: reliability", "Probability given", "Exactly as said"),
     "distribution": ("Buys soon: distribution of scores", "of 1,200 people", "medium", "Score"),
     "factors": ("Buys soon: factors", "Time since last Purchase", "not the cause of", "high", "low"),
 }

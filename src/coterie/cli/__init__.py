@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from coterie.cli import (
+    ai,
     audience,
     computed,
     dataset,
@@ -41,7 +42,7 @@ app.callback()(shared)
 system.add(app)
 linking.add(identity.app)
 identity.app.add_typer(settings.app, name="settings")
-for noun in (schema, dataset, ingest, identity, profile, policy, computed, audience, retention, privacy, pql):
+for noun in (schema, dataset, ingest, identity, profile, policy, computed, audience, ai, retention, privacy, pql):
     app.add_typer(noun.app, name=noun.__name__.rsplit(".", 1)[-1])
 
 

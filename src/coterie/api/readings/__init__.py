@@ -13,6 +13,7 @@ from coterie.api.readings import computed as computed
 from coterie.api.readings import definitions as definitions
 from coterie.api.readings import identities as identities
 from coterie.api.readings import policies as policies
+from coterie.api.readings import predictions as predictions
 from coterie.api.readings import privacy as privacy
 from coterie.api.readings import profiles as profiles
 from coterie.api.readings import retention as retention

@@ -138,10 +138,12 @@ def migration(
     session: Session,
     key: Key,
     run: RunNumber = "latest",
-    before: Annotated[str | None, typer.Option(help="Number of the run before; default the one before it.")] = None,
+    earlier: Annotated[
+        str | None, typer.Option(help="Number of the run to compare with; default the one before.")
+    ] = None,
 ) -> None:
     """Show how many people moved between buckets from one run to another."""
-    session.print(session.read("model_migration", key=key, run=run, before=before), measured.migration)
+    session.print(session.read("model_migration", key=key, run=run, earlier=earlier), measured.migration)
 
 
 def plot(

@@ -24,6 +24,8 @@ STAGES = {
     "explaining": "working out reasons",
     "publishing": "writing to profiles",
 }
+UNDER_WAY = {stage: words for stage, words in STAGES.items() if stage != "queued"}
+"""Stages that take time."""
 ENDS = {
     "succeeded": ("succeeded", "green"),
     "failed": ("failed", "bold red"),
@@ -110,7 +112,8 @@ def people(population: Mapping[str, Any]) -> str:
 def check(out: Console, found: Data) -> None:
     """Show what a dry run found: the verdict, the people at each cut-off, and what is wrong."""
     errors = [item for item in found["problems"] if item["severity"] == "error"]
-    warnings = [item for item in found["problems"] if item["severity"] != "error"]
+    warnings = [item for item in found["problems"] if item["severity"] == "warning"]
+    notes = [item for item in found["problems"] if item["severity"] not in ("error", "warning")]
     verdict = ("It can run", "bold green") if not errors else ("It cannot run yet", "bold red")
     told = [
         f"{len(items)} {word}{'s' if len(items) != 1 else ''}"
@@ -122,7 +125,7 @@ def check(out: Console, found: Data) -> None:
             verdict, f": {', '.join(told)}" if told else "", (f"  checked in {float(found['seconds']):.1f} s", "dim")
         )
     )
-    problems(out, found["problems"])
+    problems(out, errors + warnings)
     history = found["history"]
     show.facts(
         out,
@@ -146,19 +149,20 @@ def check(out: Console, found: Data) -> None:
             item["eligible"],
             item["positives"],
             None if item["rate"] is None else percent(item["rate"]),
-            "" if item["rate"] is None else show.bar(item["rate"], 10),
+            " " if item["rate"] is None else show.bar(item["rate"], 10),
         )
         for item in found["cutoffs"]
     ]
     columns = ["cut-off", "for", "window", "people", "outcome", "rate", ""]
     show.table(out, "People at each cut-off", rows, columns)
     _fields(out, found)
+    problems(out, notes)
 
 
 def problems(out: Console, found: list[Data]) -> None:
     """Show what is wrong, errors first, with what to do."""
     for item in found:
-        style = "bold red" if item["severity"] == "error" else "bold yellow"
+        style = {"error": "bold red", "warning": "bold yellow"}.get(item["severity"], "bold")
         number = f" {item['number']}" if item.get("number") else ""
         out.print(Text.assemble((f"{item['severity']}{number}", style), f"  {sentence(item['message'])}"))
         if item["hint"]:

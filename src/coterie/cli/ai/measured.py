@@ -34,6 +34,7 @@ def value(out: Console, found: Data) -> None:
     )
     out.print(Text(f"Everyone: {_money(everyone['profit'])}", style="dim"))
     most = max((abs(float(cut["profit"])) for cut in found["cuts"]), default=0.0) or 1.0
+    digits = 0 if most >= 1_000 else 2
     some = found["cuts"] if len(found["cuts"]) <= 12 else _tenths(found["cuts"], best)
     rows = [
         (
@@ -41,9 +42,7 @@ def value(out: Console, found: Data) -> None:
             cut["people"],
             percent(cut["share_of_successes"]),
             percent(cut["rate"]),
-            _money(cut["cost"]),
-            _money(cut["value"]),
-            _money(cut["profit"]),
+            *(f"{float(cut[name]):,.{digits}f}" for name in ("cost", "value", "profit")),
             show.bar(max(0.0, float(cut["profit"])) / most, 12),
         )
         for cut in some
@@ -79,25 +78,25 @@ def drift(out: Console, found: Data) -> None:
         "people scored": found["people"],
         "mean probability": percent(found["mean_probability"]),
         "last actual rate": share(found["last_rate"]),
-        "events a day": _daily(found),
+        "events a day": _daily(found["pace"]),
     }
     show.facts(out, "", facts)
     rows = [
-        (item["subject"], figure(item["psi"]), item["level"], item.get("feature"), share(item.get("weight")))
+        (item["label"], figure(item["psi"]), figure(item["usual"]), item["level"], share(item.get("weight")))
         for item in (found["score"], *found["factors"][:12])
     ]
-    columns = ["*what", "moved (PSI)", "", "*most of it", "part in the scores"]
-    show.table(out, "Population stability: above 0.1 look, above 0.25 act", rows, columns)
+    columns = ["*what", "moved (PSI)", "as usual", "", "part in the scores"]
+    show.table(out, "Population stability: look at 0.1 and more, act at 0.25 and more", rows, columns)
     if found["unseen"]:
-        unseen = [(item["feature"], percent(item["share"]), item["level"]) for item in found["unseen"]]
-        show.table(out, "Values that training never saw", unseen, ["*feature", "of people", ""])
+        unseen = [(item["label"], percent(item["share"]), item["level"]) for item in found["unseen"]]
+        show.table(out, "Values that training never saw", unseen, ["*values of", "of people", ""])
 
 
-def _daily(found: Data) -> str | None:
-    now, before = found["events_per_day"], found["events_per_day_before"]
-    if now is None:
+def _daily(pace: Data | None) -> str | None:
+    if pace is None:
         return None
-    return f"{float(now):,.0f}" + ("" if before is None else f", usually {float(before):,.0f}")
+    now, usual, least, most = (f"{float(pace[name]):,.0f}" for name in ("now", "usual", "least", "most"))
+    return f"{now} in the last week; usually {usual}, from {least} to {most}"
 
 
 def outcomes(out: Console, found: Data) -> None:

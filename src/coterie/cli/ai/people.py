@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from coterie.cli import answers
 from coterie.cli.ai import told
 from coterie.cli.ai.answers import RunNumber
 from coterie.cli.ai.models import Key
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 from coterie.core.errors import Invalid
+
+if TYPE_CHECKING:
+    from coterie.workspace import Workspace
 
 Person = Annotated[str, typer.Argument(help="An identity, such as Email:anna@example.com, or an id, p-….")]
 
@@ -52,7 +56,8 @@ def scores(
     key: Key,
     path: Annotated[Path, typer.Argument(help="File to write.")],
     format_: Annotated[
-        str | None, typer.Option("--format", "-f", help="parquet, csv or ndjson; default: by the file name.")
+        Literal["parquet", "csv", "ndjson"] | None,
+        typer.Option("--format", "-f", help="parquet, csv or ndjson; default: by the file name."),
     ] = None,
     run: RunNumber = "latest",
 ) -> None:
@@ -80,17 +85,23 @@ def audience(
     title: Annotated[str, typer.Option(help="Name for people.")] = "",
 ) -> None:
     """Make an audience of the people with some scores, and fill it."""
-    asked = {
-        "bucket": bucket,
-        "range": _range(score),
-        "top": _amount(top, "--top"),
-        "reach": _amount(reach, "--reach"),
-        "factor": factor,
-        "values": range_,
-    }
-    given = {word: value for word, value in asked.items() if value is not None}
-    answer = session.change(lambda ws: ws.predictions.audience_from(key, name, title=title, **given))
-    session.print(answer, _made)
+    scores, likeliest, holding = _range(score), _amount(top, "--top"), _amount(reach, "--reach")
+
+    def make(ws: Workspace) -> Any:
+        ws.predictions.audience_from(
+            key,
+            name,
+            bucket=bucket,
+            range=scores,
+            top=likeliest,
+            reach=holding,
+            factor=factor,
+            values=range_,
+            title=title,
+        )
+        return ws.audiences.describe(name)
+
+    session.print(session.change(make), _made)
 
 
 def _range(text: str | None) -> tuple[int, int] | None:
@@ -116,4 +127,8 @@ def _amount(text: str | None, option: str) -> float | int | None:
 
 
 def _made(out: Console, found: dict[str, Any]) -> None:
-    out.print(Text(str(found)))
+    last = found["last"]
+    members = answers.matching(last["members"], last["withheld"])
+    out.print(Text.assemble((f"Audience {found['name']}: ", "bold"), members))
+    out.print(Text(found["pql"].strip(), style="cyan"))
+    out.print(Text(f"Next: coterie audience members {found['name']}", style="dim"))

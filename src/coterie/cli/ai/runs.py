@@ -14,7 +14,7 @@ from coterie.cli.ai import listed
 from coterie.cli.ai.models import At, Key
 from coterie.cli.session import Session, console
 from coterie.cli.verb import STOPPED, verb
-from coterie.core.errors import Invalid
+from coterie.core.errors import Busy, Invalid
 
 
 def add(app: typer.Typer) -> None:
@@ -32,9 +32,7 @@ def run(
         typer.Option("--retrain/--no-retrain", help="Train anew, or do not; default when its schedule asks for it."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Take up the run that was stopped.")] = False,
-    seed: Annotated[
-        int | None, typer.Option(help="Of all that is random; the same seed gives the same scores.")
-    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is random; the same seed gives the same scores.")] = 0,
     due: Annotated[bool, typer.Option("--due", help="Run every model whose time has come.")] = False,
 ) -> None:
     """Train when needed, score everybody eligible, work out why, and write it to profiles.
@@ -43,16 +41,16 @@ def run(
     """
     if due == (key is not None):
         raise Invalid("model.run", "expected the key of a model, or else --due for all whose time has come.")
-    if due:
-        answer = session.change(lambda ws: ws.predictions.run_due(at), stages=listed.STAGES)
-        session.print(answer, _several)
-        return
-    given = {"at": at, "retrain": retrain, "resume": resume or None, "seed": seed}
-    asked = {word: value for word, value in given.items() if value is not None}
     try:
-        answer = session.change(lambda ws: ws.predictions.run(key, **asked), stages=listed.STAGES)
+        if key is None:
+            session.print(session.change(lambda ws: ws.predictions.run_due(at), stages=listed.UNDER_WAY), _several)
+            return
+        answer = session.change(
+            lambda ws: ws.predictions.run(key, at, retrain, seed, resume=resume), stages=listed.UNDER_WAY
+        )
     except KeyboardInterrupt:
-        console(stderr=True).print(f"Stopped; nothing was published. To go on: coterie ai run {key} --resume")
+        how = "" if key is None else f" To go on: coterie ai run {key} --resume"
+        console(stderr=True).print(f"Stopped; nothing was published.{how}")
         raise typer.Exit(STOPPED) from None
     session.print(answer, listed.run)
     status = msgspec.json.decode(answer)["status"]
@@ -63,13 +61,28 @@ def run(
 
 
 def cancel(session: Session, key: Key) -> None:
-    """Stop the run of a model that is under way elsewhere, or give up one that was stopped."""
+    """Stop the run of a model that another process has under way, or give up one that was stopped before."""
+    from coterie.workspace.predictions import request_cancel
 
-    def stop(ws: Any) -> Any:
-        ws.predictions.cancel(key)
-        return {"cancelled": key}
+    asked = request_cancel(session.root, session.sandbox, key)
+    try:
+        given_up = msgspec.json.decode(session.change(lambda ws: ws.predictions.cancel(key)))
+        answer = {"model": key, "given_up": given_up, "asked": []}
+    except Busy:
+        if not asked:
+            raise
+        answer = {"model": key, "given_up": [], "asked": asked}
+    session.print(msgspec.json.encode(answer), _cancelled)
 
-    session.print(session.change(stop), lambda out, _: out.print(f"The run of {key} was asked to stop."))
+
+def _cancelled(out: Console, found: dict[str, Any]) -> None:
+    which = f"Run {show.words(found['asked'] or found['given_up'])} of {found['model']}"
+    if found["asked"]:
+        out.print(Text(f"{which} was asked to stop; it ends at its next step."))
+    elif found["given_up"]:
+        out.print(Text(f"{which} was given up: it cannot be taken up again."))
+    else:
+        out.print(Text(f"No run of {found['model']} is under way: nothing was stopped."))
 
 
 def runs(session: Session, key: Key) -> None:

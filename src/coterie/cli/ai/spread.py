@@ -35,7 +35,7 @@ def insights(out: Console, model: Data, found: Data, bounds: tuple[int, int], bu
     bucket : str, optional
         Only the factors of this one.
     """
-    hues = colours(model["propensity"])
+    hues = colours(model.get("propensity", "conversion"))
     mean = f"  mean probability {percent(found['probability'])}" if found["probability"] is not None else ""
     out.print(Text.assemble((show.words(model["name"]), "bold"), f"  {found['people']:,} people scored", (mean, "dim")))
     out.print()
@@ -73,10 +73,13 @@ def _ring(out: Console, buckets: list[Data], hues: dict[str, str]) -> None:
 
 
 def _histogram(out: Console, people: list[int], bounds: tuple[int, int], hues: dict[str, str]) -> None:
-    """Draw how many people have which score: a column for each score, or for two where there is little room."""
-    step = 1 if out.width >= 112 else 2
-    columns = [(score, sum(people[score : score + step])) for score in range(0, len(people), step)]
-    most = max((count for _, count in columns), default=0) or 1
+    """Draw how many people have which score: columns of 1, 2 or 5 scores, as there are people and room."""
+    everybody = sum(people)
+    step = 5 if everybody < 1_000 else 2 if everybody < 20_000 or out.width < 112 else 1
+    width = {5: 3, 2: 1, 1: 1}[step]
+    columns = [(score, sum(people[score : score + step])) for score in range(0, 100, step)]
+    columns[-1] = (columns[-1][0], columns[-1][1] + people[100])
+    most = max(count for _, count in columns) or 1
     margin = len(f"{most:,}") + 1
     for row in range(_HEIGHT, 0, -1):
         line = Text(f"{most:>{margin - 1},} " if row == _HEIGHT else " " * margin, style="dim")
@@ -84,11 +87,12 @@ def _histogram(out: Console, people: list[int], bounds: tuple[int, int], hues: d
             filled = min(8, max(0, round(count / most * _HEIGHT * 8) - (row - 1) * 8))
             filled = max(filled, 1) if count and row == 1 else filled
             bucket = "low" if score < bounds[0] else "medium" if score < bounds[1] else "high"
-            line.append(_EIGHTHS[filled], style=hues[bucket])
+            line.append(_EIGHTHS[filled] * width, style=hues[bucket])
         out.print(line)
-    axis = [" "] * (len(columns) + 3)
+    axis = [" "] * (len(columns) * width + 4)
     for score in (0, *bounds, 100):
-        axis[score // step : score // step + len(str(score))] = str(score)
+        at = round(score / step * width)
+        axis[at : at + len(str(score))] = str(score)
     out.print(Text(" " * margin + "".join(axis).rstrip() + "  score", style="dim"))
 
 
@@ -127,7 +131,7 @@ def both_ways(share: float, width: int = 7) -> Text:
 
 def _ranges(item: Data) -> str:
     known = sorted((each for each in item.get("ranges", ())), key=lambda each: -float(each["coverage"]))
-    return ", ".join(f"{each['label']} ({percent(each['coverage'])})" for each in known[:2])
+    return "; ".join(f"{each['label']} ({percent(each['coverage'])})" for each in known[:2] if each["people"])
 
 
 def factor(out: Console, found: Data, code: str) -> None:

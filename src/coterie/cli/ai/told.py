@@ -109,13 +109,13 @@ def reasons(out: Console, found: Data) -> None:
             continue
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=_BAR + 1, no_wrap=True)
+        grid.add_column(width=6, no_wrap=True)
         grid.add_column(overflow="fold")
-        grid.add_column(no_wrap=True)
         for item in items:
             grid.add_row(
                 Text(" " + show.bar(abs(float(item["contribution"])) / most, _BAR), style=style),
+                Text(str(item["importance"]), style="dim"),
                 Text.assemble((show.words(item["label"]), "bold"), f": {show.words(item['value_label'])}", _more(item)),
-                Text(f"{item['importance']}", style="dim"),
             )
         out.print(grid)
     for item in found.get("exposures") or ():

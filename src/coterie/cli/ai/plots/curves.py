@@ -56,10 +56,11 @@ def lift(path: Path, model: str, pooled: Sequence[tuple[float, float, float]], t
                 label="Each back-test" if number == 0 else None,
             )
         top = max([high for _, _, high in pooled] + [y for points in tests.values() for _, y in points] + [1.0])
-        for bar, value, (_, _, high) in zip(bars, values, pooled, strict=True):
+        for number, (bar, value, (_, _, high)) in enumerate(zip(bars, values, pooled, strict=True), start=1):
+            reached = [y for points in tests.values() for x, y in points if x == number]
             ax.text(
                 bar.get_x() + bar.get_width() / 2,
-                max(value, high) + top * 0.02,
+                max([value, high, *reached]) + top * 0.02,
                 f"{value:.1f}",
                 ha="center",
                 va="bottom",
@@ -125,7 +126,7 @@ def reliability(path: Path, model: str, bins: Sequence[tuple[float, float, float
         "Of people given about the same probability, how many did it. On the dashed line the model says exactly what "
         "comes; above it, it says too little; below it, too much. Lines at the dots: 95 % intervals."
     )
-    with drawing(path, f"{model}: what was said, and what came of it", note, width=6.6, height=6.4) as (_, (ax,)):
+    with drawing(path, f"{model}: reliability", note, width=6.6, height=6.4) as (_, (ax,)):
         most = max((people for *_, people in bins), default=1)
         top = min(1.0, 1.08 * max([max(a, high) for a, _, _, high, _ in bins] + [0.05]))
         ax.plot([0, top], [0, top], color=GREY, lw=1.2, ls="--", label="Exactly as said")
@@ -137,4 +138,4 @@ def reliability(path: Path, model: str, bins: Sequence[tuple[float, float, float
         ax.set_aspect("equal")
         percent_axis(ax.xaxis)
         percent_axis(ax.yaxis)
-        ax.legend(loc="upper left")
+        ax.legend(loc="lower right")

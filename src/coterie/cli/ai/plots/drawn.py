@@ -68,7 +68,9 @@ def _reliability(told: Told, path: Path) -> None:
 def _distribution(told: Told, path: Path) -> None:
     counts = told.insights["distribution"]["people"]
     buckets = {item["bucket"]: item["people"] for item in told.insights["buckets"]}
-    bars = [(score, score + 1, count) for score, count in enumerate(counts)]
+    step = 5 if sum(counts) < 1_000 else 1
+    bars = [(score, score + step, sum(counts[score : score + step])) for score in range(0, 100, step)]
+    bars[-1] = (bars[-1][0], bars[-1][1], bars[-1][2] + counts[100])
     people.distribution(path, told.name, told.propensity, bars, told.bounds, buckets)
 
 

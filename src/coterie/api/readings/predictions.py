@@ -1,0 +1,145 @@
+"""Customer AI: models, what runs found, how good they are, and what is predicted of persons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from annotated_types import Ge
+
+from coterie.api.reading import Name, get, post
+from coterie.core.errors import Invalid
+from coterie.prediction.card import Card
+from coterie.prediction.checks import Check
+from coterie.prediction.definition import Model
+from coterie.prediction.drift import Drift
+from coterie.prediction.evaluation import Evaluation
+from coterie.prediction.insights import Insights, Migration
+from coterie.prediction.outcomes import Monitoring
+from coterie.prediction.run import ModelView, Prediction, Run
+from coterie.prediction.value import Value
+
+if TYPE_CHECKING:
+    from coterie.workspace import Workspace
+
+Version = Annotated[int, Ge(1)]
+Amount = Annotated[float, Ge(0)]
+
+
+class GoalView(msgspec.Struct, frozen=True):
+    """A goal in words, and as the rule of the people who met it in the last days."""
+
+    words: str
+    pql: str
+    view: str
+
+
+@get("/api/models")
+def models(ws: Workspace) -> list[ModelView]:
+    """List the models with their last runs."""
+    return ws.predictions.list()
+
+
+@get("/api/models:due")
+def models_due(ws: Workspace, at: Name | None = None) -> list[ModelView]:
+    """List the models whose time to run has come."""
+    return ws.predictions.due(at)
+
+
+@post("/api/models:check")
+def check_model(
+    ws: Workspace, key: Name | None = None, model: dict[str, Any] | None = None, at: Name | None = None
+) -> Check:
+    """Count whom a model would learn from and score, and tell what stands in its way; nothing is trained."""
+    if (key is None) == (model is None):
+        raise Invalid("model.check", "expected the key of a model, or else a model that is not saved.")
+    return ws.predictions.check(key if model is None else model, at=at)  # type: ignore[arg-type]
+
+
+@post("/api/models:score")
+def score_person(ws: Workspace, key: Name, person: Name, at: Name | None = None) -> Prediction:
+    """Score one person now; nothing is saved."""
+    return ws.predictions.score(key, person, at=at)
+
+
+@get("/api/models/{key}")
+def model(ws: Workspace, key: Name) -> ModelView:
+    """Show a model with its last run."""
+    return ws.predictions.view(key)
+
+
+@get("/api/models/{key}/definition")
+def model_definition(ws: Workspace, key: Name) -> Model:
+    """Show a model as it was stated."""
+    return ws.predictions.get(key)
+
+
+@get("/api/models/{key}/goal")
+def model_goal(ws: Workspace, key: Name) -> GoalView:
+    """Show the goal of a model in words and as an audience."""
+    from coterie.prediction import goal
+
+    found = ws.predictions.get(key)
+    return GoalView(goal.words(found.goal), goal.to_pql(found.goal, ws.definitions.union()), found.view)
+
+
+@get("/api/models/{key}/runs")
+def model_runs(ws: Workspace, key: Name) -> list[Run]:
+    """List the runs of a model, the newest first."""
+    return ws.predictions.runs(key)
+
+
+@get("/api/models/{key}/runs/{run}/insights")
+def model_insights(ws: Workspace, key: Name, run: Name = "latest") -> Insights:
+    """Tell what a run says of everybody: buckets, scores, factors and their values."""
+    return ws.predictions.insights(key, run)
+
+
+@get("/api/models/{key}/runs/{run}/drift")
+def model_drift(ws: Workspace, key: Name, run: Name = "latest") -> Drift:
+    """Tell what moved between training and a run."""
+    return ws.predictions.drift(key, run)
+
+
+@get("/api/models/{key}/runs/{run}/migration")
+def model_migration(ws: Workspace, key: Name, run: Name = "latest", earlier: Name | None = None) -> Migration:
+    """Tell how many people moved between buckets from one run to another."""
+    return ws.predictions.migration(key, run, earlier)
+
+
+@get("/api/models/{key}/runs/{run}/value")
+def model_value(
+    ws: Workspace, key: Name, contact_cost: Amount, value_per_success: Amount, run: Name = "latest"
+) -> Value:
+    """Work out the profit of contacting the likeliest people first, and the best cut."""
+    return ws.predictions.value(key, contact_cost, value_per_success, run)
+
+
+@get("/api/models/{key}/evaluation")
+def model_evaluation(ws: Workspace, key: Name, version: Version | None = None) -> Evaluation:
+    """Tell how a model did at past dates that it had not learnt from."""
+    return ws.predictions.evaluation(key, version)
+
+
+@get("/api/models/{key}/card")
+def model_card(ws: Workspace, key: Name, version: Version | None = None) -> Card:
+    """Show the model card."""
+    return ws.predictions.card(key, version)
+
+
+@get("/api/models/{key}/outcomes")
+def model_outcomes(ws: Workspace, key: Name) -> Monitoring:
+    """Compare what runs expected with what came, once their windows have closed."""
+    return ws.predictions.outcomes(key)
+
+
+@get("/api/models/{key}/people/{person:path}")
+def prediction(ws: Workspace, key: Name, person: Name) -> Prediction:
+    """Tell what a model says of a person, and why."""
+    return ws.predictions.explain(key, person)
+
+
+@get("/api/predictions")
+def predictions(ws: Workspace, person: Name) -> list[Prediction]:
+    """Tell everything that is predicted of a person."""
+    return ws.predictions.predictions(person)
