@@ -201,7 +201,10 @@ def _meets(sandbox: Sandbox, body: Mapping[str, Any]) -> bool:
         if retention.has_expired(con, item["dataset"], item["before"]):
             return True
     rule = body.get("pseudonymous")
-    return rule is not None and retention.pseudonymous(con, rule["namespaces"], rule["before"]) > 0
+    return (
+        rule is not None
+        and retention.pseudonymous(con, rule["namespaces"], rule["before"], retention.own_datasets(sandbox)) > 0
+    )
 
 
 class _Tried(Exception):

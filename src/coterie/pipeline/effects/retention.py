@@ -19,6 +19,8 @@ from coterie.identity.evidence import ints, lent
 from coterie.identity.fold import Ints
 from coterie.identity.persons import Cause
 from coterie.identity.stitch import Scope
+from coterie.ingest.dataset import Dataset
+from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects import batches, graphs
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
@@ -91,7 +93,7 @@ def applied(sandbox: Sandbox, entry: Entry, progress: Progress) -> Retained:
     forgotten = None
     if (rule := body.get("pseudonymous")) is not None:
         progress.report("pseudonymous profiles")
-        forgotten = _forget(con, tuple(rule["namespaces"]), rule["before"])
+        forgotten = _forget(con, tuple(rule["namespaces"]), rule["before"], own_datasets(sandbox))
         touched = np.union1d(touched, _settle(sandbox, entry, progress, [])).astype(np.int32)
     gone = _drop_identities(con, touched)
     con.execute("DROP TABLE concerned_identity")
@@ -121,9 +123,16 @@ def has_expired(con: DuckDBPyConnection, dataset: str, before: int) -> bool:
     return any(con.execute(f"SELECT 1 FROM {table} WHERE {_OLD} LIMIT 1", asked).fetchall() for table in _EVENTS)
 
 
-def _forget(con: DuckDBPyConnection, namespaces: tuple[str, ...], before: int) -> Forgotten:
+def own_datasets(sandbox: Sandbox) -> list[int]:
+    """Return the numbers of the datasets that Coterie fills itself: what it writes there is no activity of anybody."""
+    own = [item.name for item in Definitions(sandbox.catalog).list(Dataset) if item.system]
+    asked = "SELECT dataset FROM dataset WHERE list_contains($1::VARCHAR[], id) ORDER BY dataset"
+    return [number for (number,) in sandbox.history.con.execute(asked, [own]).fetchall()]
+
+
+def _forget(con: DuckDBPyConnection, namespaces: tuple[str, ...], before: int, own: Sequence[int]) -> Forgotten:
     """Delete what is held of profiles known by pseudonyms alone to whom nothing has happened since an instant."""
-    profiles = pseudonymous(con, namespaces, before)
+    profiles = pseudonymous(con, namespaces, before, own)
     owned = '"$identity" IN (SELECT identity FROM forgotten)'
     events, records = (
         int(con.execute(f"SELECT count(*) FROM {table} WHERE {owned}").fetchall()[0][0])
@@ -145,8 +154,11 @@ def _forget(con: DuckDBPyConnection, namespaces: tuple[str, ...], before: int) -
     return Forgotten(namespaces, before, profiles, events, records, tuple(tuple(row[0]) for row in sample))
 
 
-def pseudonymous(con: DuckDBPyConnection, namespaces: Sequence[str], before: int) -> int:
-    """Make the TEMP table ``forgotten`` of the identities of such profiles; return how many profiles there are."""
+def pseudonymous(con: DuckDBPyConnection, namespaces: Sequence[str], before: int, own: Sequence[int]) -> int:
+    """Make the TEMP table ``forgotten`` of the identities of such profiles; return how many profiles there are.
+
+    Records of the datasets `own`, which Coterie fills itself, are no activity.
+    """
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE forgotten AS
@@ -159,15 +171,15 @@ def pseudonymous(con: DuckDBPyConnection, namespaces: Sequence[str], before: int
         ), activity AS (
             SELECT "$identity" AS identity, max("timestamp") AS latest FROM live_event GROUP BY ALL
             UNION ALL
-            SELECT r."$identity", max(b.recorded_at) FROM live_record r JOIN batch b ON b.batch = r."$batch"
-            GROUP BY ALL
+            SELECT r."$identity", max(b.recorded_at) FILTER (WHERE NOT list_contains($3::INTEGER[], b.dataset))
+            FROM live_record r JOIN batch b ON b.batch = r."$batch" GROUP BY ALL
         ), idle AS (
             SELECT m.person FROM mine m JOIN activity a ON a.identity = m.identity
-            GROUP BY m.person HAVING max(a.latest) < $2
+            GROUP BY m.person HAVING coalesce(max(a.latest) < $2, TRUE)
         )
         SELECT identity, person FROM mine SEMI JOIN idle USING (person)
         """,
-        [list(namespaces), before],
+        [list(namespaces), before, list(own)],
     )
     ((profiles,),) = con.execute("SELECT count(DISTINCT person) FROM forgotten").fetchall()
     return int(profiles)

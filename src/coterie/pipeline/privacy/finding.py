@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from coterie.core.progress import Progress, Quiet
 from coterie.governance.traces import Sought, strings, text_columns
+from coterie.pipeline.predictions import folders
 from coterie.pipeline.privacy import concerned, exports
 from coterie.pipeline.privacy.mentions import held_lines
 from coterie.store import replacement, sandbox
@@ -161,6 +162,21 @@ class Exports:
 
 
 @dataclass(frozen=True)
+class Predictions:
+    """What models learnt, what runs said of everybody, and what unfinished runs made of persons."""
+
+    name = "predictions"
+    files = (f"{folders.ROOT}/**",)
+
+    def find(self, box: Sandbox, sought: Sought) -> Iterator[tuple[str, str]]:
+        """Look through the texts; arrays of numbers name persons by numbers of the history alone."""
+        for path in sorted((box.path / folders.ROOT).rglob("*")):
+            if path.is_file() and path.suffix != ".npz":
+                place = str(path.relative_to(box.path))
+                yield from ((place, form) for form in in_file(path, None, sought))
+
+
+@dataclass(frozen=True)
 class Directory:
     """What else lies in a sandbox: the lock, spill space, the key of the suppression list, the mark of the format."""
 
@@ -182,7 +198,15 @@ class Directory:
                 yield from ((path.name, "text"),) * sought.mentions(path.read_text(errors="replace"))
 
 
-HOLDERS: tuple[Holder, ...] = (LogEntries(), StagedFiles(), Definitions(), Facts(), Exports(), Directory())
+HOLDERS: tuple[Holder, ...] = (
+    LogEntries(),
+    StagedFiles(),
+    Definitions(),
+    Facts(),
+    Exports(),
+    Predictions(),
+    Directory(),
+)
 """The stores of a sandbox."""
 
 RAW = "raw bytes"

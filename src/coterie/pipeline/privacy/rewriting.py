@@ -17,7 +17,7 @@ from coterie.governance.traces import Sought, redacted
 from coterie.ingest import quarantine
 from coterie.pipeline.apply import replay
 from coterie.pipeline.effects.definitions import make_views
-from coterie.pipeline.privacy import concerned, exports
+from coterie.pipeline.privacy import concerned, exports, learnt
 from coterie.pipeline.privacy.finding import Finding, find, find_raw
 from coterie.pipeline.privacy.intake import settle
 from coterie.pipeline.privacy.keeping import Keeping
@@ -80,6 +80,7 @@ def replaced(
         ``privacy.incomplete`` when something would be left; nothing is changed then.
     """
     replacement.discard(sandbox.path)
+    learnt.cleanse(sandbox.path, sought)
     folder = sandbox.path / replacement.FOLDER
     try:
         with Sandbox.open(folder, sandbox.path.name, clock=sandbox.clock, create=True) as target:
