@@ -32,6 +32,8 @@ ENDS = {
     "cancelled": ("cancelled", "yellow"),
     "training_issue": ("trained, but not good enough to publish", "yellow"),
 }
+_CUTOFFS = 8
+"""Cut-offs that are shown at first."""
 _ROLES = {"scoring": "to be scored", "test": "test", "training": "training"}
 
 
@@ -109,8 +111,18 @@ def people(population: Mapping[str, Any]) -> str:
     return who
 
 
-def check(out: Console, found: Data) -> None:
-    """Show what a dry run found: the verdict, the people at each cut-off, and what is wrong."""
+def check(out: Console, found: Data, *, whole: bool = False) -> None:
+    """Show what a dry run found: the verdict, the people at each cut-off, and what is wrong.
+
+    Parameters
+    ----------
+    out : Console
+        Where.
+    found : dict
+        The check.
+    whole : bool
+        Whether to show every cut-off, and the fields that are not always filled.
+    """
     errors = [item for item in found["problems"] if item["severity"] == "error"]
     warnings = [item for item in found["problems"] if item["severity"] == "warning"]
     notes = [item for item in found["problems"] if item["severity"] not in ("error", "warning")]
@@ -154,8 +166,10 @@ def check(out: Console, found: Data) -> None:
         for item in found["cutoffs"]
     ]
     columns = ["cut-off", "for", "window", "people", "outcome", "rate", ""]
-    show.table(out, "People at each cut-off", rows, columns)
-    _fields(out, found)
+    show.table(out, "People at each cut-off", rows if whole else rows[:_CUTOFFS], columns)
+    if not whole:
+        _rest(out, found)
+    _fields(out, found, whole=whole)
     problems(out, notes)
 
 
@@ -169,9 +183,23 @@ def problems(out: Console, found: list[Data]) -> None:
             out.print(Text(f"  hint  {sentence(item['hint'])}"))
 
 
-def _fields(out: Console, found: Data) -> None:
+def _rest(out: Console, found: Data) -> None:
+    """Tell of what is not shown."""
+    older = found["cutoffs"][_CUTOFFS:]
+    lines = []
+    if older:
+        rates = [item["rate"] for item in older if item["rate"] is not None]
+        between = f", with rates from {percent(min(rates))} to {percent(max(rates))}" if rates else ""
+        lines.append(f"{len(older)} older cut-offs to learn from, back to {day(older[-1]['cutoff'])}{between}.")
+    if partial := [item for item in found["completeness"] if float(item["share"]) < 1]:
+        lines.append(f"{len(partial)} of {len(found['completeness'])} fields are not always filled.")
+    if lines:
+        out.print(Text(f"{' '.join(lines)} --all shows them.", style="dim"))
+
+
+def _fields(out: Console, found: Data, *, whole: bool) -> None:
     partial = [item for item in found["completeness"] if float(item["share"]) < 1]
-    if partial:
+    if partial and whole:
         rows = [(item["field"], percent(item["share"]), item["of"], item["rows"]) for item in partial]
         show.table(out, "Fields that are not always filled", rows, ["*field", "filled", "of", "rows"])
     fields = [

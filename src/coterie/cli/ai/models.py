@@ -130,14 +130,21 @@ def _created(out: Console, found: dict[str, Any]) -> None:
     out.print(Text(f"Next: coterie ai check {key}, then coterie ai run {key}", style="dim"))
 
 
-def check(session: Session, model: KeyOrFile, at: At = None) -> None:
+def check(
+    session: Session,
+    model: KeyOrFile,
+    at: At = None,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Show every cut-off, and fields that are not always filled.")
+    ] = False,
+) -> None:
     """Count whom a model would learn from and score, and tell what stands in its way. Nothing is trained.
 
     Exit code 2 when it cannot run.
     """
     named = {"model": stated.read_model(Path(model))} if stated.is_file(model) else {"key": model}
     answer = session.read("check_model", **named, at=at)
-    session.print(answer, listed.check)
+    session.print(answer, lambda out, found: listed.check(out, found, whole=whole))
     if any(item["severity"] == "error" for item in msgspec.json.decode(answer)["problems"]):
         raise typer.Exit(Invalid.exit_code)
 
