@@ -8,11 +8,11 @@ day and kind can be added up once for all cut-offs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, assert_never
 
 import numpy as np
 from pyroaring import BitMap
@@ -30,6 +30,7 @@ from coterie.prediction.definition import Model
 from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.predicates import condition, own, predicate
 from coterie.prediction.vocabulary import Vocabulary
+from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,6 +57,10 @@ def units(leaf: Leaf, column: str) -> str:
     return f"round(({known}) * {UNITS})::BIGINT"
 
 
+Asked = Literal["own", "goal", "all"]
+"""What is asked of events: whether people did them, whether they are of the goal, or all that features are made of."""
+
+
 @dataclass(frozen=True)
 class Compiled:
     """What the events of a model are asked, ready for every statement.
@@ -76,7 +81,7 @@ class Compiled:
     union: Union
     model: Model
     vocabulary: Vocabulary
-    _statements: dict[tuple[bool, bool], str] = field(default_factory=dict)
+    _statements: dict[tuple[Asked, bool], str] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> dict[str, Leaf]:
@@ -84,47 +89,59 @@ class Compiled:
         return {leaf.path: leaf for leaf in leaves(self.union.event)}
 
     @cached_property
-    def conditions(self) -> dict[str, Expr | None]:
-        """Conditions on one event: whether it is passed over, a person's own, and of each kind."""
-        asked = {"passed": condition(self.model.exclusions), "own": own(self.model)}
-        asked |= {f"k{number}": kind.pql or "true" for number, kind in enumerate(self.vocabulary.kinds)}
-        return {name: event_form(text, self.union) for name, text in asked.items()}
-
-    @cached_property
-    def goals(self) -> dict[str, Expr | None]:
-        """Conditions on one event: whether it is passed over, and of each event of the goal."""
-        asked = {"passed": condition(self.model.exclusions)}
-        asked |= {f"k{number}": predicate(event) for number, event in enumerate(self.model.goal.events)}
-        return {name: event_form(text, self.union) for name, text in asked.items()}
-
-    @cached_property
     def arrivals(self) -> dict[int, int]:
         """When each batch became known, for those of datasets that are filled as things happen."""
         return arrivals(self.con, self.model.view) if self.vocabulary.arrival == "recorded" else {}
 
-    def source(self, *, goal: bool, restricted: bool) -> str:
-        """Return the statement for the events, with all that is asked of them or only what the goal does."""
-        key = (goal, restricted)
+    def source(self, asked: Asked, *, restricted: bool) -> str:
+        """Return the statement for the events, with all that is asked of them or a part of it."""
+        key = (asked, restricted)
         if key not in self._statements:
-            conditions = self.goals if goal else self.conditions
             found = SqlEngine(self.con, self.union).marks(
-                conditions, self._columns(goal=goal), self.model.view, restricted=restricted
+                self._conditions(asked), self._columns(asked), self.model.view, restricted=restricted
             )
             self._statements[key] = f"SELECT * FROM ({found}) WHERE NOT passed"
         return self._statements[key]
 
-    def _columns(self, *, goal: bool) -> dict[str, str]:
-        if goal:
-            measured = [event.measure.sum for event in self.model.goal.events if event.measure is not None]
-            return {f"v{number}": path for number, path in enumerate(dict.fromkeys(measured))}
-        amounts = {f"v{number}": path for number, path in enumerate(self.amounted)}
-        return amounts | {f"c{number}": found.field for number, found in enumerate(self.vocabulary.categories)}
+    def _conditions(self, asked: Asked) -> dict[str, Expr | None]:
+        """Return conditions on one event: whether it is passed over, a person's own, and of each kind."""
+        texts = {"passed": condition(self.model.exclusions)}
+        match asked:
+            case "own":
+                texts["own"] = own(self.model)
+            case "goal":
+                texts |= {f"k{number}": predicate(event) for number, event in enumerate(self.model.goal.events)}
+            case "all":
+                texts["own"] = own(self.model)
+                texts |= {f"k{number}": kind.pql or "true" for number, kind in enumerate(self.vocabulary.kinds)}
+            case _:
+                assert_never(asked)
+        return {name: event_form(text, self.union) for name, text in texts.items()}
+
+    def _columns(self, asked: Asked) -> dict[str, str]:
+        match asked:
+            case "own":
+                return {}
+            case "goal":
+                return {f"v{number}": path for number, path in enumerate(self.measured)}
+            case "all":
+                amounts = {f"v{number}": path for number, path in enumerate(self.amounted)}
+                return amounts | {f"c{number}": found.field for number, found in enumerate(self.vocabulary.categories)}
+            case _:
+                assert_never(asked)
+
+    @cached_property
+    def measured(self) -> tuple[str, ...]:
+        """The fields that the goal sums."""
+        events = self.model.goal.events
+        return tuple(dict.fromkeys(event.measure.sum for event in events if event.measure is not None))
 
     @cached_property
     def amounted(self) -> tuple[str, ...]:
         """The fields that are summed."""
         return tuple(dict.fromkeys(amount.field for amount in self.vocabulary.amounts))
 
+    @cached_property
     def late(self) -> str:
         """Return the SQL of what is added to the time of an event: events with a date alone count at its end."""
         if not self.vocabulary.dates:
@@ -139,6 +156,9 @@ class Compiled:
 def marked(compiled: Compiled, anchor: int, upto: int, people: BitMap | None) -> Iterator[None]:
     """Let the table `prediction_mark` hold the events before an instant, while the block runs.
 
+    Of each it has the numbers of its subjects, the values of its fields by which it is different from others, and its
+    amounts, as lists.
+
     Parameters
     ----------
     compiled : Compiled
@@ -150,169 +170,127 @@ def marked(compiled: Compiled, anchor: int, upto: int, people: BitMap | None) ->
     people : BitMap or None
         Only those of some people.
     """
-    con = compiled.con
-    vocabulary = compiled.vocabulary
-    extra = [f"k{number}" for number in range(len(vocabulary.kinds))]
-    for number, path in enumerate(compiled.amounted):
-        extra.append(f"{units(compiled.leaves[path], f'v{number}')} AS v{number}")
-    for number, category in enumerate(vocabulary.categories):
-        extra += _coded(number, compiled.leaves[category.field], category.values)
-    extra.append(f"((happened // {DAY}) + 3) % 7 >= 5 AS weekend, (happened % {DAY}) // 3600000 AS hour")
-    _make(compiled, anchor, upto, people, extra, goal=False)
-    yield
-    con.execute("DROP TABLE IF EXISTS prediction_mark")
+    columns = {"own": "own", "subjects": _subjects(compiled)}
+    if compiled.vocabulary.categories:
+        columns["varied"] = _varied(compiled)
+    if compiled.vocabulary.amounts:
+        columns["amounts"] = _amounts(compiled)
+    columns |= {"weekend": f"((happened // {DAY}) + 3) % 7 >= 5", "hour": f"(happened % {DAY}) // 3600000"}
+    with _table(compiled, "all", columns, anchor, upto, people):
+        yield
+
+
+@contextmanager
+def own_marked(compiled: Compiled, anchor: int, upto: int, people: BitMap | None) -> Iterator[None]:
+    """Let the table `prediction_mark` hold what people did of their own before an instant, while the block runs."""
+    with _table(compiled, "own", {"own": "own"}, anchor, upto, people, "own"):
+        yield
 
 
 @contextmanager
 def goal_marked(compiled: Compiled, anchor: int, since: int, upto: int, people: BitMap | None) -> Iterator[None]:
     """Let the table `prediction_mark` hold the events of the goal between two instants, while the block runs."""
-    measured = [event.measure.sum for event in compiled.model.goal.events if event.measure is not None]
-    extra = [f"k{number}" for number in range(len(compiled.model.goal.events))]
-    for number, path in enumerate(dict.fromkeys(measured)):
-        extra.append(f"{units(compiled.leaves[path], f'v{number}')} AS v{number}")
+    columns = {f"k{number}": f"k{number}" for number in range(len(compiled.model.goal.events))}
+    for number, path in enumerate(compiled.measured):
+        columns[f"v{number}"] = units(compiled.leaves[path], f"v{number}")
     hit = " OR ".join(f"k{number}" for number in range(len(compiled.model.goal.events)))
-    _make(compiled, anchor, upto, people, extra, goal=True, where=f"({hit}) AND elapsed <= {anchor - since}")
-    yield
-    compiled.con.execute("DROP TABLE IF EXISTS prediction_mark")
+    where = f"({hit}) AND elapsed <= {anchor - since}"
+    with _table(compiled, "goal", columns, anchor, upto, people, where):
+        yield
 
 
-def _make(
+@contextmanager
+def _table(
     compiled: Compiled,
+    asked: Asked,
+    columns: Mapping[str, str],
     anchor: int,
     upto: int,
     people: BitMap | None,
-    extra: Sequence[str],
-    *,
-    goal: bool,
     where: str = "TRUE",
-) -> None:
+) -> Iterator[None]:
     con = compiled.con
-    source = compiled.source(goal=goal, restricted=people is not None)
-    own_column = "" if goal else ", own"
+    source = compiled.source(asked, restricted=people is not None)
     seen, joined = age("elapsed"), ""
-    known = {} if goal else compiled.arrivals
-    if known:
+    arrived = {} if asked == "goal" else compiled.arrivals
+    if arrived:
         con.register(
             "prediction_batch",
-            {"batch": np.array(list(known), np.int32), "arrived": np.array(list(known.values()), np.int64)},
+            {"batch": np.array(list(arrived), np.int32), "arrived": np.array(list(arrived.values()), np.int64)},
         )
         joined = "LEFT JOIN prediction_batch b USING (batch)"
         seen = f"coalesce(least({seen}, {age(f'{anchor} - arrived')}), {seen})"
+    more = "".join(f", {sql} AS {quote(name)}" for name, sql in columns.items())
     statement = f"""
         CREATE OR REPLACE TEMP TABLE prediction_mark AS
-        SELECT person, {age("elapsed")} AS age, {seen} AS seen, elapsed{own_column}, {", ".join(extra)}
-        FROM (SELECT *, {anchor} - (happened + {compiled.late()}) AS elapsed FROM ({source})) {joined}
+        SELECT person, {age("elapsed")} AS age, {seen} AS seen, elapsed{more}
+        FROM (SELECT *, {anchor} - (happened + {compiled.late}) AS elapsed FROM ({source})) {joined}
         WHERE elapsed > {anchor - upto} AND {where}
     """
-    if people is None:
+    with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
         con.execute(statement)
-    else:
-        with persons.lent(con, PEOPLE, people):
-            con.execute(statement)
-    if known:
+    if arrived:
         con.unregister("prediction_batch")
+    yield
+    con.execute("DROP TABLE IF EXISTS prediction_mark")
 
 
-def _coded(number: int, leaf: Leaf, values: Sequence[str]) -> list[str]:
-    """Return the SQL of the numbers (from 1) of the values that an event has of a field, and of hashes of all."""
+def _subjects(compiled: Compiled) -> str:
+    """Return the SQL of the numbers of the subjects of an event: its kinds, and the values it has of fields."""
+    vocabulary = compiled.vocabulary
+    single = [f"CASE WHEN k{number} THEN {number} END" for number in range(len(vocabulary.kinds))]
+    lists = []
+    for number, category in enumerate(vocabulary.categories):
+        base = Subjects(vocabulary).bases[number] - 1
+        listed = f"[{', '.join(map(literal, category.values))}]::VARCHAR[]"
+        several = _several(compiled, number)
+        if several is None:
+            single.append(f"CASE WHEN own THEN nullif(list_position({listed}, c{number}::VARCHAR), 0) + {base} END")
+        else:
+            places = f"list_transform({several}, lambda x: nullif(list_position({listed}, x), 0) + {base})"
+            lists.append(f"CASE WHEN own THEN {places} ELSE [] END")
+    joined = f"[{', '.join(single)}]::SMALLINT[]"
+    for each in lists:
+        joined = f"list_concat({joined}, ({each})::SMALLINT[])"
+    return f"list_filter({joined}, lambda x: x IS NOT NULL)"
+
+
+def _several(compiled: Compiled, number: int) -> str | None:
+    """Return the SQL of the different values that an event has of a category; None where it has one at most."""
+    depth = compiled.leaves[compiled.vocabulary.categories[number].field].depth
     column = f"c{number}"
-    for _ in range(leaf.depth - 1):
+    for _ in range(depth - 1):
         column = f"flatten({column})"
-    listed = f"[{', '.join(map(literal, values))}]::VARCHAR[]"
-    if not leaf.depth:
-        return [
-            f"coalesce(list_position({listed}, {column}::VARCHAR), 0)::UTINYINT AS c{number}",
-            f"hash({column}) AS h{number}, {column} IS NOT NULL AS p{number}",
-        ]
-    distinct = f"list_distinct({column}::VARCHAR[])"
-    return [
-        f"list_transform({distinct}, lambda x: coalesce(list_position({listed}, x), 0)::UTINYINT) AS c{number}",
-        f"list_transform({distinct}, lambda x: hash(x)) AS h{number}",
-    ]
+    return f"list_distinct({column}::VARCHAR[])" if depth else None
 
 
-# -- what is counted, of a part of the people -----------------------------------------------------------------------
-
-
-def gather(compiled: Compiled, part: int, parts: int, *, rows_only: bool) -> None:
-    """Make the tables that families of features read, of one of several parts of the people.
-
-    `prediction_day` has how often each subject occurred on a day, `prediction_gap` the days of main kinds of events
-    and the gap before each, `prediction_amount` the sums of each day, `prediction_habit` the times of day.
-    """
-    con = compiled.con
-    where = "TRUE" if parts == 1 else f"person % {parts} = {part}"
-    if rows_only:
-        where += " AND person IN (SELECT person FROM prediction_row)"
-    con.execute(f"CREATE OR REPLACE TEMP VIEW prediction_part AS SELECT * FROM prediction_mark WHERE {where}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE prediction_day AS {_days(compiled)}")
-    main = [number for number, kind in enumerate(compiled.vocabulary.kinds) if kind.main]
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE prediction_gap AS
-        SELECT person, subject, age, before - age AS gap, least(known, coalesce(earlier, known)) AS seen FROM (
-            SELECT person, subject, age, known, lag(age) OVER days AS before, lag(known) OVER days AS earlier FROM (
-                SELECT person, subject, age, max(seen) AS known FROM prediction_day
-                WHERE subject IN ({", ".join(map(str, main))}) GROUP BY person, subject, age
-            ) WINDOW days AS (PARTITION BY person, subject ORDER BY age DESC)
-        )
-        """
-    )
-    if compiled.vocabulary.amounts:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE prediction_amount AS {_amounts(compiled)}")
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE prediction_habit AS
-        SELECT person, seen, count(*) AS n, sum(weekend::INTEGER) AS weekend, sum("hour") AS hours
-        FROM prediction_part WHERE own GROUP BY person, seen
-        """
-    )
-
-
-def forget(con: DuckDBPyConnection) -> None:
-    """Drop the tables that `gather` made."""
-    con.execute("DROP VIEW IF EXISTS prediction_part")
-    for name in ("day", "gap", "amount", "habit", "row"):
-        con.execute(f"DROP TABLE IF EXISTS prediction_{name}")
-
-
-def _days(compiled: Compiled) -> str:
-    subjects = Subjects(compiled.vocabulary)
-    happened = [
-        f"SELECT person, {number}::SMALLINT AS subject, age, seen, elapsed FROM prediction_part WHERE k{number}"
-        for number in range(len(compiled.vocabulary.kinds))
-    ]
-    varied = []
-    for number, category in enumerate(compiled.vocabulary.categories):
-        base = subjects.bases[number] - 1
-        several = compiled.leaves[category.field].depth > 0
-        code, value = (f"unnest(c{number})", f"unnest(h{number})") if several else (f"c{number}", f"h{number}")
-        happened.append(
-            f"SELECT person, ({base} + code)::SMALLINT, age, seen, elapsed FROM "
-            f"(SELECT person, {code} AS code, age, seen, elapsed FROM prediction_part WHERE own) WHERE code > 0"
-        )
-        there = "" if several else f" AND p{number}"
-        varied.append(
-            f"SELECT person, {subjects.varied + number}::SMALLINT AS subject, seen AS age, seen, "
-            f"count(*)::INTEGER AS n, seen::BIGINT * {DAY} + 1 AS elapsed FROM (SELECT person, max(seen) AS seen FROM "
-            f"(SELECT person, {value} AS value, seen FROM prediction_part WHERE own{there}) GROUP BY person, value) "
-            "GROUP BY person, seen"
-        )
-    counted = (
-        "SELECT person, subject, age, seen, count(*)::INTEGER AS n, min(elapsed) AS elapsed "
-        f"FROM ({' UNION ALL '.join(happened)}) GROUP BY person, subject, age, seen"
-    )
-    return " UNION ALL ".join([counted, *varied])
+def _varied(compiled: Compiled) -> str:
+    """Return the SQL of the values of an event, whatever they are: the number of the field and a hash of each."""
+    first = Subjects(compiled.vocabulary).varied
+    single, joined = [], ""
+    for number in range(len(compiled.vocabulary.categories)):
+        several = _several(compiled, number)
+        subject = f"{first + number}::SMALLINT"
+        if several is None:
+            pair = f"{{'subject': {subject}, 'hash': hash(c{number}::VARCHAR)}}"
+            single.append(f"CASE WHEN own AND c{number} IS NOT NULL THEN {pair} END")
+        else:
+            pair = f"{{'subject': {subject}, 'hash': hash(x)}}"
+            found = f"CASE WHEN own THEN list_transform({several}, lambda x: {pair}) ELSE [] END"
+            joined = f"list_concat({joined}, {found})" if joined else found
+    listed = f"list_filter([{', '.join(single)}], lambda x: x IS NOT NULL)"
+    if not single:
+        return joined
+    return f"list_concat({listed}, {joined})" if joined else listed
 
 
 def _amounts(compiled: Compiled) -> str:
-    numbers: Mapping[str, int] = Subjects(compiled.vocabulary).numbers
-    parts = []
+    """Return the SQL of the amounts of an event: their numbers and values."""
+    numbers = Subjects(compiled.vocabulary).numbers
+    found = []
     for place, amount in enumerate(compiled.vocabulary.amounts):
         column = f"v{compiled.amounted.index(amount.field)}"
-        parts.append(
-            f"SELECT person, {place}::SMALLINT AS amount, age, seen, count(*)::INTEGER AS n, sum({column}) AS total, "
-            f"sum({column}::HUGEINT * {column}) AS squares, max({column}) AS largest FROM prediction_part "
-            f"WHERE k{numbers[amount.kind]} AND {column} IS NOT NULL GROUP BY person, age, seen"
-        )
-    return " UNION ALL ".join(parts)
+        value = units(compiled.leaves[amount.field], column)
+        pair = f"{{'amount': {place}::SMALLINT, 'value': {value}}}"
+        found.append(f"CASE WHEN k{numbers[amount.kind]} AND {value} IS NOT NULL THEN {pair} END")
+    return f"list_filter([{', '.join(found)}], lambda x: x IS NOT NULL)"

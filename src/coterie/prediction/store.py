@@ -20,11 +20,12 @@ from coterie.core.progress import Progress, Quiet
 from coterie.core.schema import Union
 from coterie.engine.people import bitmap
 from coterie.prediction.definition import Model
-from coterie.prediction.events import Compiled, forget, gather, goal_marked, marked
+from coterie.prediction.events import Compiled, goal_marked, marked, own_marked
 from coterie.prediction.features import amounts, attributes, counts, habit, rhythm
 from coterie.prediction.features.sheet import Sheet
 from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.frame import Examples, Feature, Frame, Outcomes, joined
+from coterie.prediction.gathering import forget, inline, kept
 from coterie.prediction.labels import outcomes
 from coterie.prediction.population import Rows, eligible
 from coterie.prediction.sampling import MOST_ROWS, sampled
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 JOINED = 20_000_000
 """Rows of people at cut-offs joined with what they did, up to which all is counted at once; else part by part."""
+
+
+FEW = 1_000
+"""Rows up to which nothing is kept on the way: to plan a statement takes longer than to run it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ class FeatureStore:
         found = []
         for group in _aligned(cutoffs):
             anchor = max(group)
-            with marked(self._compiled, anchor, anchor, people):
+            with own_marked(self._compiled, anchor, anchor, people):
                 found.append(eligible(self.con, self.union, self.model, self._rule, group, anchor, people))
         rows = Rows(np.concatenate([each.people for each in found]), np.concatenate([each.cutoffs for each in found]))
         return rows.take(np.lexsort((rows.people, rows.cutoffs)))
@@ -148,7 +153,7 @@ class FeatureStore:
             since = min(group) + goal.gap_days * DAY
             upto = anchor + (goal.gap_days + goal.window_days) * DAY
             chosen = rows.take(mine)
-            whom = bitmap(np.unique(chosen.people)) if len(chosen) <= 1_000 else None
+            whom = bitmap(np.unique(chosen.people)) if len(chosen) <= FEW else None
             with goal_marked(self._compiled, anchor, since, upto, whom):
                 found.append(outcomes(self.con, goal, chosen, anchor))
             order.append(mine)
@@ -183,10 +188,11 @@ class FeatureStore:
         found = self.outcomes(self.population(cutoffs))
         chosen, weight = sampled(found, seed, most)
         rows = Rows(found.people[chosen], found.cutoffs[chosen])
+        whom = bitmap(np.unique(rows.people)) if len(rows) < len(found) else None
         for group in _aligned(cutoffs):
             anchor = max(group)
             mine = rows.take(np.isin(rows.cutoffs, group))
-            with marked(self._compiled, anchor, anchor, None):
+            with marked(self._compiled, anchor, anchor, whom):
                 parts.append(self._frame(mine, anchor, progress))
         frame = _ordered(parts, self.features)
         return Examples(frame, found.hit[chosen], found.label[chosen], found.day[chosen], weight)
@@ -207,7 +213,6 @@ class FeatureStore:
                 sheet = self._sheet(rows.take(mine), anchor, part, parts, known)
                 values[mine] = sheet.values
         progress.report("features", parts, parts)
-        forget(self.con)
         return frame
 
     def _sheet(self, rows: Rows, anchor: int, part: int, parts: int, known: int | None) -> Sheet:
@@ -215,14 +220,17 @@ class FeatureStore:
         back = ((anchor - rows.cutoffs) // DAY).astype(np.int32)
         number = np.arange(len(rows), dtype=np.int32)
         con.register("prediction_asked", {"row": number, "person": rows.people, "back": back})
-        con.execute("CREATE OR REPLACE TEMP TABLE prediction_row AS SELECT * FROM prediction_asked")
-        con.unregister("prediction_asked")
-        gather(self._compiled, part, parts, rows_only=True)
+        few = len(rows) <= FEW and parts == 1
+        summed = len(np.unique(rows.cutoffs)) > 1
+        read_from = inline(self.vocabulary) if few else kept(con, self.vocabulary, part, parts, summed=summed)
         sheet = Sheet(self.features, len(rows))
-        counts.fill(con, self._subjects, sheet)
-        rhythm.fill(con, self._subjects, sheet)
-        amounts.fill(con, self.vocabulary, sheet)
-        habit.fill(con, self.vocabulary, sheet, rows.cutoffs)
+        counts.fill(con, self._subjects, read_from, sheet)
+        rhythm.fill(con, self._subjects, read_from, sheet)
+        amounts.fill(con, self.vocabulary, read_from, sheet)
+        habit.fill(con, self.vocabulary, read_from, sheet, rows.cutoffs)
+        con.unregister("prediction_asked")
+        if not few:
+            forget(con)
         cutoffs = rows.cutoffs if known is None else np.minimum(rows.cutoffs, known)
         attributes.fill(con, self.union, self.vocabulary, self.model.view, sheet, rows.people, cutoffs)
         attributes.age(self.union, self.vocabulary, sheet, (rows.cutoffs - cutoffs) / DAY)
@@ -230,7 +238,7 @@ class FeatureStore:
 
     def _parts(self, rows: Rows) -> int:
         """Return into how many parts people are divided, so that what is counted at once stays small."""
-        if len(rows) <= 1_000:
+        if len(rows) <= FEW:
             return 1
         people = int(self.con.execute("SELECT count(DISTINCT person) FROM prediction_mark").fetchall()[0][0])
         marks = int(self.con.execute("SELECT count(*) FROM prediction_mark").fetchall()[0][0])

@@ -10,6 +10,7 @@ import numpy as np
 from coterie.prediction.events import UNITS
 from coterie.prediction.features.sheet import Sheet, read
 from coterie.prediction.frame import Family, Feature
+from coterie.prediction.gathering import Gathered
 from coterie.prediction.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _changes(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     return [pair for pair in CHANGES if set(pair) <= set(vocabulary.windows)]
 
 
-def statement(windows: tuple[int, ...]) -> str:
+def statement(windows: tuple[int, ...], read_from: Gathered) -> str:
     """Return the statement that sums what happened before each cut-off; a row for each row and amount."""
     within = "".join(f", sum(total) FILTER (WHERE age < {days}) AS sum_{days}" for days in windows)
     return f"""
@@ -46,16 +47,16 @@ def statement(windows: tuple[int, ...]) -> str:
         FROM (
             SELECT r."row", a.amount, a.n, a.total, a.squares, a.largest, a.age - r.back AS age,
                    a.age::BIGINT * 100000 - a.seen AS "order"
-            FROM prediction_row r JOIN prediction_amount a ON a.person = r.person AND a.seen >= r.back
+            FROM {read_from.row} r JOIN {read_from.amount} a ON a.person = r.person AND a.seen >= r.back
         ) GROUP BY "row", amount
     """
 
 
-def fill(con: DuckDBPyConnection, vocabulary: Vocabulary, sheet: Sheet) -> None:
-    """Fill in the features of this family from `prediction_row` and `prediction_amount`."""
+def fill(con: DuckDBPyConnection, vocabulary: Vocabulary, read_from: Gathered, sheet: Sheet) -> None:
+    """Fill in the features of this family."""
     if not vocabulary.amounts:
         return
-    found = read(con, statement(vocabulary.windows))
+    found = read(con, statement(vocabulary.windows, read_from))
     rows, kinds, n = found["row"], found["amount"], found["n"].astype(np.float64)
     keys = [amount.key for amount in vocabulary.amounts]
     sums = {"sum_all": "total"} | {f"sum_{days}d": f"sum_{days}" for days in vocabulary.windows}

@@ -11,6 +11,7 @@ from coterie.core.clock import DAY
 from coterie.prediction.features.sheet import Sheet, ratio, read
 from coterie.prediction.features.subjects import Subject, Subjects
 from coterie.prediction.frame import Family, Feature
+from coterie.prediction.gathering import Gathered
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,22 +45,23 @@ def _of(subject: Subject) -> Iterator[Feature]:
         yield Feature(f"{key}:trend_{short}_{long}", Family.TREND, name, f"trend:{name}", long, exposure=exposure)
 
 
-def statement(windows: tuple[int, ...]) -> str:
+def statement(windows: tuple[int, ...], read_from: Gathered) -> str:
     """Return the statement that counts what happened before each cut-off; a row for each row and subject."""
     within = "".join(f", sum(n) FILTER (WHERE age < {days}) AS n_{days}" for days in windows)
     return f"""
-        SELECT "row", subject, min(elapsed) AS latest, max(elapsed) AS earliest, sum(n) AS n{within}
+        SELECT "row", subject, min(latest) AS latest, max(earliest) AS earliest, sum(n) AS n{within}
         FROM (
-            SELECT r."row", d.subject, d.n, d.age - r.back AS age, d.elapsed - r.back::BIGINT * {DAY} AS elapsed
-            FROM prediction_row r JOIN prediction_day d ON d.person = r.person AND d.seen >= r.back
+            SELECT r."row", d.subject, d.n, d.age - r.back AS age, d.latest - r.back::BIGINT * {DAY} AS latest,
+                   d.earliest - r.back::BIGINT * {DAY} AS earliest
+            FROM {read_from.row} r JOIN {read_from.day} d ON d.person = r.person AND d.seen >= r.back
         ) GROUP BY "row", subject
     """
 
 
-def fill(con: DuckDBPyConnection, subjects: Subjects, sheet: Sheet) -> None:
-    """Fill in the features of this family from `prediction_row` and `prediction_day`."""
+def fill(con: DuckDBPyConnection, subjects: Subjects, read_from: Gathered, sheet: Sheet) -> None:
+    """Fill in the features of this family."""
     windows = subjects.vocabulary.windows
-    found = read(con, statement(windows))
+    found = read(con, statement(windows, read_from))
     rows, kinds = found["row"], found["subject"]
     fields = [category.field for category in subjects.vocabulary.categories]
     keys = [subject.key for subject in subjects.counted]

@@ -10,15 +10,11 @@ import numpy.typing as npt
 
 from coterie.prediction.features.sheet import Sheet, read
 from coterie.prediction.frame import Family, Feature
+from coterie.prediction.gathering import Gathered
 from coterie.prediction.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-STATEMENT = """
-    SELECT r."row", sum(h.n) AS n, sum(h.weekend) AS weekend, sum(h.hours) AS hours
-    FROM prediction_row r JOIN prediction_habit h ON h.person = r.person AND h.seen >= r.back GROUP BY r."row"
-"""
 
 
 def features(vocabulary: Vocabulary) -> Iterator[Feature]:
@@ -30,9 +26,23 @@ def features(vocabulary: Vocabulary) -> Iterator[Feature]:
         yield Feature("habit:month", Family.HABIT, "month", "habit")
 
 
-def fill(con: DuckDBPyConnection, vocabulary: Vocabulary, sheet: Sheet, cutoffs: npt.NDArray[np.int64]) -> None:
-    """Fill in the features of this family from `prediction_row` and `prediction_habit`."""
-    found = read(con, STATEMENT)
+def statement(read_from: Gathered) -> str:
+    """Return the statement that adds up the times before each cut-off; a row for each row."""
+    return f"""
+        SELECT r."row", sum(h.n) AS n, sum(h.weekend) AS weekend, sum(h.hours) AS hours
+        FROM {read_from.row} r JOIN {read_from.habit} h ON h.person = r.person AND h.seen >= r.back GROUP BY r."row"
+    """
+
+
+def fill(
+    con: DuckDBPyConnection,
+    vocabulary: Vocabulary,
+    read_from: Gathered,
+    sheet: Sheet,
+    cutoffs: npt.NDArray[np.int64],
+) -> None:
+    """Fill in the features of this family."""
+    found = read(con, statement(read_from))
     rows, n = found["row"], found["n"].astype(np.float64)
     sheet.column("habit:weekend")[rows] = found["weekend"] / n
     if vocabulary.hours:

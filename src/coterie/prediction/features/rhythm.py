@@ -10,6 +10,7 @@ import numpy as np
 from coterie.prediction.features.sheet import Sheet, ratio, read
 from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.frame import Family, Feature
+from coterie.prediction.gathering import Gathered
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,7 +37,7 @@ def _windows(subjects: Subjects) -> list[int]:
     return [days for days in subjects.vocabulary.windows if days in WINDOWS]
 
 
-def statement(windows: list[int]) -> str:
+def statement(windows: list[int], read_from: Gathered) -> str:
     """Return the statement that tells of the gaps before each cut-off; a row for each row and kind of events."""
     within = "".join(f", count(*) FILTER (WHERE age < {days}) AS days_{days}" for days in windows)
     return f"""
@@ -44,15 +45,15 @@ def statement(windows: list[int]) -> str:
                median(gap) AS middle, min(gap) AS least, max(gap) AS most, arg_min(gap, age) AS latest{within}
         FROM (
             SELECT r."row", g.subject, g.gap::BIGINT AS gap, g.age - r.back AS age
-            FROM prediction_row r JOIN prediction_gap g ON g.person = r.person AND g.seen >= r.back
+            FROM {read_from.row} r JOIN {read_from.gap} g ON g.person = r.person AND g.seen >= r.back
         ) GROUP BY "row", subject
     """
 
 
-def fill(con: DuckDBPyConnection, subjects: Subjects, sheet: Sheet) -> None:
-    """Fill in the features of this family from `prediction_row` and `prediction_gap`."""
+def fill(con: DuckDBPyConnection, subjects: Subjects, read_from: Gathered, sheet: Sheet) -> None:
+    """Fill in the features of this family."""
     windows = _windows(subjects)
-    found = read(con, statement(windows))
+    found = read(con, statement(windows, read_from))
     rows, kinds = found["row"], found["subject"]
     keys = [subject.key for subject in subjects.counted]
     counted = {"days_all": "days"} | {f"days_{days}d": f"days_{days}" for days in windows}
