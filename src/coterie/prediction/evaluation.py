@@ -185,7 +185,7 @@ class Calibrator(Struct, frozen=True):
     log_loss : float
         Mean over the steps of the forward test.
     gain, error : float
-        By how much the loss fell against no correction, and the standard error of that.
+        By how much the loss fell against no correction, and what it had to exceed to be beyond doubt.
     chosen : bool
         Whether it was taken.
     """
