@@ -39,29 +39,37 @@ _ROLES = {"scoring": "to be scored", "test": "test", "training": "training"}
 
 def models(out: Console, found: list[Data]) -> None:
     """Show the models with their last runs."""
+    wide = out.width >= show.WIDE
     rows = []
     for item in found:
         last = item.get("last")
+        state = "draft" if item["draft"] else _state(last["status"]) if last else "not run yet"
+        scored = last and (last["scored"] or None)
+        following = day(item["next_at"]) if item.get("next_at") else None
         rows.append(
             (
                 item["key"],
                 item["name"],
-                item["propensity"],
-                item["schedule"],
-                "draft" if item["draft"] else _state(last["status"]) if last else "not run yet",
-                last and day(last["as_of"]),
-                last and (last["scored"] or None),
-                day(item["next_at"]) if item.get("next_at") else None,
+                *((item["propensity"], item["schedule"]) if wide else ()),
+                state,
+                *((last and day(last["as_of"]),) if wide else ()),
+                scored,
+                following,
             )
         )
-    columns = ["key", "*name", "kind", "runs", "*last run", "as of", "scored", "next"]
-    show.table(out, "Models", rows, columns, empty="None yet: make one by `coterie ai create`.")
+    columns = ["key", "*name", *(("kind", "runs") if wide else ()), "*last run", *(("as of",) if wide else ())]
+    show.table(
+        out,
+        "Models",
+        rows,
+        [*columns, "scored", "next run"],
+        empty="None yet: make one by `coterie ai create`.",
+    )
     for item in found:
         error = (item.get("last") or {}).get("error")
         if error:
-            out.print(
-                Text.assemble((f"{item['key']}  ", "bold"), (error["code"], "red"), f"  {show.words(error['message'])}")
-            )
+            said = f"  {show.words(error['message'])}"
+            out.print(Text.assemble((f"{item['key']}  ", "bold"), (error["code"], "red"), said))
 
 
 def _state(status: str) -> str:
@@ -297,7 +305,8 @@ def runs(out: Console, found: list[Data]) -> None:
         for item in found
     ]
     columns = ["run", "as of", "kind", "by", "*ended", "scored", "mean", "version", "seconds"]
-    show.table(out, "Runs", rows, columns)
+    room = len(columns) if out.width >= show.WIDE else -2
+    show.table(out, "Runs", [row[:room] for row in rows], columns[:room])
     for item in found:
         if item["error"]:
             error = item["error"]

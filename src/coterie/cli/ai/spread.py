@@ -112,7 +112,7 @@ def _factors(out: Console, part: Data, style: str) -> None:
             Text(show.words(item["label"])),
             both_ways(float(item["contribution"]) / most),
             Text(percent(item["top_share"])),
-            Text(_ranges(item), style="dim"),
+            Text(_ranges(item, 2 if out.width >= show.WIDE else 1), style="dim"),
         )
     out.print(grid)
     for item in part.get("exposures", ())[:3]:
@@ -129,9 +129,9 @@ def both_ways(share: float, width: int = 7) -> Text:
     return Text.assemble((left.rjust(width), "yellow"), ("│", "dim"), (right.ljust(width), "cyan"))
 
 
-def _ranges(item: Data) -> str:
+def _ranges(item: Data, most: int) -> str:
     known = sorted((each for each in item.get("ranges", ())), key=lambda each: -float(each["coverage"]))
-    return "; ".join(f"{each['label']} ({percent(each['coverage'])})" for each in known[:2] if each["people"])
+    return "; ".join(f"{each['label']} ({percent(each['coverage'])})" for each in known[:most] if each["people"])
 
 
 def factor(out: Console, found: Data, code: str) -> None:

@@ -102,7 +102,7 @@ def _backtests(out: Console, found: Data) -> None:
         )
         for label, item in _measures(found)
     ]
-    columns = ["test", "people", "came", "predicted", "AUC", "lift of top 10 %"]
+    columns = ["test", "people", "came", "said", "AUC", "lift, top 10 %"]
     show.table(out, "Back-tests, 95 % intervals", rows, columns)
 
 
@@ -112,17 +112,17 @@ def _measures(found: Data) -> list[tuple[str, Data]]:
 
 
 def _far_off(out: Console, found: Data) -> None:
+    """Show measures of the probabilities, with their intervals where there is room."""
+    told = estimate if out.width >= show.WIDE else _value
     rows = [
-        (
-            label,
-            estimate(item["pr_auc"]),
-            estimate(item["log_loss"]),
-            estimate(item["brier"], 4),
-            figure(item["ece"]),
-        )
+        (label, told(item["pr_auc"]), told(item["log_loss"]), told(item["brier"], 4), figure(item["ece"]))
         for label, item in _measures(found)
     ]
     show.table(out, "How far off its probabilities were", rows, ["test", "PR-AUC", "log-loss", "Brier", "ECE"])
+
+
+def _value(found: Data, digits: int = 3) -> str | None:
+    return figure(found["value"], digits)
 
 
 def _rules(out: Console, found: Data) -> None:
@@ -140,7 +140,7 @@ def _rules(out: Console, found: Data) -> None:
         (rule["name"], figure(rule["auc"]), figure(rule["pr_auc"]), figure(rule["lift_10"], 1))
         for rule in found["rules"]
     ]
-    show.table(out, "Beside rules that anybody could follow", rows, ["*rule", "AUC", "PR-AUC", "lift of top 10 %"])
+    show.table(out, "Beside rules that anybody could follow", rows, ["*rule", "AUC", "PR-AUC", "lift, top 10 %"])
 
 
 def _tenths(out: Console, found: Data) -> None:
@@ -176,7 +176,11 @@ def _reliability(out: Console, found: Data) -> None:
 
 def _difference(found: Data) -> str | None:
     """Return a difference in log-loss with its interval; none from itself."""
-    return "the default" if found["value"] == found["low"] == found["high"] == 0 else estimate(found, 4)
+    if found["value"] == found["low"] == found["high"] == 0:
+        return "the default"
+    if found["low"] is None:
+        return figure(found["value"], 4)
+    return f"{found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
 
 
 def _tried(out: Console, found: Data) -> None:
