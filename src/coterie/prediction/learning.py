@@ -20,6 +20,7 @@ from coterie.prediction.events import units
 from coterie.prediction.features.attributes import known
 from coterie.prediction.predicates import condition, literal, own, predicate
 from coterie.prediction.vocabulary import Amount, Category, EventKind, Vocabulary
+from coterie.profile.policy import View
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ _CODE = re.compile(r"(?:^|[._])(?:id|code|zip|phone|index|year|month|day|week)$|
 """Names of fields whose numbers are names, so that their sum means nothing."""
 
 
-def learn(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs) -> Vocabulary:
+def learn(
+    con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs, policy: View | None = None
+) -> Vocabulary:
     """Choose what the features of a model are made of.
 
     Only events before the earliest cut-off are looked at. Where these are few, it is those before the oldest test, so
@@ -87,6 +90,8 @@ def learn(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs)
         The model.
     cutoffs : Cutoffs
         Its cut-offs.
+    policy : View, optional
+        How records are merged, to tell attributes as of each cut-off; without it they are taken as they are now.
     """
     view = quote(f"event_of_{model.view}")
     learned = _until(con, view, cutoffs)
@@ -101,7 +106,7 @@ def learn(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs)
         kinds=kinds,
         categories=study.categories(),
         amounts=study.amounts(kinds),
-        attributes=known(con, union, model, cutoffs),
+        attributes=known(con, union, model, cutoffs, policy),
         windows=tuple(days for days in WINDOWS if days * DAY <= cutoffs.earliest - first),
         dates=study.dates(),
         hours=with_time >= 0.5,

@@ -30,6 +30,7 @@ from coterie.prediction.labels import outcomes
 from coterie.prediction.population import Rows, eligible
 from coterie.prediction.sampling import MOST_ROWS, sampled
 from coterie.prediction.vocabulary import Vocabulary
+from coterie.profile.policy import View
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -59,6 +60,8 @@ class FeatureStore:
     rule : str, optional
         The rule of the population, in PQL: `where` of the population, or the rule of its audience. Left out, it is
         `where`.
+    policy : View, optional
+        How records are merged, for attributes as of a cut-off.
     """
 
     con: DuckDBPyConnection
@@ -66,6 +69,7 @@ class FeatureStore:
     model: Model
     vocabulary: Vocabulary
     rule: str | None = None
+    policy: View | None = None
     _compiled: Compiled = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -232,7 +236,7 @@ class FeatureStore:
         if not few:
             forget(con)
         cutoffs = rows.cutoffs if known is None else np.minimum(rows.cutoffs, known)
-        attributes.fill(con, self.union, self.vocabulary, self.model.view, sheet, rows.people, cutoffs)
+        attributes.fill(con, self.union, self.vocabulary, self.model.view, self.policy, sheet, rows.people, cutoffs)
         attributes.age(self.union, self.vocabulary, sheet, (rows.cutoffs - cutoffs) / DAY)
         return sheet
 

@@ -6,7 +6,7 @@ Says what `coterie.profile.merge` says. Fragments compete by the number of their
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,11 +75,9 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, eve
     columns = "".join(f", {quote(leaf.path)}" for leaf in leaves)
     claimed = "".join(f", f.{quote(leaf.path)}" for leaf in leaves)
     places, which = _places(con, view), folded(con)
-    rank = '"$rank"'
     if places is not None:
-        mine += f' WHERE r."$dataset" IN ({", ".join(map(str, places)) or "NULL"})'
-        ranks = "".join(f" WHEN {dataset:d} THEN {place:d}" for dataset, place in places.items())
-        rank = f'((CASE "$dataset"{ranks or " WHEN 0 THEN 0"} END)::HUGEINT << 64) + "$rank"'
+        mine += f" WHERE {_contributing(places)}"
+    rank = _rank(places)
     system = ["$dataset", "$batch", "$row", "$identity", *(["$operation", "$unset"] if which.datasets else [])]
     written = ", ".join(f"r.{quote(column)}" for column in [*system, *(leaf.path for leaf in leaves)])
     live = con.execute(
@@ -101,6 +99,70 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, eve
     ).fetchall()
     con.execute("DROP TABLE whose")
     return int(live[0][0])
+
+
+def known_at(
+    con: DuckDBPyConnection, view: View, leaves: Iterable[Leaf], at: int, people: Iterable[int] | None = None
+) -> str:
+    """Return a SELECT of what was known of people at an instant: their attributes by the records taken in before it.
+
+    Persons are the present ones; whoever had no record then is left out.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        Connection to the history.
+    view : View
+        The view.
+    leaves : iterable of Leaf
+        The attributes.
+    at : int
+        The instant, ms.
+    people : iterable of int, optional
+        The only persons asked about; default all.
+
+    Returns
+    -------
+    str
+        A query for ``person`` and the leaves.
+    """
+    leaves = list(leaves)
+    places, which = _places(con, view), folded(con)
+    persons = quote(f"person_of_{view.name}")
+    if people is not None:
+        listed = ", ".join(str(int(person)) for person in people) or "NULL"
+        persons = f"(SELECT * FROM {persons} WHERE person IN ({listed}))"
+    conditions = [f'r."$batch" IN (SELECT batch FROM batch WHERE recorded_at < {at:d})']
+    if people is not None:
+        conditions.append(f'r."$identity" IN (SELECT identity FROM {persons})')
+    if places is not None:
+        conditions.append(_contributing(places))
+    system = ["$dataset", "$batch", "$row", "$identity", *(["$operation", "$unset"] if which.datasets else [])]
+    ordering = [path for path in which.ordered.values() if path not in {leaf.path for leaf in leaves}]
+    columns = dict.fromkeys([*system, *(leaf.path for leaf in leaves), *ordering])
+    written = ", ".join(f"r.{quote(column)}" for column in columns)
+    claimed = "".join(f", f.{quote(leaf.path)}" for leaf in leaves)
+    listed_leaves = "".join(f", {quote(leaf.path)}" for leaf in leaves)
+    return f"""
+        WITH mine AS (SELECT {written} FROM live_record r WHERE {" AND ".join(conditions)}), claim AS (
+            SELECT w.person, {_rank(places)} AS "$rank"{claimed}
+            FROM ({settled("mine", leaves, which)}) f JOIN {persons} w ON w.identity = f."$identity"
+        )
+        SELECT person{listed_leaves} FROM ({merged("claim", ("person",), leaves)})
+    """
+
+
+def _contributing(places: Mapping[int, int]) -> str:
+    """Return the SQL of that a write is of a dataset that contributes attributes."""
+    return f'r."$dataset" IN ({", ".join(map(str, places)) or "NULL"})'
+
+
+def _rank(places: Mapping[int, int] | None) -> str:
+    """Return the SQL of what fragments compete by."""
+    if places is None:
+        return '"$rank"'
+    ranks = "".join(f" WHEN {dataset:d} THEN {place:d}" for dataset, place in places.items())
+    return f'((CASE "$dataset"{ranks or " WHEN 0 THEN 0"} END)::HUGEINT << 64) + "$rank"'
 
 
 def _places(con: DuckDBPyConnection, view: View) -> dict[int, int] | None:

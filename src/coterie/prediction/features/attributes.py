@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pyroaring import BitMap
 
 from coterie.computed.kind import value_field
 from coterie.core.clock import DAY
-from coterie.core.schema import COMPUTED, Field, FieldType, Union
-from coterie.engine.people import bitmap
+from coterie.core.schema import COMPUTED, Field, FieldType, Leaf, Union, leaves
+from coterie.engine.people import bitmap, read_table
 from coterie.engine.sql import SqlEngine
 from coterie.pql.ast import Expr
 from coterie.pql.printer import path as path_of
@@ -21,10 +20,17 @@ from coterie.prediction.definition import Model
 from coterie.prediction.features.sheet import Sheet
 from coterie.prediction.frame import Family, Feature
 from coterie.prediction.vocabulary import Known, Source, Vocabulary
+from coterie.profile.bulk import known_at
+from coterie.profile.policy import View
+from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+FEW = 50_000
+"""People up to whom only they are asked about."""
+COVERED = 0.3
+"""The least share of people whose value was known at the earliest cut-off of an attribute with a history."""
 VALUES = 30
 """Values of a text that are told apart."""
 _TRUTHS = ("false", "true")
@@ -32,10 +38,14 @@ _TIMES = (FieldType.DATE, FieldType.DATETIME)
 _NUMBERS = (FieldType.INTEGER, FieldType.NUMBER)
 
 
-def known(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs) -> tuple[Known, ...]:
+def known(
+    con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs, policy: View | None
+) -> tuple[Known, ...]:
     """Return the attributes that a model names, with how they are known and their most frequent values.
 
-    Scores are never learnt from, nor what the model protects.
+    Scores are never learnt from, nor what the model protects. An attribute has a history when, at the earliest cut-off,
+    records taken in before it tell of at least `COVERED` of the people of whom it is known at the instant of scoring;
+    `policy` says how records are merged, and without it nothing has a history.
     """
     at = cutoffs.scoring
     found = []
@@ -45,6 +55,9 @@ def known(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs)
             continue
         field, expr = read(path, union)
         source: Source = "computed" if path.startswith(f"{COMPUTED}.") else "snapshot"
+        leaf = _leaves(union).get(path)
+        if policy is not None and leaf is not None and _covered(con, policy, leaf, cutoffs) >= COVERED:
+            source = "history"
         values: tuple[str, ...] = ()
         if field.type is FieldType.BOOLEAN:
             values = _TRUTHS
@@ -60,6 +73,21 @@ def known(con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs)
             continue
         found.append(Known(path, source, values))
     return tuple(found)
+
+
+def _leaves(union: Union) -> dict[str, Leaf]:
+    return {leaf.path: leaf for leaf in leaves(union.profile) if not leaf.depth}
+
+
+def _covered(con: DuckDBPyConnection, policy: View, leaf: Leaf, cutoffs: Cutoffs) -> float:
+    """Return of how many people a value was known at the earliest cut-off, for each of whom it is known at the last."""
+    early, late = (
+        int(
+            con.execute(f"SELECT count({quote(leaf.path)}) FROM ({known_at(con, policy, [leaf], at)})").fetchall()[0][0]
+        )
+        for at in (cutoffs.earliest, cutoffs.scoring)
+    )
+    return early / late if late else 0.0
 
 
 def read(path: str, union: Union) -> tuple[Field, Expr]:
@@ -79,29 +107,36 @@ def fill(
     union: Union,
     vocabulary: Vocabulary,
     view: str,
+    policy: View | None,
     sheet: Sheet,
     people: npt.NDArray[np.int32],
     cutoffs: npt.NDArray[np.int64],
 ) -> None:
     """Fill in the features of this family, for rows of people at cut-offs."""
-    if not vocabulary.attributes:
-        return
-    read_as = {found.field: read(found.field, union) for found in vocabulary.attributes}
-    exprs = {f"a{place}": read_as[found.field][1] for place, found in enumerate(vocabulary.attributes)}
-    for cutoff in np.unique(cutoffs).tolist():
+    past = [found for found in vocabulary.attributes if found.source == "history" and policy is not None]
+    present = [found for found in vocabulary.attributes if found not in past]
+    fields = {found.field: read(found.field, union) for found in vocabulary.attributes}
+    for cutoff in np.unique(cutoffs).tolist() if vocabulary.attributes else ():
         rows = np.flatnonzero(cutoffs == cutoff)
-        whom = people[rows]
-        engine = SqlEngine(con, union, until=cutoff - 1)
-        table = engine.values(exprs, view, cutoff, _few(whom))
-        persons = table["person"].to_numpy()
-        order = np.argsort(persons)
-        if not len(order):
-            continue
-        place = np.minimum(np.searchsorted(persons[order], whom), len(order) - 1)
-        there = persons[order][place] == whom
-        for number, found in enumerate(vocabulary.attributes):
-            values = numbers(table[f"a{number}"], read_as[found.field][0], found.values, cutoff)
-            sheet.column(f"attribute:{found.field}")[rows[there]] = values[order][place[there]]
+        few = bitmap(people[rows]) if len(rows) <= FEW else None
+        tables = []
+        if present:
+            exprs = {found.field: fields[found.field][1] for found in present}
+            tables.append((present, SqlEngine(con, union, until=cutoff - 1).values(exprs, view, cutoff, few)))
+        if past:
+            assert policy is not None
+            asked = [_leaves(union)[found.field] for found in past]
+            tables.append((past, read_table(con, known_at(con, policy, asked, cutoff, few))))
+        for attributes, table in tables:
+            persons = table["person"].to_numpy()
+            order = np.argsort(persons)
+            if not len(order):
+                continue
+            place = np.minimum(np.searchsorted(persons[order], people[rows]), len(order) - 1)
+            there = persons[order][place] == people[rows]
+            for found in attributes:
+                values = numbers(table[found.field], fields[found.field][0], found.values, cutoff)
+                sheet.column(f"attribute:{found.field}")[rows[there]] = values[order][place[there]]
 
 
 def age(union: Union, vocabulary: Vocabulary, sheet: Sheet, days: npt.NDArray[np.float64]) -> None:
@@ -109,11 +144,6 @@ def age(union: Union, vocabulary: Vocabulary, sheet: Sheet, days: npt.NDArray[np
     for found in vocabulary.attributes:
         if read(found.field, union)[0].type in _TIMES:
             sheet.column(f"attribute:{found.field}")[:] += days.astype(np.float32)
-
-
-def _few(people: npt.NDArray[np.int32]) -> BitMap | None:
-    """Return people as a bitmap; None for so many that everybody is asked about as fast."""
-    return bitmap(people) if len(people) <= 50_000 else None
 
 
 def numbers(column: Any, field: Field, values: Sequence[str], cutoff: int) -> npt.NDArray[np.float32]:
