@@ -50,8 +50,14 @@ MODEL = Model(
 )
 
 
-def simulate(people: int, seed: int, days: int = DAYS, *, searching: float = 0.22) -> dict[str, npt.NDArray[Any]]:
-    """Return events and attributes of a shop whose last day ends at `NOW`."""
+Made = dict[str, npt.NDArray[Any]]
+
+
+def simulate(people: int, seed: int, days: int = DAYS, *, end: int = NOW, searching: float = 0.22) -> Made:
+    """Return events and attributes of a shop whose last day ends at `end`.
+
+    A spell of searching begins so often a week.
+    """
     rng = np.random.default_rng(seed)
     tier, shoe = rng.integers(0, 3, people), rng.integers(36, 47, people)
     # spells of searching begin by chance, the same for everybody
@@ -69,7 +75,7 @@ def simulate(people: int, seed: int, days: int = DAYS, *, searching: float = 0.2
     parts = []
     for name, happened in (("search", searched), ("purchase", bought), ("read", read), ("mail", mailed)):
         who, day = np.nonzero(happened)
-        parts.append((np.full(len(who), name), who, NOW - (days - day) * DAY + rng.integers(0, DAY, len(who))))
+        parts.append((np.full(len(who), name), who, end - (days - day) * DAY + rng.integers(0, DAY, len(who))))
     kind, who, at = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(at, kind="stable")
     return {
@@ -78,43 +84,52 @@ def simulate(people: int, seed: int, days: int = DAYS, *, searching: float = 0.2
         "at": at[order].astype(np.int64),
         "tier": np.array(TIERS)[tier],
         "shoe": shoe,
-        "lately": lately[:, -1] | searched[:, -1],
+        "lately": searched[:, -LATELY:].any(axis=1),
+        "bought": bought[:, -14:].any(axis=1),
         "total": np.round(rng.gamma(2, 20, len(at)), 2),
         "category": np.array(["SOAP", "TEA", "SHOES"])[rng.integers(0, 3, len(at))],
     }
 
 
-def load(path: Path, made: dict[str, npt.NDArray[Any]], *, soon: npt.NDArray[np.bool_] | None = None) -> Any:
-    """Load a simulated shop into a new workspace; `soon` is an attribute that tells of the future."""
+def only(made: Made, kept: npt.NDArray[np.bool_]) -> Made:
+    """Return some of the events, and everybody."""
+    events = ("kind", "who", "at", "total", "category")
+    return made | {name: made[name][kept] for name in events}
+
+
+def load(path: Path, made: Made) -> Any:
+    """Load a simulated shop into a new workspace."""
     ws = coterie.open(path / "ws", clock=FixedClock(NOW), create=True)
     for schema in SCHEMAS:
         ws.schemas.put(schema)
         ws.datasets.put(schema["name"], schema["name"])
-    buys = made["kind"] == "purchase"
-    pq.write_table(
-        pa.table(
-            {
-                "_id": [f"e{number}" for number in range(len(made["at"]))],
-                "timestamp": pa.array(made["at"], pa.int64()).cast(pa.timestamp("ms", "UTC")),
-                "eventType": made["kind"],
-                "customer": np.char.add("c", made["who"].astype(str)),
-                "category": pa.array(made["category"], mask=~np.isin(made["kind"], ["purchase", "read"])),
-                "order": pa.StructArray.from_arrays(
-                    [pa.array(made["total"], mask=~buys)], names=["total"], mask=pa.array(~buys)
-                ),
-            }
-        ),
-        path / "clicks.parquet",
-    )
     columns = {
         "crm": np.char.add("c", np.arange(len(made["tier"])).astype(str)),
         "loyalty": pa.StructArray.from_arrays([pa.array(made["tier"])], names=["tier"]),
         "shoeSize": made["shoe"],
+        "boughtSoon": made["bought"],
     }
-    if soon is not None:
-        columns["boughtSoon"] = soon
     pq.write_table(pa.table(columns), path / "customers.parquet")
-    for name in ("clicks", "customers"):
-        result = ws.ingest.load(name, path / f"{name}.parquet")
-        assert not result.quarantined
+    assert not ws.ingest.load("customers", path / "customers.parquet").quarantined
+    load_events(ws, path, made)
     return ws
+
+
+def load_events(ws: Any, path: Path, made: Made) -> None:
+    """Load the events of a simulated shop."""
+    buys = made["kind"] == "purchase"
+    ids = np.char.add(np.char.add(made["kind"], made["who"].astype(str)), made["at"].astype(str))
+    table = pa.table(
+        {
+            "_id": ids,
+            "timestamp": pa.array(made["at"], pa.int64()).cast(pa.timestamp("ms", "UTC")),
+            "eventType": made["kind"],
+            "customer": np.char.add("c", made["who"].astype(str)),
+            "category": pa.array(made["category"], mask=~np.isin(made["kind"], ["purchase", "read"])),
+            "order": pa.StructArray.from_arrays(
+                [pa.array(made["total"], mask=~buys)], names=["total"], mask=pa.array(~buys)
+            ),
+        }
+    )
+    pq.write_table(table, path / "clicks.parquet")
+    assert not ws.ingest.load("clicks", path / "clicks.parquet").quarantined

@@ -248,6 +248,7 @@ def test_reasons_of_everybody_are_those_of_each(found: Shop, factors: Factors):
                 assert reason["importance"] == factor.importance
                 assert reason["contribution"] == pytest.approx(factor.contribution, abs=1e-6)
                 assert reason["value"] == (None if factor.value is None else pytest.approx(factor.value))
+                assert (reason["peer_label"] or "") == factor.peer_label
                 assert reason["peer_range"] == (None if factor.peer_range is None else list(factor.peer_range))
                 number = told[0][row, rank + (factors.top if side is lists[1] else 0)]
                 assert reason["counterfactual"] == (told[1][number] if number >= 0 else None)

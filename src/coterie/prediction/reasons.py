@@ -30,6 +30,7 @@ REASON = pa.struct(
         ("contribution", pa.float64()),
         ("share", pa.float64()),
         ("peer_range", pa.list_(pa.float64())),
+        ("peer_label", pa.string()),
         ("counterfactual", pa.string()),
     ]
 )
@@ -98,7 +99,7 @@ def factors_of(
                     importance=IMPORTANCES[factors.importance[row, place]],
                     value=None if feature.values or np.isnan(value) else value,
                     peer_range=None if np.isnan(low) else (low, high),
-                    peer_label="" if np.isnan(low) else peer_label(feature, low, high),
+                    peer_label=_usual(feature, low, high),
                     counterfactual=next((each for each in counterfactuals if each.code == code), None),
                 )
             )
@@ -120,7 +121,10 @@ def reasons(
         -1 for none.
     """
     table = factors.peers.table(factors.groups.features)
+    features = factors.groups.features
     labels = [label_of(factors.groups, group) for group in range(len(factors.groups))]
+    usual = [_usual(feature, *bounds) for side in table for feature, bounds in zip(features, side, strict=True)]
+    worded = np.array([bool(feature.values) for feature in features])
     made = []
     for side, direction in enumerate(("raises", "lowers")):
         at = slice(side * factors.top, (side + 1) * factors.top)
@@ -130,18 +134,18 @@ def reasons(
         whose = np.repeat(factors.bucket, there.sum(axis=1))
         bounds = table[whose, column].astype(np.float64)
         sentence = None if counterfactuals is None else counterfactuals[0][:, at][there]
-        worded = np.array([bool(feature.values) for feature in factors.groups.features])
         struct = pa.StructArray.from_arrays(
             [
                 _words(group, list(factors.groups.codes)),
                 _words(group, labels),
                 pa.array(value, mask=np.isnan(value) | worded[column]),
-                _value_words(factors.groups.features, column, factors.value[:, at][there]),
+                _value_words(features, column, factors.value[:, at][there]),
                 _words(np.zeros(len(group), dtype=np.int8), [direction]),
                 _words(factors.importance[:, at][there], list(IMPORTANCES)),
                 pa.array(np.round(factors.contribution[:, at][there], 6)),
                 pa.array(np.round(factors.share[:, at][there].astype(np.float64), 6)),
                 _pairs(bounds),
+                _words(np.where(np.isnan(bounds[:, 0]), -1, whose * np.int32(len(worded)) + column), usual),
                 pa.nulls(len(group), pa.string())
                 if counterfactuals is None or sentence is None
                 else _words(sentence, counterfactuals[1]),
@@ -151,6 +155,10 @@ def reasons(
         offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
         made.append(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), struct))
     return made[0], made[1]
+
+
+def _usual(feature: Feature, low: float, high: float) -> str:
+    return "" if np.isnan(low) else peer_label(feature, float(low), float(high))
 
 
 def label_of(groups: Groups, group: int) -> str:

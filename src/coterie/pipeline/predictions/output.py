@@ -42,6 +42,7 @@ _FACTOR: dict[str, Any] = {
     "contribution": _SHARE | {"title": "contribution to the log-odds"},
     "share": _SHARE | {"title": "share"},
     "peer_range[]": {"type": "number", "title": "usual values in the bucket"},
+    "peer_label": {"type": "string", "title": "usual values in words"},
     "counterfactual": {"type": "string", "title": "what would change the bucket"},
 }
 _FIELDS: dict[str, Any] = {

@@ -139,6 +139,7 @@ def _factor(item: Mapping[str, Any]) -> Factor:
         importance=item["importance"],
         value=item.get("value"),
         peer_range=(peers[0], peers[1]) if peers else None,
+        peer_label=item.get("peer_label") or "",
         counterfactual=Counterfactual("waiting", text) if text else None,
     )
 
