@@ -39,6 +39,7 @@ from coterie.prediction.population import Rows
 from coterie.prediction.problems import ADVISED, FLOOR, Problem
 from coterie.prediction.store import FeatureStore
 from coterie.prediction.vocabulary import Vocabulary
+from coterie.profile.policy import View
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -77,6 +78,7 @@ def examine(
     at: int,
     *,
     rule: str | None = None,
+    policy: View | None = None,
     fixed: bool = False,
     others: Collection[Model] = (),
     labels: tuple[str, ...] = (),
@@ -96,6 +98,8 @@ def examine(
         The instant of the prediction, ms.
     rule : str, optional
         The rule of the population: that of its audience, or its own when left out.
+    policy : View, optional
+        How records are merged, for attributes as of a cut-off.
     fixed : bool
         Whether people are to be scored as of that instant even when the data are older.
     others : collection of Model
@@ -106,7 +110,7 @@ def examine(
         Gives the policies that object to the model with a vocabulary.
     """
     began = time.perf_counter()
-    found = _Examination(con, union, model, at, rule, fixed)
+    found = _Examination(con, union, model, at, rule, fixed, policy)
     listed = [*found.problems(), *warnings.warnings_of(model, others)]
     objections = objecting(found.vocabulary) if objecting is not None and found.vocabulary is not None else ()
     listed += policies.problems_of(objections)
@@ -137,6 +141,7 @@ class _Examination:
     at: int
     rule: str | None
     fixed: bool
+    policy: View | None
 
     # -- what there is ----------------------------------------------------------------------------------------------
 
@@ -167,7 +172,7 @@ class _Examination:
 
     @cached_property
     def vocabulary(self) -> Vocabulary | None:
-        return None if self.cutoffs is None else learn(self.con, self.union, self.model, self.cutoffs)
+        return None if self.cutoffs is None else learn(self.con, self.union, self.model, self.cutoffs, self.policy)
 
     @cached_property
     def history(self) -> History:
@@ -188,7 +193,7 @@ class _Examination:
     def _rows(self) -> Rows:
         if self.cutoffs is None or self.vocabulary is None:
             return Rows(np.zeros(0, np.int32), np.zeros(0, np.int64))
-        store = FeatureStore(self.con, self.union, self.model, self.vocabulary, self.rule)
+        store = FeatureStore(self.con, self.union, self.model, self.vocabulary, self.rule, self.policy)
         return store.population([*self.cutoffs.training, self.cutoffs.scoring])
 
     @cached_property
@@ -197,7 +202,7 @@ class _Examination:
         if self.cutoffs is None or self.vocabulary is None or not self.cutoffs.training:
             none = np.zeros(0, bool)
             return Outcomes(rows.people[:0], rows.cutoffs[:0], none, none, np.zeros(0, np.int32))
-        store = FeatureStore(self.con, self.union, self.model, self.vocabulary, self.rule)
+        store = FeatureStore(self.con, self.union, self.model, self.vocabulary, self.rule, self.policy)
         return store.outcomes(rows.take(np.isin(rows.cutoffs, self.cutoffs.training)))
 
     @cached_property
@@ -260,7 +265,7 @@ class _Examination:
         features = tuple(attributes.features(self.vocabulary))
         sheet = Sheet(features, len(people))
         asked = np.full(len(people), cutoff, np.int64)
-        attributes.fill(self.con, self.union, self.vocabulary, self.model.view, sheet, people, asked)
+        attributes.fill(self.con, self.union, self.vocabulary, self.model.view, self.policy, sheet, people, asked)
         found = []
         for known, feature in zip(self.vocabulary.attributes, features, strict=True):
             values = sheet.column(feature.name)

@@ -42,6 +42,7 @@ def examine(data: Data, at: int, *, fixed: bool) -> Examined:
         data.union,
         data.model,
         at,
+        policy=data.policy,
         fixed=fixed,
         others=others,
         labels=models.labels_of(definitions, data.model),

@@ -12,6 +12,7 @@ from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions.models import population_of
 from coterie.prediction.definition import Model
 from coterie.prediction.vocabulary import Vocabulary
+from coterie.profile.policy import View
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -43,8 +44,13 @@ class Data:
         stated = msgspec.structs.replace(model, population=population_of(definitions, model))
         return cls(sandbox, stated, definitions.union())
 
+    @property
+    def policy(self) -> View:
+        """The merge policy whose persons are meant."""
+        return Definitions(self.sandbox.catalog).view(self.model.view)
+
     def store(self, vocabulary: Vocabulary) -> FeatureStore:
         """Return the store of features."""
         from coterie.prediction.store import FeatureStore
 
-        return FeatureStore(self.sandbox.history.con, self.union, self.model, vocabulary)
+        return FeatureStore(self.sandbox.history.con, self.union, self.model, vocabulary, policy=self.policy)
