@@ -176,10 +176,23 @@ def edit(
     ] = None,
     medium: Annotated[int | None, typer.Option(help="The least score of the bucket medium.")] = None,
     high: Annotated[int | None, typer.Option(help="The least score of the bucket high.")] = None,
+    draft: Annotated[bool | None, typer.Option("--draft/--no-draft", help="Whether it is not to be run yet.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Of a draft: everything, from a YAML or JSON file.")
+    ] = None,
 ) -> None:
-    """Change what does not change what is learnt; anything else is a new model: `coterie ai clone`."""
+    """Change what does not change what is learnt; anything else is a new model: `coterie ai clone`.
+
+    A draft may be changed in everything but its key.
+    """
     before = msgspec.json.decode(session.read("model_definition", key=key))
-    changes: dict[str, Any] = {"name": name, "description": description, "publish": publish}
+    changes: dict[str, Any] = {} if file is None else stated.read_model(file)
+    changes.pop("key", None)
+    changes |= {
+        word: value
+        for word, value in (("name", name), ("description", description), ("publish", publish), ("draft", draft))
+        if value is not None
+    }
     if schedule is not None or retrain is not None:
         given = {"score": schedule, "retrain": retrain}
         kept = before.get("schedule") or {}
