@@ -156,6 +156,13 @@ def put_dataset(sandbox: Sandbox, spec: Mapping[str, Any]) -> Dataset:
             where={"dataset": dataset.name},
         )
     before = definitions.find(Dataset, dataset.name)
+    if dataset.system or (before is not None and before.system):
+        raise Conflict(
+            "dataset.system",
+            f"dataset {dataset.name} is, or would be, one that Coterie fills itself.",
+            hint="Give your dataset another name, and leave `system` out.",
+            where={"dataset": dataset.name},
+        )
     _check_writing(sandbox, dataset, schema, before)
     if before is not None and before.schema != dataset.schema:
         raise Conflict(

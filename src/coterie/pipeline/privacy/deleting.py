@@ -30,6 +30,7 @@ class Deleted(msgspec.Struct, frozen=True):
 def delete_batch(sandbox: Sandbox, batch: str, reason: str, progress: Progress) -> Deleted:
     """Take a batch back and erase it: its files, its entries in the log, its rows in the quarantine."""
     found = sandbox.catalog.batch(batch)
+    _require_not_own(sandbox, found.dataset)
     if found.status is BatchStatus.ACTIVE:
         revert(sandbox, batch, reason, progress)
     return _erase(sandbox, None, [batch], reason, progress)
@@ -44,7 +45,7 @@ def delete_dataset(sandbox: Sandbox, name: str, reason: str, progress: Progress,
         ``dataset.in-use`` while a merge policy names it.
     """
     definitions = Definitions(sandbox.catalog)
-    definitions.get(Dataset, name)
+    _require_not_own(sandbox, definitions.get(Dataset, name).name)
     users = [
         view.name
         for view in definitions.views().values()
@@ -64,6 +65,18 @@ def delete_dataset(sandbox: Sandbox, name: str, reason: str, progress: Progress,
     commit(sandbox, "definition.delete", {"kind": "dataset", "id": name})
     names = [batch.id for batch in batches]
     return _erase(sandbox, name, names, reason, progress) if erase else Deleted(name, tuple(names), False, 0)
+
+
+def _require_not_own(sandbox: Sandbox, name: str) -> None:
+    """Raise ``dataset.system`` for a dataset that Coterie fills itself: it goes with what fills it."""
+    dataset = Definitions(sandbox.catalog).find(Dataset, name)
+    if dataset is not None and dataset.system:
+        raise Conflict(
+            "dataset.system",
+            f"dataset {name} is filled by Coterie itself.",
+            hint="Delete the model whose scores it holds: `coterie ai delete`.",
+            where={"dataset": name},
+        )
 
 
 def _erase(sandbox: Sandbox, dataset: str | None, batches: Sequence[str], reason: str, progress: Progress) -> Deleted:
