@@ -10,10 +10,11 @@ import coterie
 from coterie.core.clock import FixedClock
 from coterie.core.errors import Conflict
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions.policies import objections_of, require_allowed
+from coterie.pipeline.predictions.models import carried
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Model, Population
 from coterie.prediction.definition import Test as FieldTest
-from coterie.prediction.policies import problems_of
+from coterie.prediction.policies import Objection, objections, problems_of
+from coterie.workspace import Workspace
 
 CRM = {
     "name": "crm",
@@ -34,32 +35,36 @@ SHOP = {
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Definitions]:
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     folder = tmp_path_factory.mktemp("labels") / "ws"
     with coterie.open(folder, create=True, clock=FixedClock("2026-06-15")) as workspace:
         for schema in (CRM, SHOP):
             workspace.schemas.put(schema)
         workspace.datasets.put("crm", "crm")
         workspace.datasets.put("shop", "shop", labels=["S1"])
-        yield Definitions(workspace.sandbox.catalog)
+        yield workspace
 
 
-def model(field: str = "eventType", **changes: object) -> Model:
-    return Model("m", "M", Goal((GoalEvent("Order", (FieldTest(field, "exists"),)),), 30), **changes)  # type: ignore[arg-type]
+def model(field: str = "eventType", key: str = "m", **changes: object) -> Model:
+    return Model(key, "M", Goal((GoalEvent("Order", (FieldTest(field, "exists"),)),), 30), **changes)  # type: ignore[arg-type]
 
 
-def found(definitions: Definitions, asked: Model) -> dict[str, tuple[str, ...]]:
-    return {each.label: each.fields for each in objections_of(definitions, asked) if each.label != "S1"}
+def objections_of(ws: Workspace, asked: Model) -> tuple[Objection, ...]:
+    return objections(carried(Definitions(ws.sandbox.catalog), asked))
 
 
-def test_what_carries_no_label_is_free(definitions: Definitions) -> None:
-    free = model("value", attributes=(Attribute("tier"),), protected=("income",))
-    assert found(definitions, free) == {}
-    require_allowed(definitions, free)
+def found(ws: Workspace, asked: Model) -> dict[str, tuple[str, ...]]:
+    return {each.label: each.fields for each in objections_of(ws, asked) if each.label != "S1"}
 
 
-def test_labels_of_a_dataset_are_those_of_its_events(definitions: Definitions) -> None:
-    (each,) = objections_of(definitions, model("value"))
+def test_what_carries_no_label_is_free(ws: Workspace) -> None:
+    free = model("value", "free", attributes=(Attribute("tier"),), protected=("income",))
+    assert found(ws, free) == {}
+    assert ws.predictions.create(free).key == "free"
+
+
+def test_labels_of_a_dataset_are_those_of_its_events(ws: Workspace) -> None:
+    (each,) = objections_of(ws, model("value"))
     assert (each.label, each.blocking) == ("S1", False)
     assert [problem.severity for problem in problems_of([each])] == ["warning"]
 
@@ -74,15 +79,21 @@ def test_labels_of_a_dataset_are_those_of_its_events(definitions: Definitions) -
     ],
 )
 def test_a_forbidden_field_blocks_wherever_it_is_read(
-    definitions: Definitions, asked: Model, labels: dict[str, tuple[str, ...]]
+    ws: Workspace, asked: Model, labels: dict[str, tuple[str, ...]]
 ) -> None:
-    assert found(definitions, asked) == labels
+    assert found(ws, asked) == labels
     with pytest.raises(Conflict, match=next(iter(labels.values()))[0]) as caught:
-        require_allowed(definitions, asked)
+        ws.predictions.create(asked)
     assert caught.value.code == "model.policy"
 
 
-def test_a_direct_identifier_asks_for_a_look_only(definitions: Definitions) -> None:
-    asked = model(attributes=(Attribute("crm.id"),))
-    assert found(definitions, asked) == {"I1": ("crm.id",)}
-    require_allowed(definitions, asked)
+def test_a_direct_identifier_asks_for_a_look_only(ws: Workspace) -> None:
+    asked = model(key="known", attributes=(Attribute("crm.id"),))
+    assert found(ws, asked) == {"I1": ("crm.id",)}
+    assert ws.predictions.create(asked).key == "known"
+
+
+def test_an_event_field_that_the_data_offer_is_looked_at_too(ws: Workspace) -> None:
+    check = ws.predictions.check(model(categories=("ailment",)))
+    assert [each.code for each in check.problems][:1] == ["model.no-input"]
+    assert check.labels == ("S1", "RHD")

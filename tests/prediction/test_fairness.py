@@ -39,6 +39,14 @@ def test_a_group_that_is_judged_wrongly_is_told() -> None:
     assert found == {"a": False, "b": True}
 
 
+def test_people_count_for_those_they_stand_for() -> None:
+    probability, label, _ = drawn(2000)
+    weight = np.where(label, 1.0, 3.0)
+    (group,) = by_group("all", 0, ["x"] * 2000, probability, label, weight).groups
+    assert group.rate == pytest.approx(label.sum() / weight.sum(), abs=1e-6)
+    assert group.mean_probability == pytest.approx(np.average(probability, weights=weight), abs=1e-6)
+
+
 def test_small_groups_are_not_shown() -> None:
     probability, label, _ = drawn(1000)
     values = ["x"] * (1000 - LEAST - (LEAST - 1)) + ["y"] * LEAST + ["z"] * (LEAST - 1)

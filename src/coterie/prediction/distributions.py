@@ -68,23 +68,29 @@ def psi(before: npt.NDArray[np.float64], now: npt.NDArray[np.float64], people: i
     return float(((new - old) * np.log(new / old)).sum())
 
 
-def bins_of(name: str, factor: str, values: Floats, cutoffs: Instants, weight: Floats, categories: int = 0) -> Bins:
+def bins_of(
+    name: str,
+    factor: str,
+    values: Floats,
+    cutoffs: Instants,
+    weight: Floats,
+    *,
+    categories: int = 0,
+    grows: bool = False,
+) -> Bins:
     """Return the distribution of values over ten bins of about equal size, or over categories.
 
-    `weight` tells how many people each row stands for.
+    `weight` tells how many people each row stands for, `grows` that values grow with time whatever people do: what they
+    grew between the halves of training is taken off.
     """
     later = _later(cutoffs)
     bins = _filled(Bins(name, factor, (), categories, (), 0.0, 0.0), values, later, weight)
-    if bins.moved > MOVING and not categories:
-        apart = float(cutoffs[later].mean() - cutoffs[~later].mean()) / DAY
-        slope = float(np.nanmean(values[later]) - np.nanmean(values[~later])) / apart
-        gaps = np.diff(np.unique(values[~np.isnan(values)]))
-        step = float(gaps.min()) if len(gaps) else 0.0
-        still = _filled(
-            Bins(name, factor, (), 0, (), slope, 0.0), values - _growth(slope, cutoffs), later, weight, step
-        )
-        return still if still.moved < bins.moved / 2 else bins
-    return bins
+    if not grows or bins.moved <= MOVING:
+        return bins
+    apart = float(cutoffs[later].mean() - cutoffs[~later].mean()) / DAY
+    slope = float(np.nanmean(values[later]) - np.nanmean(values[~later])) / apart
+    still = _filled(Bins(name, factor, (), 0, (), slope, 0.0), values - _growth(slope, cutoffs), later, weight)
+    return still if still.moved < bins.moved / 2 else bins
 
 
 def shares_of(bins: Bins, values: Floats, cutoffs: Instants) -> npt.NDArray[np.float64]:
@@ -105,9 +111,9 @@ def _later(cutoffs: Instants) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_], weight: Floats, step: float = 0.0) -> Bins:
+def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_], weight: Floats) -> Bins:
     known = values[~np.isnan(values)]
-    edges = _edges(known, step) if not bins.values and len(known) else ()
+    edges = _edges(known) if not bins.values and len(known) else ()
     bins = Bins(bins.name, bins.factor, edges, bins.values, (), bins.slope, 0.0)
     moved = 0.0
     if later.any():
@@ -117,14 +123,11 @@ def _filled(bins: Bins, values: Floats, later: npt.NDArray[np.bool_], weight: Fl
     return Bins(bins.name, bins.factor, edges, bins.values, shares, bins.slope, moved)
 
 
-def _edges(known: Floats, step: float) -> tuple[float, ...]:
-    """Return deciles, as far as they lie apart: where many people have nearly the same value, that is one bin.
-
-    `step` is the least that values are apart before their growth is taken off, such as 1 for counts.
-    """
+def _edges(known: Floats) -> tuple[float, ...]:
+    """Return deciles, as far as they lie apart: where many people have nearly the same value, that is one bin."""
     at = np.quantile(known, np.arange(1, _BINS) / _BINS, method="inverted_cdf").astype(np.float64)
     low, high = np.quantile(known, [0.02, 0.98])
-    width = max(_LEAST_WIDTH * float(high - low), step)
+    width = _LEAST_WIDTH * float(high - low)
     kept: list[float] = []
     for edge in at.tolist():
         if not kept or edge - kept[-1] > width:

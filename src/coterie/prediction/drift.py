@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from coterie.core.shares import percent
 from coterie.prediction.distributions import Bins, bins_of, psi, shares_of
-from coterie.prediction.frame import Examples, Feature, Frame
+from coterie.prediction.frame import Examples, Family, Feature, Frame
 from coterie.prediction.wording import factor_label, feature_label
 
 WARNING, ALARM = 0.1, 0.25
@@ -175,7 +175,13 @@ def refer(
         score=bins_of("score", "score", probability, frame.cutoffs[tested], weight[tested]),
         features=tuple(
             bins_of(
-                feature.name, feature.factor, frame.values[rows, column], cutoffs, weight[rows], len(feature.values)
+                feature.name,
+                feature.factor,
+                frame.values[rows, column],
+                cutoffs,
+                weight[rows],
+                categories=len(feature.values),
+                grows=feature.family is Family.TENURE,
             )
             for column, feature in enumerate(frame.features)
         ),

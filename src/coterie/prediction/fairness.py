@@ -69,7 +69,12 @@ class Fairness(Struct, frozen=True):
 
 
 def by_group(
-    field: str, cutoff: int, values: Sequence[object], probability: Floats, label: npt.NDArray[np.bool_]
+    field: str,
+    cutoff: int,
+    values: Sequence[object],
+    probability: Floats,
+    label: npt.NDArray[np.bool_],
+    weight: Floats | None = None,
 ) -> Fairness:
     """Compare the groups of a protected attribute.
 
@@ -85,7 +90,10 @@ def by_group(
         What had been predicted.
     label : array of bool
         Whether it came true.
+    weight : array, optional
+        How many people each stands for, where some were drawn.
     """
+    weight = np.ones(len(label)) if weight is None else weight
     names, places = np.unique(np.array(_names(values), dtype=object).astype(str), return_inverse=True)
     sizes = np.bincount(places)
     order = sorted(range(len(names)), key=lambda place: (-sizes[place], names[place]))
@@ -93,26 +101,28 @@ def by_group(
     return Fairness(
         field=field,
         cutoff=cutoff,
-        groups=tuple(
-            _group(str(names[place]), probability[places == place], label[places == place]) for place in shown
-        ),
+        groups=tuple(_of(str(names[place]), places == place, probability, label, weight) for place in shown),
         suppressed=len(order) - len(shown),
         least=LEAST,
     )
 
 
-def _group(value: str, probability: Floats, label: npt.NDArray[np.bool_]) -> Group:
-    people, hits, mean = len(label), int(label.sum()), float(probability.mean())
-    low, high = (float(end) for end in measures.wilson(hits, people))
-    auc = measures.auc(probability, label)
+def _of(
+    value: str, rows: npt.NDArray[np.bool_], probability: Floats, label: npt.NDArray[np.bool_], weight: Floats
+) -> Group:
+    probability, label, weight = probability[rows], label[rows], weight[rows]
+    people, total = len(label), float(weight.sum())
+    rate, mean = float(weight @ label) / total, float(weight @ probability) / total
+    low, high = (float(end) for end in measures.wilson(rate * people, people))
+    auc = measures.auc(probability, label, weight)
     return Group(
         value=value,
         people=people,
-        rate=round(hits / people, 6),
+        rate=round(rate, 6),
         low=round(low, 6),
         high=round(high, 6),
         mean_probability=round(mean, 6),
-        ece=round(measures.ece(probability, label), 6),
+        ece=round(measures.ece(probability, label, weight), 6),
         auc=None if np.isnan(auc) else round(auc, 6),
         off=not low <= mean <= high,
     )

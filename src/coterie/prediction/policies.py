@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from coterie.core.errors import Conflict
 from coterie.governance.labels import DOCUMENTED
 from coterie.prediction.problems import Problem, problem
 
@@ -80,3 +81,16 @@ def problems_of(found: Iterable[Objection]) -> tuple[Problem, ...]:
         )
         for each in found
     )
+
+
+def require_allowed(model: str, found: Iterable[Objection]) -> None:
+    """Raise ``model.policy`` when a data usage policy forbids to learn from fields that a model names."""
+    blocking = [each for each in found if each.blocking]
+    if blocking:
+        listed = "; ".join(f"{', '.join(each.fields)} ({each.label}: {each.meaning})" for each in blocking)
+        raise Conflict(
+            "model.policy",
+            f"model {model} reads fields that may not be learnt from: {listed}.",
+            hint="Leave them out, or have the labels looked at by whoever set them.",
+            where={"model": model, "policies": [each.policy for each in blocking]},
+        )

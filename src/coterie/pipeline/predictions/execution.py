@@ -17,12 +17,16 @@ import numpy as np
 from coterie.core.errors import CoterieError
 from coterie.core.progress import Progress
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import checking, deciding, explaining, folders, publishing, versions
+from coterie.pipeline.predictions import cards, checking, deciding, explaining, folders, publishing, versions
+from coterie.pipeline.predictions.cards import Told
 from coterie.pipeline.predictions.checkpoints import Checkpoints, State
 from coterie.pipeline.predictions.data import Data
 from coterie.pipeline.predictions.deciding import Decision
 from coterie.prediction import drift, problems
+from coterie.prediction.card import Card
+from coterie.prediction.checks import Check
 from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.extent import pace
 from coterie.prediction.problems import Problem
 from coterie.prediction.run import STAGES, Run, RunError, Stage, Status, Version
 from coterie.prediction.vocabulary import Vocabulary
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
 _EXAMPLES, _PEOPLE, _SCORES = "examples.npz", "people.npz", publishing.SCORES
 _CHECK, _CUTOFFS, _VOCABULARY = "check.json", "cutoffs.json", "vocabulary.json"
 _NEWEST, _VERSION = "newest.npz", publishing.VERSION
+_TOLD = "told.json"
+_MANY = 100
+"""So many people with one and the same probability have no scores."""
 _LOOK = 0.2
 """Seconds between looks for a request to stop."""
 
@@ -147,8 +154,9 @@ class Execution:
         if examined.cutoffs is not None and examined.vocabulary is not None:
             self._kept.put(_CUTOFFS, examined.cutoffs)
             self._kept.put(_VOCABULARY, examined.vocabulary)
-        told = tuple(problem.message for problem in concerning)
-        self.state = msgspec.structs.replace(self.state, as_of=found.scoring_at, warnings=told)
+        told = tuple(problem.message for problem in concerning if problem.severity == "warning")
+        warnings = self.state.warnings + told
+        self.state = msgspec.structs.replace(self.state, as_of=found.scoring_at, warnings=warnings)
         return found.people or None
 
     def _features(self) -> int:
@@ -185,6 +193,7 @@ class Execution:
         arrays = {name: getattr(newest, name) for name in ("people", "label", "weight", "probability")}
         self._kept.put_arrays(_NEWEST, cutoff=np.array(newest.cutoff), **arrays)
         self._kept.made(_VERSION, lambda folder: made.save(folder, self.state.configuration))
+        self._kept.put(_TOLD, Told(made.problems, cards.fairness(self.data, newest)))
         told = tuple(problem.message for problem in made.problems)
         self.state = msgspec.structs.replace(self.state, warnings=self.state.warnings + told)
         problems.refuse(self.state.key, made.problems)
@@ -209,7 +218,15 @@ class Execution:
         if not np.isfinite(scores.probability).all():
             unusable = int((~np.isfinite(scores.probability)).sum())
             raise Refused(problems.ineligible_scores(len(scores), unusable, len(np.unique(scores.probability))))
-        found = drift.compare(self._learnt.reference, frame, scores.probability)
+        if len(scores) >= _MANY and len(np.unique(scores.probability)) == 1:
+            raise Refused(problems.ineligible_scores(len(scores), 0, 1))
+        found = drift.compare(
+            self._learnt.reference,
+            frame,
+            scores.probability,
+            pace=pace(self.sandbox.history.con, self.data.model.view, self.state.as_of),
+            last_rate=cards.last_rate(self._kept.get(_CHECK, Check)),
+        )
         self._kept.put_scores(_SCORES, scores)
         self._kept.put(publishing.DRIFT, found)
         self.state = msgspec.structs.replace(self.state, warnings=self.state.warnings + found.reasons)
@@ -314,7 +331,13 @@ class Execution:
             hashes=versions.hashes(self._kept.path / _VERSION),
             libraries=manifest.libraries,
             evaluation=msgspec.to_builtins(new.trained.evaluation),
+            card=msgspec.to_builtins(self._card(decision.number, new)),
         )
+
+    def _card(self, number: int, new: Learnt) -> Card:
+        manifest = versions.manifest(self._kept.path / _VERSION)
+        check, told = self._kept.get(_CHECK, Check), self._kept.get(_TOLD, Told)
+        return cards.card(number, self.state.started_at, check, new, manifest, told)
 
     def _unusable(self) -> Run:
         """Note that what was trained is not good enough, and keep it to be looked at."""

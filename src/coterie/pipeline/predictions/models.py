@@ -22,7 +22,7 @@ from coterie.pipeline.predictions import folders
 from coterie.pipeline.reads import Reads
 from coterie.pipeline.written import convert
 from coterie.pql import check
-from coterie.prediction import predicates, schedule
+from coterie.prediction import policies, predicates, schedule
 from coterie.prediction.definition import GoalEvent, Kind, Model, Population
 from coterie.prediction.run import Run, Version
 from coterie.prediction.vocabulary import Vocabulary
@@ -51,7 +51,7 @@ def create(sandbox: Sandbox, spec: Mapping[str, Any] | Model) -> Model:
     Raises
     ------
     Conflict
-        ``model.exists``.
+        ``model.exists``; ``model.policy`` when a data usage policy forbids what it reads.
     Invalid
         ``model.spec``, ``model.key``, ``model.schedule``, ``model.buckets``, ``model.unknown-field``, ``model.test``,
         ``model.population``.
@@ -68,6 +68,7 @@ def create(sandbox: Sandbox, spec: Mapping[str, Any] | Model) -> Model:
             where={"model": model.key},
         )
     require_sound(definitions, model)
+    policies.require_allowed(model.key, policies.objections(carried(definitions, model)))
     return save(sandbox, model.key, model)
 
 
@@ -318,11 +319,11 @@ def carried(definitions: Definitions, model: Model, vocabulary: Vocabulary | Non
 
 
 def read_fields_of(definitions: Definitions, model: Model) -> tuple[set[str], set[str]]:
-    """Return the paths of profiles and of events that a model reads."""
+    """Return the paths of profiles and of events that a model learns from; what it protects is only compared."""
     events = {test.field for kind in kinds_of(model) for test in kind.where}
     events |= {event.measure.sum for event in model.goal.events if event.measure is not None}
     events |= set(model.categories or ())
-    attributes = {item.field for item in model.attributes} | set(model.protected)
+    attributes = {item.field for item in model.attributes}
     rule = population_of(definitions, model).where
     if rule is not None:
         for condition in Reads(definitions.union()).of(Audience("population", rule, view=model.view)):
