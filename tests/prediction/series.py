@@ -44,25 +44,31 @@ def series(people: int, instants: int, seed: int, *, base: float = -1.0, drift: 
     scoring = 1000 * DAY
     training = tuple(scoring - (14 + 7 * i) * DAY for i in range(instants))
     folds = tuple(Fold(test, tuple(c for c in training if c + 14 * DAY <= test)) for test in training[:3])
-    n = people * instants
-    cutoffs = np.sort(np.repeat(np.array(training, np.int64), people))
-    numbers = np.tile(np.arange(people, dtype=np.int32), instants)
+    moved = rng.normal(scale=drift, size=instants) if drift else np.zeros(instants)
+    examples, odds = people_at(training, people, rng, base + moved)
+    return Series(examples, Cutoffs(scoring, training, folds, True), odds)
+
+
+def people_at(
+    instants: tuple[int, ...], people: int, rng: np.random.Generator, base: npt.NDArray[np.float64]
+) -> tuple[Examples, npt.NDArray[np.float64]]:
+    """Make people at instants, with the base of the log-odds at each; return them and their true log-odds."""
+    n = people * len(instants)
+    cutoffs = np.sort(np.repeat(np.array(instants, np.int64), people))
+    numbers = np.tile(np.arange(people, dtype=np.int32), len(instants))
     count = rng.geometric(0.3, n).astype(np.float64)
     tenure = rng.uniform(30, 300, n)
     recency = tenure * rng.uniform(0, 1, n)
-    recency[count == 0] = np.nan
     noise = np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n))
     tier = rng.integers(0, 3, n)
-    moved = dict(zip(training, rng.normal(scale=drift, size=instants) if drift else np.zeros(instants), strict=True))
+    start = dict(zip(instants, base.tolist(), strict=True))
     odds = (
-        base
-        + 0.6 * np.log1p(count)
+        0.6 * np.log1p(count)
         - 0.02 * np.minimum(recency, 120)
         + np.array([-0.8, 0.0, 0.8])[tier]
-        + np.array([moved[cutoff] for cutoff in cutoffs.tolist()])
+        + np.array([start[cutoff] for cutoff in cutoffs.tolist()])
     )
     label = rng.random(n) < probability(odds)
     values = np.asfortranarray(np.column_stack([count, recency, tenure, noise, tier]).astype(np.float32))
     frame = Frame(FEATURES, numbers, cutoffs, values)
-    day = np.where(label, 3, -1).astype(np.int32)
-    return Series(Examples(frame, label, label, day, np.ones(n)), Cutoffs(scoring, training, folds, True), odds)
+    return Examples(frame, label, label, np.where(label, 3, -1).astype(np.int32), np.ones(n)), odds

@@ -17,6 +17,7 @@ STEP_DAYS = (7, 21)
 """The least and the most days between cut-offs."""
 CUTOFFS = (8, 24)
 """How many cut-offs are aimed at, at least and at most."""
+YEAR = 365 * DAY
 TESTS = 3
 """How many of the newest cut-offs a model is tested on."""
 
@@ -45,12 +46,16 @@ class Cutoffs(Struct, frozen=True):
         The tests, the newest first.
     by_time : bool
         Whether there are tests in the past; otherwise people are divided, as there is one window only.
+    year_ago : tuple of int
+        A year before the instant of the prediction, and before the tests, where the history before that is as long as
+        before the others; nothing is learnt from them, but what would have been missed at that time of the year.
     """
 
     scoring: int
     training: tuple[int, ...]
     folds: tuple[Fold, ...]
     by_time: bool
+    year_ago: tuple[int, ...] = ()
 
     @property
     def earliest(self) -> int:
@@ -116,7 +121,11 @@ def plan(model: Model, first: int, last: int, scoring: int) -> Cutoffs:
     if not folds and farthest >= newest + lead:  # two windows, but no two cut-offs of the series so far apart
         training = (*training, training[0] - lead * DAY)
         folds = _folds(training, lead * DAY)
-    return Cutoffs(scoring, training, folds, by_time=bool(folds))
+    needed = max(days_before(model) * DAY, min(training[-1] - first, YEAR))
+    past = tuple(
+        instant - YEAR for instant in (scoring, *(fold.test for fold in folds)) if instant - YEAR - needed >= first
+    )
+    return Cutoffs(scoring, training, folds, bool(folds), past if scoring - YEAR in past else ())
 
 
 def _folds(training: Sequence[int], lead: int) -> tuple[Fold, ...]:

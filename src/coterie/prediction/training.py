@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec import structs
 
 from coterie.core.errors import Invalid
 from coterie.core.progress import Progress, Quiet
@@ -23,6 +24,7 @@ from coterie.prediction.learners.learner import Algorithm, Learner
 from coterie.prediction.learners.trees import MOST_ROUNDS, Binned
 from coterie.prediction.odds import Floats
 from coterie.prediction.scoremap import ScoreMap
+from coterie.prediction.season import YearAgo, look_back
 from coterie.prediction.splits import Rows, Split
 from coterie.prediction.trained import OutOfTime, Trained
 
@@ -39,6 +41,7 @@ def train(
     cutoffs: Cutoffs,
     goal: Goal,
     *,
+    year_ago: YearAgo | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     stop: Callable[[], None] | None = None,
@@ -53,6 +56,8 @@ def train(
         Those cut-offs, and the folds to test on.
     goal : Goal
         What is predicted.
+    year_ago : YearAgo, optional
+        People at `cutoffs.year_ago`, when the history reaches so far.
     seed : int
         Of all that is drawn at random: the same seed and examples give the same model.
     progress : Progress, optional
@@ -78,7 +83,7 @@ def train(
             "there are no people to learn from at any past date.",
             hint="Check that the population holds somebody and that the events reach back far enough.",
         )
-    return _Training(examples, cutoffs, goal, seed, progress or Quiet(), stop or _nothing).run()
+    return _Training(examples, cutoffs, goal, seed, progress or Quiet(), stop or _nothing).run(year_ago)
 
 
 def _nothing() -> None:
@@ -97,7 +102,7 @@ class _Training:
     ) -> None:
         self.examples, self.frame = examples, examples.frame
         self.features, self.values = self.frame.features, self.frame.values
-        self.by_time, self.goal, self.seed = cutoffs.by_time, goal, seed
+        self.cutoffs, self.goal, self.seed = cutoffs, goal, seed
         self.splits = splits_.split(examples, cutoffs, seed)
         self.repeats = roles.repeats(self.features, goal)
         self.positive, self.negative = (
@@ -108,7 +113,7 @@ class _Training:
         self._progress, self._stop = progress, stop
         self._done, self._total = 0, len(self.splits) + 1
 
-    def run(self) -> Trained:
+    def run(self, year_ago: YearAgo | None = None) -> Trained:
         fewest = min(self.positive, self.negative)
         default: Algorithm
         if fewest < LEAST:
@@ -126,6 +131,12 @@ class _Training:
         correction, tried = calibration.choose(tested, predicted[chosen], splits_.older(self.splits))
         probability: Floats = np.round(odds.probability(correction.apply(predicted[chosen])), 6)
         learner = self._fitted(chosen)
+        season = None
+        if year_ago is not None and len(year_ago.examples) and fewest >= LEAST:
+            corrected = correction.apply(predicted[chosen])
+            season = look_back(year_ago, self.examples, self.cutoffs, tested, corrected, self.seed)
+        if season is not None and season.applied:
+            correction = structs.replace(correction, season=season.shift)
         rules = [
             NaiveRule(rule.name, rule.feature, rule.order[tested.rows]) for rule in roles.naive(self.frame, self.goal)
         ]
@@ -133,7 +144,7 @@ class _Training:
         pooled = backtest.measure(probability, tested.label, tested.weight, tested.people, self.seed)
         evaluation = Evaluation(
             algorithm=chosen,
-            by_time=self.by_time,
+            by_time=self.cutoffs.by_time,
             people=len(np.unique(self.frame.people)),
             positive=self.positive,
             negative=self.negative,
@@ -146,6 +157,7 @@ class _Training:
             candidates=candidates,
             calibration=tried,
             gate=backtest.gate(pooled.auc),
+            season=season,
         )
         self._step()
         return Trained(
