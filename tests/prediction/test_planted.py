@@ -124,6 +124,19 @@ def test_insights_and_profiles_tell_the_same(trained, reasons):
         assert any(f["counterfactual"] for row in reasons.values() for f in row["factors"])
 
 
+def test_timing_agrees_with_the_main_probability(trained):
+    """Before curves are made to end at it: the two learn the same thing in different ways."""
+    with coterie.open(trained / "ws", clock=FixedClock(shop.NOW)) as ws:
+        held = ws.predictions.timing("buys")
+        assert held.people == PEOPLE
+        assert held.days == tuple(range(1, 15))
+        assert abs(held.difference) < 0.02
+        assert np.abs(np.subtract(held.expected, held.observed)).max() < 0.06
+        told = ws.predictions.score("buys", "CRMID:c5")
+        assert told.timing.probability[-1] == pytest.approx(told.probability, abs=1e-6)
+        assert told.expected_date == shop.NOW + told.timing.expected_day * DAY
+
+
 def test_an_attribute_that_tells_the_outcome_is_refused(reopened):
     leaking = replace(shop.MODEL, key="leaks", attributes=(*shop.MODEL.attributes, Attribute("boughtSoon")))
     reopened.predictions.create(leaking)

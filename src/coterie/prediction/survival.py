@@ -18,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.explanation import Timing, TimingTest
 from coterie.prediction.frame import Examples, Frame
 from coterie.prediction.learners.logistic import Column, columns_of
 from coterie.prediction.odds import Floats
+from coterie.prediction.trained import OutOfTime
 
 FILE = "survival.json"
 DAILY = 14
 """Windows of up to so many days are divided into days."""
 WEEK = 7
-CELLS = 30_000_000
+CELLS = 15_000_000
 """Cells of the table that is learnt from; rows are drawn when there would be more."""
 PENALTY = 0.1
 """Scikit-learn's C."""
@@ -201,6 +203,36 @@ def fit(examples: Examples, window_days: int, *, seed: int) -> Survival:
     found = np.array(fitted.coef_[0], np.float64)
     level = float(fitted.intercept_[0]) + np.concatenate([[0.0], FREE * found[: number - 1]])
     return Survival(ends, columns, level, found[number - 1 :: 2].copy(), found[number::2].copy())
+
+
+def back_test(
+    examples: Examples, cutoffs: Cutoffs, window_days: int, out_of_time: OutOfTime, seed: int
+) -> TimingTest | None:
+    """Return whether timing held at the newest back-test, learnt from windows that had closed by it; None without one.
+
+    Parameters
+    ----------
+    examples : Examples
+        People at the training cut-offs, with what came of it.
+    cutoffs : Cutoffs
+        Those cut-offs, and the folds.
+    window_days : int
+        Length of the window.
+    out_of_time : OutOfTime
+        What the main model predicted at the back-tests.
+    seed : int
+        Of the choice of rows.
+    """
+    tested = out_of_time.tested
+    if not cutoffs.by_time or not tested.cutoffs:
+        return None
+    closed = next((fold.train for fold in cutoffs.folds if fold.test == tested.cutoffs[0]), ())
+    before = examples.take(np.isin(examples.frame.cutoffs, closed))
+    if not before.hit.any():
+        return None
+    places = tested.of(0)
+    survival = fit(before, window_days, seed=seed)
+    return assess(survival, examples.take(tested.rows[places]), out_of_time.probability[places])
 
 
 def assess(survival: Survival, examples: Examples, at_end: Floats | None = None) -> TimingTest:

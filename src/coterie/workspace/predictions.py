@@ -17,6 +17,7 @@ from coterie.prediction.checks import Check
 from coterie.prediction.definition import Model, Schedule
 from coterie.prediction.drift import Drift
 from coterie.prediction.evaluation import Evaluation
+from coterie.prediction.explanation import TimingTest
 from coterie.prediction.insights import Insights, Migration
 from coterie.prediction.outcomes import Monitoring
 from coterie.prediction.run import ModelView, Prediction, Run, ScoresFile, Status, Version
@@ -216,6 +217,11 @@ class Predictions(Room):
     def evaluation(self, key: str, version: int | None = None) -> Evaluation:
         """Return how a version did at past dates that it had not learnt from."""
         return reading.evaluation(self.version(key, version))
+
+    def timing(self, key: str, version: int | None = None) -> TimingTest | None:
+        """Return whether the timing of a version held at the newest past date; None where there was nothing to time."""
+        found = self.version(key, version)
+        return versions.timing_test(folders.version(self._sandbox.path, key, found.number))
 
     def card(self, key: str, version: int | None = None) -> Card:
         """Return the model card of a version."""

@@ -18,6 +18,7 @@ from coterie.prediction.definition import Model
 from coterie.prediction.frame import Examples
 from coterie.prediction.problems import Problem
 from coterie.prediction.scale import FactorScale
+from coterie.prediction.season import YearAgo
 from coterie.prediction.trained import Trained
 from coterie.prediction.vocabulary import Vocabulary
 
@@ -53,6 +54,7 @@ def trained(
     cutoffs: Cutoffs,
     vocabulary: Vocabulary,
     *,
+    year_ago: Examples | None = None,
     seed: int,
     progress: Progress,
     stop: Callable[[], None],
@@ -69,6 +71,8 @@ def trained(
         Those cut-offs.
     vocabulary : Vocabulary
         What the features are made of.
+    year_ago : Examples, optional
+        People at the same dates a year before, when the history reaches so far.
     seed : int
         Of everything random.
     progress : Progress
@@ -76,17 +80,21 @@ def trained(
     stop : callable
         Called often; what it raises ends the training.
     """
-    found = training.train(examples, cutoffs, model.goal, seed=seed, progress=progress, stop=stop)
+    past = None if year_ago is None else YearAgo(year_ago, model.seasonal)
+    found = training.train(examples, cutoffs, model.goal, year_ago=past, seed=seed, progress=progress, stop=stop)
     assert found.out_of_time is not None
     stop()
     tested = examples.take(found.out_of_time.tested.rows)
     scales = scale.measure(found, tested)
     stop()
-    timing = None
+    timing, held = None, None
     if model.goal.polarity == "will_occur" and examples.hit.any():
-        timing = survival.fit(examples, model.goal.window_days, seed=seed)
+        days = model.goal.window_days
+        timing = survival.fit(examples, days, seed=seed)
+        stop()
+        held = survival.back_test(examples, cutoffs, days, found.out_of_time, seed)
     stop()
-    learnt = Learnt(model, found, vocabulary, cutoffs, scales, _reference(found, examples, scales), timing)
+    learnt = Learnt(model, found, vocabulary, cutoffs, scales, _reference(found, examples, scales), timing, held)
     told = tuple(_problems(examples, cutoffs, vocabulary, model))
     return Made(learnt, _newest(found), artefact.data_hash(examples), told)
 

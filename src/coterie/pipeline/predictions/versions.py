@@ -16,6 +16,7 @@ from coterie.pipeline.predictions import folders
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.drift import Reference
+from coterie.prediction.explanation import TimingTest
 from coterie.prediction.run import Version
 from coterie.prediction.scale import FactorScale
 from coterie.prediction.vocabulary import Vocabulary
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 LEARNER, TIMING = "learner", "timing"
 MODEL, VOCABULARY, CUTOFFS = "configuration.json", "vocabulary.json", "cutoffs.json"
-SCALE, REFERENCE = "scale.json", "reference.json"
+SCALE, REFERENCE, HELD = "scale.json", "reference.json", "timing.json"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Learnt:
         The distributions at training.
     survival : Survival or None
         When events come; None where a goal cannot be timed.
+    held : TimingTest or None
+        Whether that held at the newest back-test, when there is one.
     """
 
     model: Model
@@ -63,6 +66,7 @@ class Learnt:
     scale: FactorScale
     reference: Reference
     survival: Survival | None
+    held: TimingTest | None
 
 
 def save(folder: Path, learnt: Learnt, *, configuration: str, data: str) -> None:
@@ -83,6 +87,7 @@ def save(folder: Path, learnt: Learnt, *, configuration: str, data: str) -> None
         (folder / TIMING).mkdir()
         for name, content in learnt.survival.files().items():
             (folder / TIMING / name).write_bytes(content)
+    (folder / HELD).write_bytes(msgspec.json.encode(learnt.held))
 
 
 def load(folder: Path) -> Learnt:
@@ -98,7 +103,14 @@ def load(folder: Path) -> Learnt:
         _read(folder / SCALE, FactorScale),
         _read(folder / REFERENCE, Reference),
         survival.read(timing) if timing else None,
+        timing_test(folder),
     )
+
+
+def timing_test(folder: Path) -> TimingTest | None:
+    """Read whether the timing of a version held; raises ``model.damaged``."""
+    found: TimingTest | None = _read(folder / HELD, TimingTest | None)  # type: ignore[arg-type]
+    return found
 
 
 def _read(path: Path, type_: type[T]) -> T:
