@@ -81,7 +81,7 @@ def run(
         started_at=now,
         configuration=fingerprint(model),
         seed=seed,
-        trigger=why if trigger == "schedule" and trains and why is not None else trigger,
+        trigger=why if trigger == "schedule" and trains and why in ("drift", "configuration") else trigger,
         entry=sandbox.log.last,
         champion=None if champion is None else champion.number,
         fixed=at is not None,
