@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from coterie.prediction.frame import Examples, Frame
     from coterie.prediction.scoring import Scores
 
-_EXAMPLES, _PEOPLE, _SCORES = "examples.npz", "people.npz", publishing.SCORES
+_EXAMPLES, _YEAR_AGO = "examples.npz", "year_ago.npz"
+_PEOPLE, _SCORES = "people.npz", publishing.SCORES
 _CHECK, _CUTOFFS, _VOCABULARY = "check.json", "cutoffs.json", "vocabulary.json"
 _NEWEST, _VERSION = "newest.npz", publishing.VERSION
 _TOLD = "told.json"
@@ -165,6 +166,9 @@ class Execution:
             store = self.data.store(vocabulary)
             examples = store.training(cutoffs.training, seed=self.state.seed, progress=_Looking(self))
             self._kept.put_examples(_EXAMPLES, examples)
+            if cutoffs.year_ago:
+                past = store.training(cutoffs.year_ago, seed=self.state.seed, progress=_Looking(self))
+                self._kept.put_examples(_YEAR_AGO, past)
             rows = len(examples)
         else:
             store, rows = self.data.store(self._learnt.vocabulary), 0
@@ -185,6 +189,7 @@ class Execution:
             examples,
             cutoffs,
             self._kept.get(_VOCABULARY, Vocabulary),
+            year_ago=self._kept.get_examples(_YEAR_AGO) if cutoffs.year_ago else None,
             seed=self.state.seed,
             progress=self.progress,
             stop=self._look,
