@@ -82,16 +82,23 @@ class Compiled:
     model: Model
     vocabulary: Vocabulary
     _statements: dict[tuple[Asked, bool], str] = field(default_factory=dict)
+    _arrivals: dict[tuple[int, ...], dict[int, int]] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> dict[str, Leaf]:
         """The values that events have, by path."""
         return {leaf.path: leaf for leaf in leaves(self.union.event)}
 
-    @cached_property
+    @property
     def arrivals(self) -> dict[int, int]:
         """When each batch became known, for those of datasets that are filled as things happen."""
-        return arrivals(self.con, self.model.view) if self.vocabulary.arrival == "recorded" else {}
+        if self.vocabulary.arrival != "recorded":
+            return {}
+        batches = self.con.execute("SELECT count(*), max(batch), count(withdrawn_at) FROM batch").fetchall()[0]
+        if batches not in self._arrivals:
+            self._arrivals.clear()
+            self._arrivals[batches] = arrivals(self.con, self.model.view)
+        return self._arrivals[batches]
 
     def source(self, asked: Asked, *, restricted: bool) -> str:
         """Return the statement for the events, with all that is asked of them or a part of it."""

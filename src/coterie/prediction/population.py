@@ -21,6 +21,7 @@ from coterie.pql.analysis import audiences_read
 from coterie.pql.conditions import conditions_of
 from coterie.pql.normal import normalise
 from coterie.prediction.definition import Model
+from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -98,6 +99,6 @@ def holding(con: DuckDBPyConnection, union: Union, view: str, rule: str, cutoff:
     conditions = normalise(expr, union)
     members = {name: ledger.members_at(con, name, cutoff) for name in sorted(audiences_read(expr))}
     engine = SqlEngine(con, union, until=cutoff - 1)
-    universe = engine.persons(engine._statements(view, cutoff, None).universe()) if people is None else people
+    universe = persons.read(con, f"SELECT person FROM {quote(f'profile_{view}')}") if people is None else people
     answers = engine.evaluate(conditions_of(conditions), view, cutoff, members, people)
     return fold(conditions, answers, universe)
