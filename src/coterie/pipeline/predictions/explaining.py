@@ -13,6 +13,7 @@ import pyarrow as pa
 from coterie.core.clock import DAY
 from coterie.core.progress import Progress
 from coterie.pipeline.predictions.data import Data
+from coterie.prediction import problems
 from coterie.prediction.conditions import Rules
 from coterie.prediction.definition import Model
 from coterie.prediction.insights import Insights
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from coterie.pipeline.predictions.versions import Learnt
     from coterie.prediction.frame import Frame
     from coterie.prediction.scoring import Scores
+    from coterie.prediction.trained import Trained
+
+SUMMED = 500
+"""People whose contributions are added up before anybody's are shown."""
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def explain(data: Data, learnt: Learnt, frame: Frame, scores: Scores, progress: 
 
     rows = factors_.chosen(scores.bucket)
     some = frame if len(rows) == len(frame) else frame.take(rows)
+    require_sums(learnt.model.key, learnt.trained, some)
     found = factors_.explain(learnt.trained, some, scores.bucket[rows], learnt.scale, progress=progress)
     store = data.store(learnt.vocabulary)
     would = counterfactual.of_everybody(store, bucket_of(data.model, learnt), found, int(frame.cutoffs[0]), progress)
@@ -85,6 +92,18 @@ def explain(data: Data, learnt: Learnt, frame: Frame, scores: Scores, progress: 
     )
     spread = [_spread(each, rows, len(frame)) for each in both]
     return Explained(spread[0], spread[1], expected(learnt, frame, scores.probability), found.peers, insights)
+
+
+def require_sums(key: str, trained: Trained, frame: Frame) -> None:
+    """Raise ``model.no-factors`` when what features contribute does not sum to the log-odds of people."""
+    some = frame.take(np.arange(0, len(frame), max(1, len(frame) // SUMMED)))
+    odds = trained.log_odds(some)
+    added, base = trained.contributions(some)
+    apart = np.abs(added.sum(axis=1) + base - odds)
+    wrong = int((~(apart <= TOLERANCE * np.maximum(1.0, np.abs(odds)))).sum())  # what is no number is wrong too
+    if wrong:
+        told = f"for {wrong:,} of {len(some):,} people contributions do not sum to the log-odds"
+        problems.refuse(key, [problems.no_factors(told)])
 
 
 def expected(learnt: Learnt, frame: Frame, probability: npt.NDArray[np.float64]) -> npt.NDArray[np.int64] | None:
