@@ -174,7 +174,7 @@ def load(ws: Workspace, past: Path, file: EventFile) -> None:
         }
     )
     ws.datasets.put("events", "events")
-    rules = {"_id": "row", "timestamp": "ts", "eventType": "type", "customer_id": "customer"}
+    rules = {"_id": "__row", "timestamp": "__ts", "eventType": "__type", "customer_id": "__customer"}
     rules |= {path: path for path in fields}
     report = ws.ingest.load("events", [past], mapping=FieldMapping.read({"fields": rules}), threshold=1.0)
     if report.quarantined:

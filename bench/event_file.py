@@ -87,9 +87,11 @@ class EventFile:
         if ".parquet" in path.suffixes or path.suffix == ".pq":
             source = "read_parquet(?)"
         else:
-            texts = ", ".join(f"'{name}': 'VARCHAR'" for name in ("customer_id", "event_type"))
+            named = {name for name, *_ in self.con.execute("DESCRIBE FROM read_csv(?)", [str(path)]).fetchall()}
+            texts = ", ".join(f"'{name}': 'VARCHAR'" for name in ("customer_id", "event_type") if name in named)
+            types = f", types = {{{texts}}}" if texts else ""
             # What is a number in the first rows may be text in the last; codes keep their leading zeros.
-            source = f"read_csv(?, sample_size = -1, types = {{{texts}}})"
+            source = f"read_csv(?, sample_size = -1{types})"
         self.con.execute(f"CREATE TEMP TABLE raw AS SELECT row_number() OVER () AS __row, * FROM {source}", [str(path)])
         described = self.con.execute("DESCRIBE raw").fetchall()
         return {name: str(type_) for name, type_, *_ in described if name != "__row"}
@@ -127,24 +129,25 @@ class EventFile:
         return None
 
     def _normalise(self, types: Mapping[str, str]) -> None:
-        """Make the table `event`: row, customer, ts, type, and the other columns with their types."""
+        """Make the table `event`: __row, __customer, __ts, __type, and the other columns with their types."""
         customer = '"customer_id"'
         if types["customer_id"] in ("DOUBLE", "FLOAT"):  # whole numbers in a column that once had gaps
             customer = f"{customer}::BIGINT"
         others = "".join(f", {self._value(column, types[column.name])}" for column in self.columns)
         self.con.execute(
-            f"CREATE TEMP TABLE event AS SELECT __row AS row, nullif(trim({customer}::VARCHAR), '') AS customer, "
-            f"{_instant(types['timestamp'])} AS ts, coalesce(\"event_type\"::VARCHAR, 'event') AS type{others} FROM raw"
+            f"CREATE TEMP TABLE event AS SELECT __row, nullif(trim({customer}::VARCHAR), '') AS __customer, "
+            f"{_instant(types['timestamp'])} AS __ts, "
+            f"coalesce(\"event_type\"::VARCHAR, 'event') AS __type{others} FROM raw"
         )
         self.con.execute("DROP TABLE raw")
-        unread = self.con.execute("SELECT count(*) FROM event WHERE ts IS NULL").fetchall()[0][0]
+        unread = self.con.execute("SELECT count(*) FROM event WHERE __ts IS NULL").fetchall()[0][0]
         if unread == self.con.execute("SELECT count(*) FROM event").fetchall()[0][0]:
             raise Unreadable("no time stamp of the file can be read as a date or an instant.")
         if unread:
             print(f"{unread} rows without a time stamp that can be read will be set aside.", file=sys.stderr)
         self.con.execute(
-            "UPDATE event SET ts = ts + INTERVAL 86399999 MILLISECOND WHERE type IN "
-            "(SELECT type FROM event GROUP BY type HAVING bool_and(ts IS NULL OR ts = date_trunc('day', ts)))"
+            "UPDATE event SET __ts = __ts + INTERVAL 86399999 MILLISECOND WHERE __type IN "
+            "(SELECT __type FROM event GROUP BY __type HAVING bool_and(__ts IS NULL OR __ts = date_trunc('day', __ts)))"
         )
 
     @staticmethod
@@ -167,17 +170,18 @@ class EventFile:
 
     def span(self) -> tuple[str, str]:
         """Return the first and the last instant."""
-        low, high = self.con.execute("SELECT min(ts)::VARCHAR, max(ts)::VARCHAR FROM event").fetchall()[0]
+        low, high = self.con.execute("SELECT min(__ts)::VARCHAR, max(__ts)::VARCHAR FROM event").fetchall()[0]
         return low, high
 
     def write(self, target: Path, before: str, since: str | None = None) -> int:
         """Write the events before an instant, and not before another, as Parquet; returns how many."""
-        late = "" if since is None else f" AND ts >= TIMESTAMP '{since}'"
+        late = "" if since is None else f" AND __ts >= TIMESTAMP '{since}'"
         names = "".join(f", {quoted(column.path)}" for column in self.columns)
         wanted = (
-            f"SELECT row, customer, ts, type{names} FROM event WHERE ts IS NULL OR (ts < TIMESTAMP '{before}'{late})"
+            f"SELECT __row, __customer, __ts, __type{names} FROM event "
+            f"WHERE __ts IS NULL OR (__ts < TIMESTAMP '{before}'{late})"
         )
-        self.con.execute(f"COPY ({wanted} ORDER BY row) TO '{target}' (FORMAT parquet)")
+        self.con.execute(f"COPY ({wanted} ORDER BY __row) TO '{target}' (FORMAT parquet)")
         found: int = self.con.execute(f"SELECT count(*) FROM read_parquet('{target}')").fetchall()[0][0]
         return found
 
@@ -202,14 +206,18 @@ class EventFile:
         joined = (" AND " if goal.get("combiner", "all_of") == "all_of" else " OR ").join(parts)
         opens = f"{instant} + INTERVAL {int(goal.get('gap_days', 0))} DAY"
         closes = f"{opens} + INTERVAL {int(goal['window_days'])} DAY"
-        least = "" if lookback is None else f" AND ts >= {instant} - INTERVAL {lookback} DAY"
-        least += "" if since is None else f" AND ts >= TIMESTAMP '{since}'"
+        aliases = [f"{quoted(column.path)} AS {quoted(column.name)}" for column in self.columns]
+        seen = ", ".join(
+            ["__type AS event_type", "__ts AS timestamp", "__customer AS customer_id", "__customer", *aliases]
+        )
+        least = "" if lookback is None else f" AND __ts >= {instant} - INTERVAL {lookback} DAY"
+        least += "" if since is None else f" AND __ts >= TIMESTAMP '{since}'"
         rows = self.con.execute(
-            f"WITH pop AS (SELECT DISTINCT customer FROM event WHERE ts < {instant}{least} AND customer IS NOT NULL), "
-            f"win AS (SELECT *, type AS event_type, ts AS timestamp, customer AS customer_id FROM event "
-            f"WHERE ts >= {opens} AND ts < {closes}), "
-            f"hit AS (SELECT customer, coalesce({joined}, false) AS hit FROM win GROUP BY customer) "
-            "SELECT customer, coalesce(hit, false) FROM pop LEFT JOIN hit USING (customer) ORDER BY customer",
+            f"WITH pop AS (SELECT DISTINCT __customer FROM event "
+            f"WHERE __ts < {instant}{least} AND __customer IS NOT NULL), "
+            f"win AS (SELECT {seen} FROM event WHERE __ts >= {opens} AND __ts < {closes}), "
+            f"hit AS (SELECT __customer, coalesce({joined}, false) AS hit FROM win GROUP BY __customer) "
+            "SELECT __customer, coalesce(hit, false) FROM pop LEFT JOIN hit USING (__customer) ORDER BY 1",
             parameters,
         ).fetchall()
         return Outcome([customer for customer, _ in rows], [bool(hit) for _, hit in rows])
