@@ -20,6 +20,8 @@ TRUSTED = 0.5
 """The part of what was missed a year ago that is taken to come again: a judgement, not measured."""
 CHANGED = 0.25
 """A stability index of the time people had been customers above which a year ago tells nothing of today."""
+NEWNESS = (30, 90, 180, 365)
+"""Days people had been customers, as they are compared: after a year one more makes little difference."""
 LEAST_TESTS = 2
 
 
@@ -161,8 +163,7 @@ def _changed(past: Examples, examples: Examples, then: int) -> bool:
     before, now = before[~np.isnan(before)], now[~np.isnan(now)]
     if not len(before) or not len(now):
         return True
-    longest = 0.95 * float(before.max())
-    edges = np.linspace(0, longest, 9)[1:]
+    edges = [days for days in NEWNESS if days < 0.95 * float(before.max())]
     shares = [
         np.bincount(np.digitize(values, edges), minlength=len(edges) + 1) / len(values) for values in (before, now)
     ]
