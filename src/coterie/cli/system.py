@@ -40,7 +40,12 @@ def status(session: Session) -> None:
     session.print(session.read("status"), _status)
 
 
-def demo(session: Session) -> None:
+def demo(
+    session: Session,
+    predict: Annotated[
+        bool, typer.Option("--predict", help="Also train three predictions and write their scores; takes minutes.")
+    ] = False,
+) -> None:
     """Load the sample world and show what comes out of it.
 
     A year of real baskets of 2,469 households, and a generated web shop for them.
@@ -48,7 +53,7 @@ def demo(session: Session) -> None:
     from coterie.demo import report, world
 
     session.now = session.now or format_instant(world.CLOCK.now())
-    answer = session.change(lambda ws: world.load(ws, ws.progress), create=True)
+    answer = session.change(lambda ws: world.load(ws, ws.progress, predict=predict), create=True)
     session.print(answer, report.show)
 
 

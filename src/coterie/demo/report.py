@@ -1,4 +1,4 @@
-"""The sample world on a terminal: what was read, who was found, which audiences there are, one profile, the files."""
+"""The sample world on a terminal: what was read, who was found, audiences, a profile, files, predictions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from coterie.cli import show as tables
+from coterie.cli.ai import told
 
 Data = dict[str, Any]
 
@@ -37,6 +38,7 @@ def show(out: Console, report: Data) -> None:
     _people(out, report)
     _audiences(out, report["audiences"])
     _profile(out, report["profile"])
+    _predictions(out, report.get("predicted"))
     _files(out, report)
 
 
@@ -100,6 +102,26 @@ def _profile(out: Console, profile: Data) -> None:
         for item in profile["events"]
     ]
     tables.table(out, "The latest events", events, ["time", "event", "of", "*what"])
+
+
+def _predictions(out: Console, predicted: Data | None) -> None:
+    if predicted is None:
+        return
+    out.print()
+    rows = [
+        (row["model"], row["goal"], row["scored"], *_spread(row["buckets"]), row["learner"], row["auc"])
+        for row in predicted["models"]
+    ]
+    heads = ["model", "*predicted", "people", "low", "medium", "high", "learner", "AUC"]
+    tables.table(out, "Predictions, with AUC on past dates", rows, heads)
+    out.print(f"Audience {predicted['audience']}: {predicted['members']} members", markup=False)
+    out.print(predicted["pql"], soft_wrap=True, markup=False)
+    out.print()
+    told.all_of(out, predicted["household"])
+
+
+def _spread(buckets: Data | None) -> tuple[Any, ...]:
+    return (None, None, None) if buckets is None else (buckets["low"], buckets["medium"], buckets["high"])
 
 
 def _files(out: Console, report: Data) -> None:

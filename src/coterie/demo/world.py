@@ -1,4 +1,4 @@
-"""Building the sample world in a workspace: definitions, data, audiences, exports; and what came out of it."""
+"""Building the sample world in a workspace: definitions, data, audiences, exports, predictions; and what came of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from coterie.audience.export import Export
 from coterie.core.clock import FixedClock
 from coterie.core.errors import Conflict
 from coterie.core.progress import Progress, Quiet
+from coterie.demo import predictions
 from coterie.demo.files import deliver
+from coterie.ingest.dataset import Dataset
 from coterie.ingest.mapping import Mapping
 from coterie.profile.lookup import ProfileView
 from coterie.store.catalog import Batch, BatchStatus
@@ -67,9 +69,12 @@ class DemoReport(msgspec.Struct, frozen=True):
     profile: ProfileView
     exports: tuple[Export, ...]
     seconds: float
+    predicted: predictions.Predicted | None = None
 
 
-def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = None) -> DemoReport:
+def load(
+    ws: Workspace, progress: Progress | None = None, folder: Path | None = None, *, predict: bool = False
+) -> DemoReport:
     """Build the sample world; what is there already is left as it is.
 
     Parameters
@@ -80,11 +85,13 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
         Told what is going on.
     folder : Path, optional
         Where the source files are written; default ``sample-files`` in the root of the workspace.
+    predict : bool
+        Also train the models and write their scores to profiles, which takes minutes.
 
     Returns
     -------
     DemoReport
-        Rows per dataset, identities, audiences, one profile, exported files.
+        Rows per dataset, identities, audiences, one profile, exported files, predictions.
 
     Raises
     ------
@@ -110,6 +117,7 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
     outcome = {row.audience: row for row in ws.audiences.evaluate(rules, at=CLOCK.now()).audiences}
     progress.report("Exporting")
     exports = [ws.audiences.export(name, ws.sandbox.exports / f"{name}.{format_}") for name, format_ in EXPORTS.items()]
+    predicted = predictions.load(ws, ":".join(EXAMPLE), progress) if predict else None
     stats = ws.identities.stats()
     return DemoReport(
         folder=str(folder),
@@ -123,6 +131,7 @@ def load(ws: Workspace, progress: Progress | None = None, folder: Path | None = 
         ),
         profile=ws.profiles.get(*EXAMPLE, events=16),
         exports=tuple(exports),
+        predicted=predicted,
         seconds=time.perf_counter() - began,
     )
 
@@ -131,7 +140,7 @@ def _require_own(ws: Workspace) -> None:
     """Refuse a workspace with data of its own, because the clock of the sample world would be wrong for it."""
     path = ws.sandbox.path
     others = [f"sandbox {name}" for name in sandboxes(path.parent) if name != path.name]
-    others += [f"dataset {dataset.name}" for dataset in ws.datasets.list() if dataset.name not in DATASETS]
+    others += [f"dataset {dataset.name}" for dataset in _filled(ws) if dataset.name not in DATASETS]
     if others:
         raise Conflict(
             "demo.workspace",
@@ -140,6 +149,11 @@ def _require_own(ws: Workspace) -> None:
             hint="Give the sample world another directory: coterie --workspace sample demo",
             where={"path": str(path.parent)},
         )
+
+
+def _filled(ws: Workspace) -> list[Dataset]:
+    """Return the datasets that somebody fills, and not Coterie itself."""
+    return [dataset for dataset in ws.datasets.list() if not dataset.system]
 
 
 def _load_dataset(ws: Workspace, name: str, folder: Path, progress: Progress) -> str:

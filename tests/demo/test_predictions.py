@@ -1,0 +1,45 @@
+"""The predictions of the sample world can be made: what they ask for is there, and what they promise is shown."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from coterie.demo import predictions, report, world
+from coterie.workspace import Workspace
+
+Loaded = tuple[Workspace, world.DemoReport]
+
+LOOKBACKS = {"buys_in_7_days": 30, "stops_for_30_days": 60, "redeems_a_coupon": 60}
+"""Days in which households of each model bought something."""
+
+
+def test_there_are_three_models_as_files_state_them() -> None:
+    assert set(predictions.models()) == set(LOOKBACKS)
+
+
+@pytest.mark.parametrize("key", LOOKBACKS)
+def test_a_model_could_be_trained_on_the_households_that_bought(loaded: Loaded, key: str) -> None:
+    ws, _ = loaded
+    found = ws.predictions.check({"key": key, **predictions.models()[key]})
+    assert found.passed
+    assert not [problem for problem in found.problems if problem.severity == "error"]
+    days = LOOKBACKS[key]
+    households = ws.sandbox.history.con.execute(
+        'SELECT count(DISTINCT person) FROM event_of_default WHERE "eventType" = $1 AND "timestamp" < $2 '
+        'AND "timestamp" >= $2 - $3 * 86400000',
+        ["commerce.purchases", world.CLOCK.now(), days],
+    ).fetchall()[0][0]
+    scored = [cutoff for cutoff in found.cutoffs if cutoff.cutoff == found.scoring_at]
+    assert [cutoff.eligible for cutoff in scored] == [households]
+    assert min(found.positives, found.negatives) >= 100
+
+
+def test_nothing_is_said_of_predictions_that_were_not_asked_for(loaded: Loaded) -> None:
+    _, made = loaded
+    assert made.predicted is None
+    out = io.StringIO()
+    report._predictions(Console(file=out), None)
+    assert out.getvalue() == ""
