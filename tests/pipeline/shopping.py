@@ -21,13 +21,12 @@ EVENTS = {"customer": "string", "total": {"type": "number", "decimals": 2}, "cha
 
 def events(people, *, first=240, last=0, seed=0):
     """Return what customers did from so many days before `NOW` on until so many before it."""
-    random = np.random.default_rng(seed)
     rows = []
     for customer in range(people):
-        rate = random.gamma(1.2, 1 / 25)
+        random = np.random.default_rng([seed, customer])
+        gap, left = _habits(random)
         at = NOW - first * DAY + int(random.integers(0, 60)) * DAY
-        left = 0 if random.random() < 0.6 else int(random.integers(0, 150))
-        while (at := at + int(random.exponential(1 / rate) * DAY)) < NOW - max(left, last) * DAY:
+        while (at := at + int(random.exponential(gap))) < NOW - max(left, last) * DAY:
             if random.random() < 0.6:
                 rows.append(
                     _event("visit", at - 3_600_000, customer, len(rows), channel=("mail", "web")[len(rows) % 2])
@@ -36,20 +35,26 @@ def events(people, *, first=240, last=0, seed=0):
     return rows
 
 
+def later(people, days, *, seed=0):
+    """Return what the same customers did in so many days after `NOW`."""
+    rows = []
+    for customer in range(people):
+        gap, left = _habits(np.random.default_rng([seed, customer]))
+        random, at = np.random.default_rng([seed + 1, customer]), NOW
+        while not left and (at := at + int(random.exponential(gap)) + 1) < NOW + days * DAY:
+            rows.append(_event("purchase", at, customer, f"later-{len(rows)}", total=20.0))
+    return rows
+
+
+def _habits(random):
+    """Return the mean time between the purchases of a customer, and how many days before `NOW` the last one is."""
+    rate = random.gamma(1.2, 1 / 25)
+    return DAY / rate, 0 if random.random() < 0.6 else int(random.integers(1, 150))
+
+
 def name(customer):
     """Return the id of a customer: long enough to be looked for in texts."""
     return f"customer-{customer:04d}"
-
-
-def week(people, *, seed=1):
-    """Return what some customers did in the week after `NOW`, one event each."""
-    random = np.random.default_rng(seed)
-    some = np.flatnonzero(random.random(people) < 0.2).tolist()
-    ages = random.integers(1, 7 * DAY, len(some)).tolist()
-    return [
-        _event("purchase", NOW + age, customer, number, total=20.0)
-        for number, (customer, age) in enumerate(zip(some, ages, strict=True))
-    ]
 
 
 def _event(type_, at, customer, number, **more):

@@ -9,7 +9,7 @@ from tests.pipeline import shopping as shop
 
 import coterie
 from coterie.core.clock import DAY, FixedClock
-from coterie.core.errors import Conflict, Invalid, NotFound
+from coterie.core.errors import Conflict, CoterieError, Invalid, NotFound
 from coterie.pipeline.predictions import folders, versions
 from coterie.prediction.run import STAGES, Status
 
@@ -183,7 +183,7 @@ def test_a_rebuild_has_the_same_scores_and_versions(ws, tmp_path):
 def test_a_later_run_takes_the_place_of_the_scores(copy, tmp_path):
     before = scores_of(copy)
     copy.sandbox.clock.at += 7 * DAY
-    shop.load(copy, tmp_path, shop.week(260), "week")
+    shop.load(copy, tmp_path, shop.later(260, 7), "week")
     assert [item.key for item in copy.predictions.due()] == ["buys"]
     (run,) = copy.predictions.run_due()
     assert (run.status, run.kind, run.version, run.trigger) == (Status.SUCCEEDED, "score", 1, "schedule")
@@ -279,3 +279,90 @@ def test_a_deleted_model_leaves_nothing(copy, tmp_path):
     with pytest.raises(NotFound) as error:
         copy.predictions.run("buys", retrain=False)
     assert error.value.code == "model.untrained"
+
+
+def test_a_challenger_is_compared_with_the_version_in_use(copy, tmp_path):
+    """After 30 days the model is trained anew, and both are asked of people whose window has closed since."""
+    copy.sandbox.clock.at += 40 * DAY
+    shop.load(copy, tmp_path, shop.later(260, 40), "later")
+    run = copy.predictions.run("buys")
+    assert (run.status, run.kind, run.trained) == (Status.SUCCEEDED, "train+score", 2)
+    version = copy.predictions.version("buys", 2)
+    assert version.champion == (run.version == 2)
+    assert "log-loss of the people at 2026-06-25" in version.decision
+    assert "against version 1" in version.decision
+    assert copy.predictions.version("buys").number == run.version
+    outcomes = copy.predictions.outcomes("buys")
+    assert [item.run for item in outcomes.outcomes] == ["buys/1"]
+    before = copy.predictions.runs("buys")[-1]
+    assert outcomes.outcomes[0].people == before.scored
+    assert 0 <= outcomes.outcomes[0].actual <= 1
+
+
+def test_audiences_of_scores(copy):
+    run = copy.predictions.runs("buys")[0]
+    ask = copy.predictions.audience_from
+    assert ask("buys", "a", bucket="high").pql == 'customerAI.buys.bucket = "high"'
+    assert copy.audiences.size("a") == run.buckets.high
+    ask("buys", "b", range=(60, 80), title="From 60 to 80")
+    assert (
+        copy.audiences.size("b")
+        == copy.audiences.count("customerAI.buys.score >= 60 and customerAI.buys.score <= 80").count
+    )
+    ask("buys", "c", top=0.2)
+    assert abs(copy.audiences.size("c") - 0.2 * run.scored) < 0.05 * run.scored
+    ask("buys", "d", top=10)
+    assert copy.audiences.size("d") >= 10
+    ask("buys", "e", reach=0.5)
+    assert 0 < copy.audiences.size("e") < run.scored
+    code = copy.predictions.insights("buys").buckets[2].factors[0].code
+    ask("buys", "f", bucket="high", factor=code)
+    assert 0 < copy.audiences.size("f") <= run.buckets.high
+    for wrong in (
+        {},
+        {"bucket": "huge"},
+        {"range": (80, 60)},
+        {"top": -1},
+        {"reach": 2},
+        {"bucket": "high", "top": 0.1},
+    ):
+        with pytest.raises(Invalid) as error:
+            ask("buys", "wrong", **wrong)
+        assert error.value.code == "model.range"
+
+
+def test_labels_of_what_a_model_reads_are_those_of_its_scores(tmp_path):
+    with coterie.open(tmp_path / "ws", create=True, clock=FixedClock(shop.NOW)) as ws:
+        shop.define(ws)
+        ws.datasets.put("shop", "shop", labels=["C2"])
+        ws.predictions.create(shop.BUYS)
+        assert ws.predictions.view("buys").labels == ("C2",)
+        for change, code in (
+            ({"key": "Buys"}, "model.key"),
+            ({"name": " "}, "model.spec"),
+            ({"goal": "buys"}, "model.spec"),
+            ({"buckets": {"medium": 80, "high": 75}}, "model.buckets"),
+            ({"schedule": {"score": "hourly"}}, "model.schedule"),
+            ({"attributes": [{"field": "nowhere"}]}, "model.unknown-field"),
+            ({"attributes": [{"field": "customerAI.buys.score"}]}, "model.attribute"),
+            ({"categories": ["nowhere"]}, "model.unknown-field"),
+            ({"population": {"where": "customerAI.buys.score > 3"}}, "pql.invalid"),
+            ({"population": {"where": "true", "audience": "x"}}, "model.population"),
+            ({"population": {"audience": "x"}}, "audience.not-found"),
+            ({"view": "nowhere"}, "view.not-found"),
+        ):
+            with pytest.raises(CoterieError) as error:
+                ws.predictions.create(shop.BUYS | {"key": "other"} | change)
+            assert error.value.code == code, change
+        draft = ws.predictions.create(shop.BUYS | {"key": "idea", "draft": True})
+        with pytest.raises(Conflict) as error:
+            ws.predictions.run("idea")
+        assert error.value.code == "model.draft"
+        assert ws.predictions.due() == [ws.predictions.view("buys")]
+        assert ws.predictions.edit("idea", goal={**shop.BUYS["goal"], "window_days": 7}, draft=False).goal != draft.goal
+        with pytest.raises(Conflict) as error:
+            ws.predictions.edit("idea", draft=True)
+        assert error.value.code == "model.fixed"
+        with pytest.raises(Conflict) as error:
+            ws.predictions.run("buys", at=shop.NOW + 1)
+        assert error.value.code == "model.later"

@@ -32,9 +32,9 @@ class Killer:
 
 def run(stage):
     with coterie.open(sys.argv[1], clock=FixedClock(int(sys.argv[2])), progress=Killer(stage)) as ws:
-        left = [run for run in ws.predictions.runs("buys") if run.resumable]
-        print(stage, [str(item.stage) for run in left for item in run.stages], flush=True)
-        ws.predictions.run("buys", resume=bool(left))
+        runs = ws.predictions.runs("buys")
+        print(stage, [str(item.stage) for run in runs for item in run.stages], flush=True)
+        ws.predictions.run("buys", resume=bool(runs))
 
 for stage in [*sys.argv[3:], ""]:
     child = os.fork()
