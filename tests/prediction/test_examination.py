@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from coterie.core.clock import DAY, format_date
+from coterie.pipeline.definitions import Definitions
 from coterie.prediction.checks import Check
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Kind, Model, Population
 from coterie.prediction.definition import Test as FieldTest
+from coterie.prediction.examination import examine
 from coterie.prediction.extent import pace, usual_lag
 from coterie.workspace import Workspace
 
@@ -215,6 +217,16 @@ def test_events_per_day_of_the_last_week_and_before(sound: Workspace) -> None:
     assert found.least == pytest.approx(min(weeks))
     assert found.most == pytest.approx(max(weeks))
     assert pace(sound.sandbox.history.con, "default", START + 10 * DAY) is None
+
+
+def test_what_only_scores_is_looked_at_for_what_stands_in_the_way_of_scoring(sound: Workspace) -> None:
+    definitions = Definitions(sound.sandbox.catalog)
+    whole = examine(sound.sandbox.history.con, definitions.union(), model(), NOW)
+    scoring = checked(sound, model(), scores_with=whole.vocabulary)
+    assert scoring.cutoffs == whole.check.cutoffs[:2]
+    assert told(scoring) == {}
+    later = NOW + 200 * DAY
+    assert told(checked(sound, model(), later, scores_with=whole.vocabulary, fixed=True)) == {405: "error"}
 
 
 # -- leaks ----------------------------------------------------------------------------------------------------------

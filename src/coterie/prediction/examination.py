@@ -79,6 +79,7 @@ def examine(
     *,
     rule: str | None = None,
     policy: View | None = None,
+    scores_with: Vocabulary | None = None,
     fixed: bool = False,
     others: Collection[Model] = (),
     labels: tuple[str, ...] = (),
@@ -100,6 +101,9 @@ def examine(
         The rule of the population: that of its audience, or its own when left out.
     policy : View, optional
         How records are merged, for attributes as of a cut-off.
+    scores_with : Vocabulary, optional
+        That of the version that is to score people, where nothing is to be trained: then only the newest closed window
+        is counted, and only what stands in the way of scoring is told.
     fixed : bool
         Whether people are to be scored as of that instant even when the data are older.
     others : collection of Model
@@ -110,7 +114,7 @@ def examine(
         Gives the policies that object to the model with a vocabulary.
     """
     began = time.perf_counter()
-    found = _Examination(con, union, model, at, rule, fixed, policy)
+    found = _Examination(con, union, model, at, rule, fixed, policy, scores_with)
     listed = [*found.problems(), *warnings.warnings_of(model, others)]
     objections = objecting(found.vocabulary) if objecting is not None and found.vocabulary is not None else ()
     listed += policies.problems_of(objections)
@@ -142,6 +146,7 @@ class _Examination:
     rule: str | None
     fixed: bool
     policy: View | None
+    scores_with: Vocabulary | None
 
     # -- what there is ----------------------------------------------------------------------------------------------
 
@@ -168,11 +173,16 @@ class _Examination:
     def cutoffs(self) -> Cutoffs | None:
         if self.extent.first is None or self.extent.last is None:
             return None
-        return plan(self.model, self.extent.first, self.extent.last, self.scoring_at)
+        planned = plan(self.model, self.extent.first, self.extent.last, self.scoring_at)
+        if self.scores_with is None:
+            return planned
+        return Cutoffs(planned.scoring, planned.training[:1], planned.folds[:1], by_time=planned.by_time)
 
     @cached_property
     def vocabulary(self) -> Vocabulary | None:
-        return None if self.cutoffs is None else learn(self.con, self.union, self.model, self.cutoffs, self.policy)
+        if self.cutoffs is None or self.scores_with is not None:
+            return self.scores_with
+        return learn(self.con, self.union, self.model, self.cutoffs, self.policy)
 
     @cached_property
     def history(self) -> History:
@@ -253,7 +263,7 @@ class _Examination:
     @cached_property
     def suspects(self) -> tuple[Suspect, ...]:
         """The attributes, held against what came of the newest training cut-off."""
-        if self.cutoffs is None or self.vocabulary is None or not self.cutoffs.training:
+        if self.cutoffs is None or self.vocabulary is None or not self.cutoffs.training or self.scores_with is not None:
             return ()
         cutoff = self.cutoffs.training[0]
         mine = np.flatnonzero(self._outcomes.cutoffs == cutoff)
@@ -303,13 +313,15 @@ class _Examination:
             names = [event.name for event, hits in zip(model.goal.events, seen.hits, strict=True) if not hits]
             yield problems.goal_never_before(names, seen.first, seen.last)
             return
-        yield from self._history(seen.first, seen.last)
-        if self.cutoffs.training:
-            yield from self._population()
+        if self.scores_with is None:
+            yield from self._history(seen.first, seen.last)
+            if self.cutoffs.training:
+                yield from self._population()
         if not int((self._rows.cutoffs == self.cutoffs.scoring).sum()):
             yield problems.no_scoring_data(self.scoring_at, model.population.lookback_days)
-        yield from leakage.problems_of(self.suspects)
-        yield from self._advice()
+        if self.scores_with is None:
+            yield from leakage.problems_of(self.suspects)
+            yield from self._advice()
 
     def _history(self, first: int, last: int) -> Iterator[Problem]:
         history = self.history

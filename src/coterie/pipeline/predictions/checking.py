@@ -27,8 +27,12 @@ def concerning(found: Iterable[Problem], kind: RunKind) -> tuple[Problem, ...]:
     return tuple(item for item in found if kind == "train+score" or item.code in _OF_SCORING)
 
 
-def examine(data: Data, at: int, *, fixed: bool) -> Examined:
-    """Return what a dry run finds as of an instant; `fixed` when it is to be that one even if the data are older."""
+def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None = None) -> Examined:
+    """Return what a dry run finds as of an instant.
+
+    `fixed` when it is to be that one even if the data are older; `scores_with` is the vocabulary of the version that is
+    to score people, where nothing is to be trained.
+    """
     from coterie.prediction import examination
 
     definitions = Definitions(data.sandbox.catalog)
@@ -44,6 +48,7 @@ def examine(data: Data, at: int, *, fixed: bool) -> Examined:
         at,
         policy=data.policy,
         fixed=fixed,
+        scores_with=scores_with,
         others=others,
         labels=models.labels_of(definitions, data.model),
         objecting=objecting,

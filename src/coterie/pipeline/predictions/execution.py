@@ -147,7 +147,9 @@ class Execution:
     # -- stages -----------------------------------------------------------------------------------------------------
 
     def _check(self) -> int | None:
-        examined = checking.examine(self.data, self.state.asked_at, fixed=self.state.fixed)
+        training = self.state.kind == "train+score"
+        with_ = None if training else self._learnt.vocabulary
+        examined = checking.examine(self.data, self.state.asked_at, fixed=self.state.fixed, scores_with=with_)
         found = examined.check
         concerning = checking.concerning(found.problems, self.state.kind)
         self._kept.put(_CHECK, msgspec.structs.replace(found, problems=concerning))
