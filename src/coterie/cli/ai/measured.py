@@ -32,7 +32,7 @@ def value(out: Console, found: Data) -> None:
             f" do it ({percent(best['share_of_successes'])} of all who will), for a profit of {_money(best['profit'])}",
         )
     )
-    out.print(Text(f"Everyone: {_money(everyone['profit'])}", style="dim"))
+    out.print(Text(f"Contacting everyone: a profit of {_money(everyone['profit'])}", style="dim"))
     most = max((abs(float(cut["profit"])) for cut in found["cuts"]), default=0.0) or 1.0
     digits = 0 if most >= 1_000 else 2
     some = found["cuts"] if len(found["cuts"]) <= 12 else _tenths(found["cuts"], best)
