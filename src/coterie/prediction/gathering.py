@@ -73,8 +73,14 @@ def forget(con: DuckDBPyConnection) -> None:
 
 
 def _gathered(vocabulary: Vocabulary, marks: str, *, summed: bool) -> Gathered:
-    day = _days(vocabulary, marks, summed=summed)
-    return Gathered("prediction_asked", day, _gaps(vocabulary, day), _amounts(marks), _habits(marks))
+    each = f"(SELECT person, unnest(subjects) AS subject, age, seen FROM {marks})"
+    return Gathered(
+        "prediction_asked",
+        _days(vocabulary, marks, summed=summed),
+        _gaps(vocabulary, each),
+        _amounts(marks),
+        _habits(marks),
+    )
 
 
 def _days(vocabulary: Vocabulary, marks: str, *, summed: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from coterie.engine.sql.constructs import TRUE, column, defined
-from coterie.engine.sql.statements import Statements
+from coterie.engine.sql.statements import Statements, among_people
 from coterie.pql.ast import Expr
 
 SYSTEM = {"happened": "timestamp", "dataset": "$dataset", "batch": "$batch", "row": "$row"}
@@ -31,7 +31,8 @@ def marks(statements: Statements, conditions: Mapping[str, Expr | None], leaves:
     query = exp.select(column("p", "person")).from_(statements.events())
     query = statements.join_persons(query, identity)
     if statements.restricted:
-        query = query.where(statements.of_people(identity))
+        # of the persons, not of the identities: the join then skips events of others as it reads them
+        query = query.where(among_people(column("p", "person")))
     for name, leaf in SYSTEM.items():
         query = query.select(exp.alias_(column("e", leaf), name, quoted=True), copy=False)
     for name, condition in conditions.items():
