@@ -122,17 +122,22 @@ def reasons(out: Console, found: Data) -> None:
         way = "higher" if item["direction"] == "raises" else "lower"
         said = f"Also weighed, never a reason: {item['label']}, {item['value_label']} (the chance is {way} with it)"
         out.print(Text(show.words(said), style="dim"))
+    _changes(out, found)
     out.print()
     out.print(Text(CAUTION, style="dim"))
 
 
 def _more(item: Data) -> tuple[str, str]:
-    lines = []
-    if item.get("peer_label"):
-        lines.append(f"usual in this bucket: {item['peer_label']}")
-    if item.get("counterfactual"):
-        lines.append(item["counterfactual"]["text"])
-    return ("".join(f"\n  {show.words(line)}" for line in lines), "dim")
+    usual = item.get("peer_label")
+    return (f"\n  usual in this bucket: {show.words(usual)}" if usual else "", "dim")
+
+
+def _changes(out: Console, found: Data) -> None:
+    """Show what would move the person to another bucket, each change once."""
+    items = (*found["factors"], *found["factors_against"])
+    texts = dict.fromkeys(item["counterfactual"]["text"] for item in items if item.get("counterfactual"))
+    for text in texts:
+        out.print(Text.assemble(("By this model: ", "bold"), sentence(text)[0].lower() + sentence(text)[1:]))
 
 
 def _timing(out: Console, found: Data) -> None:
