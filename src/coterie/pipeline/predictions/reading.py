@@ -20,9 +20,10 @@ from coterie.prediction.definition import Model
 from coterie.prediction.drift import Drift
 from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.insights import Insights, Migration
-from coterie.prediction.outcomes import Closed, Monitoring
+from coterie.prediction.outcomes import Closed, Monitoring, Outcome
 from coterie.prediction.run import ModelView, Run, ScoresFile, Status, Version
 from coterie.prediction.value import Gains, Value, worth
+from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 
 T = TypeVar("T", Insights, Drift, Migration)
@@ -106,16 +107,18 @@ def _batch(sandbox: Sandbox, run: Run) -> int:
 
 
 def outcomes(sandbox: Sandbox, key: str) -> Monitoring:
-    """Compare what runs expected with what came, once their windows have closed."""
+    """Compare what runs expected with what came, once their windows have closed and their events are there."""
     from coterie.prediction import outcomes as outcomes_
     from coterie.prediction.population import Rows
 
     model = models.model_named(Definitions(sandbox.catalog), key)
-    found, now = [], sandbox.clock.now()
-    for run in runs.listed(sandbox, key)[: outcomes_.ROLLING * 2]:
+    found, known = list[Outcome](), _known_until(sandbox, model)
+    for run in runs.listed(sandbox, key):
+        if len(found) == outcomes_.ROLLING * 2:
+            break
         opens = run.as_of + model.goal.gap_days * DAY
         closes = opens + model.goal.window_days * DAY
-        if run.status is not Status.SUCCEEDED or run.batch is None or run.version is None or closes > now:
+        if run.status is not Status.SUCCEEDED or run.batch is None or run.version is None or closes > known:
             continue
         scores = output.scores(sandbox.history.con, key, _batch(sandbox, run), model.view)
         if not len(scores):
@@ -129,6 +132,12 @@ def outcomes(sandbox: Sandbox, key: str) -> Monitoring:
         judged = outcomes_.judge(Closed(run.id, run.version, run.as_of, opens, closes, scores), came.people, came.label)
         found += [] if judged is None else [judged]
     return outcomes_.monitor(key, found)
+
+
+def _known_until(sandbox: Sandbox, model: Model) -> int:
+    """Return until when it is known what people did: a day after the newest event, or now."""
+    newest = sandbox.history.con.execute(f'SELECT max("timestamp") FROM {quote(f"event_of_{model.view}")}').fetchall()
+    return min(sandbox.clock.now(), (newest[0][0] or 0) + DAY)
 
 
 def value(sandbox: Sandbox, key: str, run: str, contact_cost: float, value_per_success: float) -> Value:
