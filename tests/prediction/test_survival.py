@@ -107,6 +107,17 @@ def test_rows_drawn_by_lot_say_nearly_the_same(others, learnt, monkeypatch):
     assert abs(few.within(frame).mean() - learnt.within(frame).mean()) < 0.02
 
 
+def test_rows_are_drawn_from_all_examples_alike(monkeypatch):
+    """Examples come ordered by cut-off: what grows from one to the next must not seem to tell the outcome."""
+    monkeypatch.setattr("coterie.prediction.survival.CELLS", 60_000)
+    examples, _ = simulate(20_000, seed=6)
+    values = np.column_stack([examples.frame.values[:, 0], np.arange(20_000)]).astype(np.float32)
+    frame = Frame(FEATURES, examples.frame.people, examples.frame.cutoffs, np.asfortranarray(values))
+    found = fit(Examples(frame, examples.hit, examples.label, examples.day, examples.weight), WINDOW, seed=1)
+    assert abs(found.weights[1]) < 0.1
+    assert abs(found.within(frame).mean() - examples.hit.mean()) < 0.01
+
+
 def test_weights_count(others):
     examples, _ = simulate(8000, seed=4)
     doubled = examples.take(np.repeat(np.arange(8000), np.where(examples.hit, 2, 1)))

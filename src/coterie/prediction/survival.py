@@ -10,7 +10,7 @@ main probability.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -22,19 +22,24 @@ from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.explanation import Timing, TimingTest
 from coterie.prediction.frame import Examples, Frame
 from coterie.prediction.learners.logistic import Column, columns_of
-from coterie.prediction.odds import Floats
+from coterie.prediction.odds import Floats, probability
+from coterie.prediction.scale import spread
 from coterie.prediction.trained import OutOfTime
 
 FILE = "survival.json"
 DAILY = 14
 """Windows of up to so many days are divided into days."""
 WEEK = 7
-CELLS = 15_000_000
-"""Cells of the table that is learnt from; rows are drawn when there would be more."""
-PENALTY = 0.1
+CELLS = 5_000_000
+"""Cells of the table that coefficients are learnt from; rows are drawn when there would be more."""
+LEVELLED = 100_000
+"""People at most that the levels are learnt from: the coefficients tell people apart, the levels how many it is."""
+PENALTY = 0.01
 """Scikit-learn's C."""
 FREE = 10.0
 """The columns that tell the week are stretched by this, which takes the penalty off them."""
+NEWTON = 20
+"""Steps in which the levels are found."""
 BATCH = 100_000
 
 
@@ -62,6 +67,10 @@ class Survival:
 
     def cumulated(self, frame: Frame) -> Floats:
         """Return the cumulated hazard at the end of each period, a row for each person: ``-ln P(not yet)``."""
+        return np.logaddexp(0.0, self.odds(frame)).cumsum(axis=1)
+
+    def odds(self, frame: Frame) -> Floats:
+        """Return the log-odds of the hazard in each period, a row for each person."""
         made = np.empty((len(frame), len(self.ends)))
         times = clock(len(self.ends))
         for start in range(0, len(frame), BATCH):
@@ -71,8 +80,7 @@ class Survival:
                 z = column.of(values)
                 steady += weight * z
                 drifting += drift * z
-            odds = self.level[None, :] + steady[:, None] + drifting[:, None] * times[None, :]
-            made[start : start + BATCH] = np.logaddexp(0.0, odds).cumsum(axis=1)
+            made[start : start + BATCH] = self.level + steady[:, None] + drifting[:, None] * times
         return made
 
     def within(self, frame: Frame) -> Floats:
@@ -186,8 +194,7 @@ def fit(examples: Examples, window_days: int, *, seed: int) -> Survival:
     )
     occurred = examples.day >= 0
     last = np.where(occurred, np.searchsorted(ends, np.maximum(examples.day, 0) + 1), number - 1)
-    rows, period = _at_risk(last + 1, CELLS // (number + 2 * len(columns) + 1), seed)
-    label = occurred[rows] & (last[rows] == period)
+    rows, period, label = _at_risk(last, occurred, CELLS // (number + 2 * len(columns) + 1), seed)
     if label.all() or not label.any():
         return _flat(ends, label)
     times = clock(number)[period]
@@ -202,7 +209,8 @@ def fit(examples: Examples, window_days: int, *, seed: int) -> Survival:
     fitted.fit(design, label, sample_weight=weight[rows])
     found = np.array(fitted.coef_[0], np.float64)
     level = float(fitted.intercept_[0]) + np.concatenate([[0.0], FREE * found[: number - 1]])
-    return Survival(ends, columns, level, found[number - 1 :: 2].copy(), found[number::2].copy())
+    learnt = Survival(ends, columns, level, found[number - 1 :: 2].copy(), found[number::2].copy())
+    return _levelled(learnt, examples, last, occurred)
 
 
 def back_test(
@@ -259,16 +267,47 @@ def assess(survival: Survival, examples: Examples, at_end: Floats | None = None)
     )
 
 
-def _at_risk(periods_of: npt.NDArray[np.int64], most: int, seed: int) -> tuple[npt.NDArray[np.intp], ...]:
-    """Return rows of people and periods in which the events may still occur for them; not more than `most`, by lot."""
-    bounds = np.cumsum(periods_of)
+def _at_risk(
+    last: npt.NDArray[np.int64], occurred: npt.NDArray[np.bool_], most: int, seed: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return rows of people and periods in which the events may still occur for them, and whether they do.
+
+    Of more than `most`, as many with the events as without are drawn if there are: that moves the levels alone
+    (Prentice and Pyke 1979), which are learnt from all.
+    """
+    bounds = np.cumsum(last + 1)
+    hits = np.where(occurred, bounds - 1, -1)
+    hits = hits[hits >= 0]
     whole = int(bounds[-1]) if len(bounds) else 0
     if whole > most:
-        places = np.sort(np.random.default_rng(seed).choice(whole, most, replace=False))
+        random = np.random.default_rng(seed)
+        kept = random.choice(hits, min(len(hits), most // 2), replace=False)
+        others = np.setdiff1d(np.arange(whole), hits)
+        others = random.choice(others, min(len(others), most - len(kept)), replace=False)
+        places = np.sort(np.concatenate([kept, others]))
     else:
         places = np.arange(whole)
     people = np.searchsorted(bounds, places, side="right")
-    return people, places - (bounds - periods_of)[people]
+    return people, places - (bounds - last - 1)[people], np.isin(places, hits)
+
+
+def _levelled(
+    survival: Survival, examples: Examples, last: npt.NDArray[np.int64], occurred: npt.NDArray[np.bool_]
+) -> Survival:
+    """Return hazards whose sum in each period is the number of people for whom the events occurred in it."""
+    rows = spread(len(examples), LEVELLED)
+    odds = survival.odds(examples.frame.take(rows))
+    periods_ = np.arange(len(survival.ends))
+    weight = np.where(periods_ <= last[rows, None], examples.weight[rows, None], 0.0)
+    hits = ((periods_ == last[rows, None]) & occurred[rows, None]) * weight
+    wanted = np.maximum(hits.sum(axis=0), 0.5)
+    shift = np.zeros(len(periods_))
+    for _ in range(NEWTON):
+        hazard = probability(odds + shift)
+        slope = (weight * hazard * (1 - hazard)).sum(axis=0)
+        step = (wanted - (weight * hazard).sum(axis=0)) / np.maximum(slope, 1e-9)
+        shift += np.clip(step, -1.0, 1.0)
+    return replace(survival, level=survival.level + shift)
 
 
 def _flat(ends: npt.NDArray[np.int64], label: npt.NDArray[np.bool_]) -> Survival:
