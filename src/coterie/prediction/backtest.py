@@ -12,11 +12,11 @@ from coterie.prediction import measures
 from coterie.prediction.evaluation import Backtest, Bin, Decile, Estimate, Gate, Measures, Point, Rule
 from coterie.prediction.measures import Bools
 from coterie.prediction.odds import Floats, log_loss, log_odds
+from coterie.prediction.problems import DOUBTED_AUC, REFUSED_AUC
 
 DRAWS = 300
 MOST_ROWS = 200_000
 """Rows of a back-test that it is measured on; more would not change a digit that is shown."""
-BLOCKS, WARNS = 0.55, 0.65
 RELIABILITY_BINS = 10
 
 
@@ -196,6 +196,6 @@ def backtests(tested: Tested, probability: Floats, rules: Sequence[NaiveRule], s
 
 def gate(auc: Estimate) -> Gate:
     """Return whether scores may be published: by the lower end of the AUC's interval, so that luck does not decide."""
-    if auc.low is None or auc.low < BLOCKS:
+    if auc.low is None or auc.low < REFUSED_AUC:
         return "unusable"
-    return "poor" if auc.low < WARNS else "good"
+    return "poor" if auc.low < DOUBTED_AUC else "good"

@@ -23,15 +23,12 @@ from coterie.prediction.learners.blend import Blend
 from coterie.prediction.learners.learner import Algorithm, Learner
 from coterie.prediction.learners.trees import MOST_ROUNDS, Binned
 from coterie.prediction.odds import Floats
+from coterie.prediction.problems import ADVISED, FLOOR
 from coterie.prediction.scoremap import ScoreMap
 from coterie.prediction.season import YearAgo, look_back
 from coterie.prediction.splits import Rows, Split
 from coterie.prediction.trained import OutOfTime, Trained
 
-LEAST = 100
-"""Persons of either outcome below which nothing is learnt from outcomes."""
-AMPLE = 500
-"""Persons of either outcome from which the blend is taken by default, and not the logistic regression."""
 MORE_ROUNDS = 1.1
 """The final trees learn from more than those of the back-tests did: this much longer."""
 
@@ -116,13 +113,13 @@ class _Training:
     def run(self, year_ago: YearAgo | None = None) -> Trained:
         fewest = min(self.positive, self.negative)
         default: Algorithm
-        if fewest < LEAST:
+        if fewest < FLOOR:
             default = "bgnbd" if self._repeated(slice(None)) is not None else "base"
             predicted: dict[Algorithm, Floats] = {
                 default: _gathered([self._simple(default, one) for one in self.splits])
             }
         else:
-            default = "blend" if fewest >= AMPLE else "logistic"
+            default = "blend" if fewest >= ADVISED else "logistic"
             predicted = self._learners()
         tested = splits_.tested(self.examples, self.splits)
         candidates = compare(tested, predicted, default, self.seed)
@@ -132,7 +129,7 @@ class _Training:
         probability: Floats = np.round(odds.probability(correction.apply(predicted[chosen])), 6)
         learner = self._fitted(chosen)
         season = None
-        if year_ago is not None and len(year_ago.examples) and fewest >= LEAST:
+        if year_ago is not None and len(year_ago.examples) and fewest >= FLOOR:
             corrected = correction.apply(predicted[chosen])
             season = look_back(year_ago, self.examples, self.cutoffs, tested, corrected, self.seed)
         if season is not None and season.applied:
@@ -144,7 +141,7 @@ class _Training:
         pooled = backtest.measure(probability, tested.label, tested.weight, tested.people, self.seed)
         evaluation = Evaluation(
             algorithm=chosen,
-            by_time=self.cutoffs.by_time,
+            by_time=any(one.closed for one in self.splits),
             people=len(np.unique(self.frame.people)),
             positive=self.positive,
             negative=self.negative,
