@@ -14,7 +14,6 @@ from coterie.core.errors import Invalid
 from coterie.prediction import backtest, contest, definition, splits, training
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.frame import Examples
-from coterie.prediction.learners.trees import MOST_ROUNDS
 from coterie.prediction.odds import log_odds
 from coterie.prediction.trained import Trained
 
@@ -166,7 +165,6 @@ def test_it_stops_when_asked_and_says_how_far_it_is(learnt: Learnt) -> None:
         training.train(made.examples, made.cutoffs, GOAL, seed=0, progress=heard, stop=stop)
     assert heard.shares == sorted(heard.shares)
     assert 0.3 < heard.shares[-1] < 0.6
-    assert MOST_ROUNDS > 100
 
 
 # -- the choice -------------------------------------------------------------------------------------------------------
@@ -202,3 +200,14 @@ def test_a_base_rate_that_moved_decides_nothing() -> None:
     tested, odds = contested(2_000, 1)
     flat = np.full(len(odds), float(log_odds(tested.label.mean())))
     assert chosen(tested, {"logistic": flat, "trees": odds - 1.5, "blend": odds - 1.5}) == "blend"
+
+
+def test_with_one_window_it_is_tested_on_other_people_and_says_so() -> None:
+    made = series(400, 1, 9)
+    cutoffs = Cutoffs(made.cutoffs.scoring, made.cutoffs.training, (), False)
+    evaluation = training.train(made.examples, cutoffs, GOAL, seed=0).evaluation
+    assert not evaluation.by_time
+    assert len(evaluation.backtests) == 3
+    assert evaluation.pooled.people == 400
+    assert evaluation.pooled.auc.value is not None
+    assert evaluation.pooled.auc.value > 0.6
