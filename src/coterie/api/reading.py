@@ -67,6 +67,7 @@ PARAMETERS = {
     "version": "Version of the model; default the one in use.",
     "view": "Name of a merge policy: how profiles are stitched and merged; default that of the sandbox.",
     "zone": "IANA name of the time zone whose calendar the rule means.",
+    "what_if": "Whether to tell what would move the person to another bucket too.",
 }
 
 

@@ -57,9 +57,9 @@ def check_model(
 
 
 @post("/api/models:score")
-def score_person(ws: Workspace, key: Name, person: Name, at: Name | None = None) -> Prediction:
-    """Score one person now; nothing is saved."""
-    return ws.predictions.score(key, person, at=at)
+def score_person(ws: Workspace, key: Name, person: Name, at: Name | None = None, what_if: bool = False) -> Prediction:
+    """Score one person now, and tell on request what would move them to another bucket; nothing is saved."""
+    return ws.predictions.score(key, person, at=at, what_if=what_if)
 
 
 @get("/api/models/{key}")

@@ -46,9 +46,11 @@ def score(
     person: Person,
     key: Key,
     at: Annotated[str | None, typer.Option(help="Instant to score as of; default now.")] = None,
+    what_if: Annotated[bool, typer.Option(help="Tell what would move the person to another bucket too.")] = False,
 ) -> None:
     """Score one person now, from all that is known of them at this moment. Nothing is saved."""
-    session.print(session.read("score_person", key=key, person=person, at=at), told.prediction)
+    answer = session.read("score_person", key=key, person=person, at=at, what_if=what_if)
+    session.print(answer, told.prediction)
 
 
 def scores(
