@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from coterie.core.clock import DAY
 from coterie.demo import predictions, report, world
 from coterie.workspace import Workspace
 
@@ -26,11 +27,10 @@ def test_a_model_could_be_trained_on_the_households_that_bought(loaded: Loaded, 
     found = ws.predictions.check({"key": key, **predictions.models()[key]})
     assert found.passed
     assert not [problem for problem in found.problems if problem.severity == "error"]
-    days = LOOKBACKS[key]
     households = ws.sandbox.history.con.execute(
-        'SELECT count(DISTINCT person) FROM event_of_default WHERE "eventType" = $1 AND "timestamp" < $2 '
-        'AND "timestamp" >= $2 - $3 * 86400000',
-        ["commerce.purchases", world.CLOCK.now(), days],
+        'SELECT count(DISTINCT "household.id") FROM event WHERE "eventType" = $1 AND "timestamp" < $2 '
+        'AND "timestamp" >= $3',
+        ["commerce.purchases", world.CLOCK.now(), world.CLOCK.now() - LOOKBACKS[key] * DAY],
     ).fetchall()[0][0]
     scored = [cutoff for cutoff in found.cutoffs if cutoff.cutoff == found.scoring_at]
     assert [cutoff.eligible for cutoff in scored] == [households]
