@@ -32,6 +32,8 @@ SPENT = Feature(
 )
 CHANGE = Feature("goal:value:change_30_90", Family.TREND, "value of Purchase", "trend:value of Purchase", 90)
 INTEREST = Feature("category=SOAP:n_30d", Family.CATEGORIES, "category=SOAP", "interest:category=SOAP", 30)
+BRAND = Feature("brandID=292:n_30d", Family.CATEGORIES, "_acme.items[].brandID=292", "interest:brandID=292", 30)
+LISTED = Feature("t:value:sum_30d", Family.MONETARY, "Quantity of commerce.productListAdds", "spend:Quantity", 30)
 VARIETY = Feature("category:distinct_90d", Family.CATEGORIES, "category", "variety:category", 90)
 TENURE = Feature("activity:tenure", Family.TENURE, "any activity", "tenure")
 WEEKEND = Feature("habit:weekend", Family.HABIT, "weekend", "habit")
@@ -62,6 +64,8 @@ OPTED = Feature("optIn", Family.ATTRIBUTES, "optIn", "attribute:optIn", values=(
         (SPENT, 59.9, "Amount: Price total of Purchase", "59.9 in 30 days"),
         (CHANGE, -2.5, "More or less Value of Purchase than before", "2.5 a day less in the last 30 days than in 90"),
         (INTEREST, 3, "Interest in SOAP", "3 in 30 days"),
+        (BRAND, 3, "Interest in brand ID 292", "3 in 30 days"),
+        (LISTED, 2.0, "Amount: Quantity of Product list adds", "2 in 30 days"),
         (VARIETY, 4, "Variety: Category", "4 different in 90 days"),
         (TENURE, 412, "Time as a customer", "412 days since the first"),
         (WEEKEND, 0.45, "Time of day and week", "45 % on weekends"),
@@ -86,6 +90,7 @@ def test_values(feature, value, label, words):
         (SINCE, "Purchase: time since the last"),
         (WEEKEND, "Part on weekends"),
         (INTEREST, "SOAP: number in 30 days"),
+        (BRAND, "Brand ID 292: number in 30 days"),
         (POINTS, "Loyalty points"),
     ],
 )

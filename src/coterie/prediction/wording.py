@@ -17,6 +17,8 @@ from coterie.prediction.ranges import Range
 
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 """What looks like the path of a field, such as ``commerce.order.priceTotal``."""
+_WORD = re.compile(r"[^\W\d_]{3}")
+"""What a value has that speaks for itself: "coats" does, 292 and XL say nothing without their field."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def feature_label(feature: Feature, language: Language = ENGLISH) -> str:
     phrase, numbers = _phrase(feature.name, feature.family, language)
     if feature.family is Family.HABIT:
         return _capital(phrase.name)
-    return language.named.format(subject=subject_words(feature), measure=phrase.name.format(**numbers))
+    return language.named.format(subject=_capital(subject_words(feature)), measure=phrase.name.format(**numbers))
 
 
 def value_label(feature: Feature, value: float, language: Language = ENGLISH) -> str:
@@ -296,30 +298,43 @@ def subject_words(feature: Feature) -> str:
     'Product list views'
     >>> subject_words(Feature("x:n_7d", Family.CATEGORIES, "category=COSMETICS", "interest:x"))
     'COSMETICS'
+    >>> subject_words(Feature("x:n_7d", Family.CATEGORIES, "product.brandNumber=292", "interest:x"))
+    'brand number 292'
     >>> subject_words(Feature("loyalty.memberSince", Family.ATTRIBUTES, "loyalty.memberSince", "attribute:x"))
     'Loyalty member since'
     """
     subject = feature.subject
     if feature.family is Family.CATEGORIES and "=" in subject:
-        return subject.partition("=")[2]
+        field, _, value = subject.partition("=")
+        return value if _WORD.search(value) else f"{_plain(field.split('.')[-1])} {value}"
     if feature.family is Family.ATTRIBUTES or feature.factor.startswith("variety:"):
         return path_words(subject)
     amount, of, kind = subject.partition(" of ")
     if of and feature.family in (Family.MONETARY, Family.TREND) and _PATH.fullmatch(amount):
-        return f"{path_words(amount.split('.')[-1])} of {kind}"
-    return path_words(subject.split(".")[-1]) if _PATH.fullmatch(subject) and "." in subject else subject
+        return f"{path_words(amount.split('.')[-1])} of {_kind_words(kind)}"
+    return _kind_words(subject)
 
 
 def path_words(path: str) -> str:
     """Return the path of a field as words; a name that stands for an organisation (``_acme``) says nothing."""
     names = [name for name in path.split(".") if name and not name.startswith("_")] or [path]
-    words = " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower() for name in names)
-    return _capital(words)
+    return _capital(" ".join(map(_plain, names)))
 
 
 def unit_of(feature: Feature, language: Language = ENGLISH) -> Unit:
     """Return what the values of a feature count."""
     return _phrase(feature.name, feature.family, language)[0].unit
+
+
+def _kind_words(kind: str) -> str:
+    """Return the name of a kind of events; a type of events such as ``commerce.purchases`` as words."""
+    return path_words(kind.split(".")[-1]) if _PATH.fullmatch(kind) and "." in kind else kind
+
+
+def _plain(name: str) -> str:
+    """Return the name of a field as words in small letters, but for what is written in capitals, such as SKU."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name.removesuffix("[]")).split()
+    return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
 
 
 def _capital(words: str) -> str:
