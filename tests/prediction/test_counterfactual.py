@@ -153,7 +153,7 @@ def test_nobody_waits_longer_than_they_would_be_scored(found: Shop):
     assert (active + np.maximum(waited.day, 0) <= 60.001).all()
 
 
-def test_everybody_has_a_sentence_at_reasons_that_time_moves(found: Shop, factors: Factors):
+def test_everybody_has_one_sentence_at_the_reason_that_it_is_about(found: Shop, factors: Factors):
     places, sentences = counterfactual.of_everybody(found.store, found.bucket_of, factors, shop.NOW)
     assert places.shape == factors.factor.shape
     told = np.argwhere(places >= 0)
@@ -171,6 +171,25 @@ def test_everybody_has_a_sentence_at_reasons_that_time_moves(found: Shop, factor
         if bucket[row] == 2:
             assert sentence.startswith("would leave high")
     assert not (places[waited.day < 0] >= 0).any()
+    assert (places >= 0).sum(axis=1).max() == 1
+    families = np.array([feature.family is Family.RECENCY for feature in factors.groups.features])
+    recent = families[factors.feature] & (factors.factor >= 0)
+    recent[:, 3:5] = recent[:, 8:] = False  # of each side the first three are looked at
+    on_recency = 0
+    for row, number in told:
+        mine = np.flatnonzero(recent[row])
+        assert number in mine or not len(mine)
+        on_recency += len(mine) > 0
+        falls, raised = waited.bucket[row] < bucket[row], number < factors.top
+        others = [place for place in (0, 1, 2, 5, 6, 7) if factors.factor[row, place] >= 0]
+        worn = [
+            place
+            for place in others
+            if (place < factors.top) == falls
+            and counterfactual.moves_with_time(factors.groups.features[factors.feature[row, place]])
+        ]
+        assert len(mine) or raised == falls or not worn
+    assert 0 < on_recency < len(told)  # otherwise one of the two rules was not tested
 
 
 def test_very_many_people_are_looked_at_on_demand_only(found: Shop, factors: Factors, monkeypatch):
@@ -190,7 +209,9 @@ def test_what_is_said_of_one_person_holds_when_scored_again(found: Shop, factors
     for row in range(0, len(frame), 40):
         one = frame.take(np.array([row]))
         mine = explain(found, one, bucket[[row]], found.scale, peers=factors.peers)
-        for said in counterfactual.of_person(found.store, found.bucket_of, one, mine):
+        told = counterfactual.of_person(found.store, found.bucket_of, one, mine)
+        assert sum(said.move == "waiting" for said in told) <= 1
+        for said in told:
             kinds.add(said.move)
             if said.move == "waiting":
                 moved = later(found, one.people, said.days)

@@ -161,7 +161,7 @@ def of_everybody(
 ) -> tuple[npt.NDArray[np.int32], list[str]]:
     """Return for the weightiest reasons of everybody explained what waiting would change, in words.
 
-    Of each person the reasons that time moves, among the first of each side, get a sentence; of very many people none.
+    Each person whom waiting moves gets one sentence, at the reason that it is about; of very many people none.
 
     Returns
     -------
@@ -174,15 +174,35 @@ def of_everybody(
         return places, []
     order = np.argsort(factors.people)
     found = waiting(store, bucket_of, factors.people[order], factors.bucket[order], at, SOME, progress)
-    changed = found.day >= 0
-    told = np.column_stack([factors.bucket[order], found.bucket, found.day])[changed]
+    changed = order[found.day >= 0]
+    told = np.column_stack([factors.bucket[order], found.bucket, found.day])[found.day >= 0]
     keys, which = np.unique(told, axis=0, return_inverse=True)
-    places[order[changed]] = which.reshape(-1, 1)
-    moved = np.array([moves_with_time(feature) for feature in factors.groups.features])
+    after = factors.bucket.copy()
+    after[order] = found.bucket
+    about = _about(factors, after)[changed]
+    places[changed[about >= 0], about[about >= 0]] = which.reshape(-1)[about >= 0]
+    return places, [waiting_words(*key) for key in keys.tolist()]
+
+
+def _about(factors: Factors, after: Buckets) -> npt.NDArray[np.intp]:
+    """Return the reason of each person that a change by waiting is about, as a place; -1 for none.
+
+    It is one that time moves, among the first of each side: best one that tells how long ago something was, else one
+    of the side that waiting wears down, else the weightiest.
+    """
+    features = factors.groups.features
+    moved = np.array([moves_with_time(feature) for feature in features])
+    timed = np.array([feature.family is Family.RECENCY for feature in features])
     shown = np.zeros(factors.factor.shape, dtype=bool)
     shown[:, :TOP] = shown[:, factors.top : factors.top + TOP] = True
-    kept = shown & (factors.factor >= 0) & moved[np.maximum(factors.feature, 0)]
-    return np.where(kept, places, -1), [waiting_words(*key) for key in keys.tolist()]
+    column = np.maximum(factors.feature, 0)
+    possible = shown & (factors.factor >= 0) & moved[column]
+    raises = np.arange(factors.factor.shape[1]) < factors.top
+    worn = raises == (after < factors.bucket)[:, None]
+    amount = np.abs(factors.contribution)
+    weight = 4.0 * timed[column] + 2.0 * worn + amount / (1 + amount)
+    best = np.where(possible, weight, -1).argmax(axis=1)
+    return np.where(possible.any(axis=1), best, -1)
 
 
 def of_person(
@@ -211,8 +231,7 @@ def of_person(
     if found.day[0] >= 0:
         day = int(found.day[0])
         then = store.later(Rows(person.people, person.cutoffs + day * DAY), at)
-        words = waiting_words(int(bucket[0]), int(found.bucket[0]), day)
-        made += _waited(factors, then, words, BUCKETS[int(found.bucket[0])], day)
+        made.append(_waited(factors, then, found.bucket, day))
     made += attributes(bucket_of, person, factors)
     return tuple(made)
 
@@ -285,23 +304,19 @@ def _change(before: int, then: int) -> str:
     return f"would {'rise' if then > before else 'fall'} to {BUCKETS[then]}"
 
 
-def _waited(factors: Factors, then: Frame, words: str, bucket: str, day: int) -> list[Counterfactual]:
-    """Return what waiting changes, for each of the weightiest reasons that time moves."""
-    made = []
-    for place in (*range(min(TOP, factors.top)), *range(factors.top, factors.top + min(TOP, factors.top))):
-        column = int(factors.feature[0, place])
-        if column < 0 or not moves_with_time(then.features[column]):
-            continue
-        feature, value = then.features[column], float(then.values[0, column])
-        known = not np.isnan(value) and not feature.values
-        made.append(
-            Counterfactual(
-                move="waiting",
-                bucket=bucket,
-                text=f"{words} ({factor_label(feature)}: {value_label(feature, value)})",
-                days=day,
-                value=value if known else None,
-                code=feature.factor,
-            )
-        )
-    return made
+def _waited(factors: Factors, then: Frame, after: Buckets, day: int) -> Counterfactual:
+    """Return what waiting changes for one person, told at the reason that it is about, if there is one."""
+    text, bucket = waiting_words(int(factors.bucket[0]), int(after[0]), day), BUCKETS[int(after[0])]
+    place = int(_about(factors, after)[0])
+    if place < 0:
+        return Counterfactual(move="waiting", bucket=bucket, text=text, days=day)
+    column = int(factors.feature[0, place])
+    feature, value = then.features[column], float(then.values[0, column])
+    return Counterfactual(
+        move="waiting",
+        bucket=bucket,
+        text=f"{text} ({factor_label(feature)}: {value_label(feature, value)})",
+        days=day,
+        value=None if np.isnan(value) or feature.values else value,
+        code=feature.factor,
+    )

@@ -31,7 +31,7 @@ class Counterfactual(Struct, frozen=True, omit_defaults=True):
     value : float, optional
         The value of the factor's feature at which it changes.
     code : str, optional
-        Of an attribute: its factor.
+        The factor that it is about.
     """
 
     move: Literal["waiting", "attribute"]

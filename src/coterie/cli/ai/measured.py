@@ -122,7 +122,7 @@ def outcomes(out: Console, found: Data) -> None:
     ]
     columns = ["run", "closed", "people", "expected", "actual", "promised", "AUC", ""]
     show.table(out, "Expected, and what came", rows, columns)
-    last = found["outcomes"][-1]
+    last = found["outcomes"][0]
     buckets = [
         (
             item["bucket"],

@@ -135,8 +135,8 @@ def _more(item: Data) -> tuple[str, str]:
 def _changes(out: Console, found: Data) -> None:
     """Show what would move the person to another bucket, each change once."""
     items = (*found["factors"], *found["factors_against"])
-    texts = dict.fromkeys(item["counterfactual"]["text"] for item in items if item.get("counterfactual"))
-    for text in texts:
+    changes = [item["counterfactual"] for item in items if item.get("counterfactual")]
+    for text in dict.fromkeys(change["text"] for change in (*changes, *(found.get("counterfactuals") or ()))):
         out.print(Text.assemble(("By this model: ", "bold"), sentence(text)[0].lower() + sentence(text)[1:]))
 
 
