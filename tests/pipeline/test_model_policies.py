@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import coterie
-from coterie.core.clock import FixedClock
+from coterie.core.clock import DAY, FixedClock, format_instant
 from coterie.core.errors import Conflict
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions.models import carried
@@ -29,7 +31,12 @@ CRM = {
 SHOP = {
     "name": "shop",
     "class": "event",
-    "fields": {"who": "string", "ailment": {"type": "string", "labels": ["RHD"]}, "value": "number"},
+    "fields": {
+        "who": "string",
+        "ailment": {"type": "string", "labels": ["RHD"]},
+        "channel": {"type": "string", "labels": ["I2"]},
+        "value": "number",
+    },
     "identities": [{"path": "who", "namespace": "CRMID", "primary": True}],
 }
 
@@ -43,6 +50,28 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         workspace.datasets.put("crm", "crm")
         workspace.datasets.put("shop", "shop", labels=["S1"])
         yield workspace
+
+
+@pytest.fixture
+def visited(ws: Workspace, tmp_path: Path) -> Workspace:
+    """The same with visits of forty people, every third day each, and an order now and then."""
+    rows = [
+        {
+            "_id": f"{who}-{day}",
+            "timestamp": format_instant(ws.sandbox.clock.now() - day * DAY),
+            "eventType": "visit",
+            "who": f"w{who}",
+            "ailment": ("cold", "flu", "none")[day % 3],
+            "channel": ("app", "web")[(day + who) % 2],
+        }
+        | ({"value": 5.0} if (who + day) % 7 == 0 else {})
+        for who in range(40)
+        for day in range(1 + who % 3, 120, 3)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert ws.ingest.load("shop", path).status == "active"
+    return ws
 
 
 def model(field: str = "eventType", key: str = "m", **changes: object) -> Model:
@@ -97,3 +126,13 @@ def test_an_event_field_that_the_data_offer_is_looked_at_too(ws: Workspace) -> N
     check = ws.predictions.check(model(categories=("ailment",)))
     assert [each.code for each in check.problems][:1] == ["model.no-input"]
     assert check.labels == ("S1", "RHD")
+
+
+def test_a_forbidden_field_is_not_chosen_from_the_data(visited: Workspace) -> None:
+    """What the data offer besides is read, and its labels are those of the scores."""
+    check = visited.predictions.check(model("value", "chosen"))
+    filled = {each.field for each in check.completeness}
+    assert "channel" in filled
+    assert "ailment" not in filled
+    assert "model.policy" not in [each.code for each in check.problems if each.severity == "error"]
+    assert check.labels == ("I2", "S1")

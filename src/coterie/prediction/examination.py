@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from coterie.core.clock import DAY
 from coterie.core.schema import Union
 from coterie.engine.people import bitmap
+from coterie.governance.labels import in_order
 from coterie.prediction import leakage, policies, problems, warnings
 from coterie.prediction.checks import Check, Completeness, CutoffCount, History, Role
 from coterie.prediction.cutoffs import Cutoffs, plan, required_days
@@ -34,7 +35,6 @@ from coterie.prediction.frame import Outcomes
 from coterie.prediction.goal import to_pql
 from coterie.prediction.leakage import MOST_ROWS, Suspect
 from coterie.prediction.learning import learn
-from coterie.prediction.policies import Objection
 from coterie.prediction.population import Rows
 from coterie.prediction.problems import ADVISED, FLOOR, Problem
 from coterie.prediction.store import FeatureStore
@@ -49,7 +49,8 @@ STALE = 3
 SILENT_DAYS, EXPECTED = 7, 5
 """Days at the end of a window that must not be silent, where as many events are usual in them."""
 
-Objecting = Callable[[Vocabulary], tuple[Objection, ...]]
+Carried = Callable[[Vocabulary | None], Mapping[str, Iterable[str]]]
+"""Gives the fields that a model with a vocabulary reads, by the data usage labels they carry."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def examine(
     scores_with: Vocabulary | None = None,
     fixed: bool = False,
     others: Collection[Model] = (),
-    labels: tuple[str, ...] = (),
-    objecting: Objecting | None = None,
+    carried: Carried | None = None,
+    forbidden: Collection[str] = (),
 ) -> Examined:
     """Look at the data of a model as of an instant, without training anything.
 
@@ -108,15 +109,16 @@ def examine(
         Whether people are to be scored as of that instant even when the data are older.
     others : collection of Model
         The models there are beside it.
-    labels : tuple of str
-        Data usage labels of what it reads.
-    objecting : callable, optional
-        Gives the policies that object to the model with a vocabulary.
+    carried : callable, optional
+        Gives the fields that it reads by their data usage labels.
+    forbidden : collection of str
+        Paths of fields of events that may not be learnt from; none of them is chosen.
     """
     began = time.perf_counter()
-    found = _Examination(con, union, model, at, rule, fixed, policy, scores_with)
+    found = _Examination(con, union, model, at, rule, fixed, policy, scores_with, forbidden)
     listed = [*found.problems(), *warnings.warnings_of(model, others)]
-    objections = objecting(found.vocabulary) if objecting is not None and found.vocabulary is not None else ()
+    labelled = {} if carried is None else carried(found.vocabulary)
+    objections = policies.objections(labelled)
     listed += policies.problems_of(objections)
     check = Check(
         model=model.key,
@@ -129,7 +131,7 @@ def examine(
         negatives=found.negatives,
         completeness=found.completeness,
         attributes=found.suspects,
-        labels=labels,
+        labels=in_order(labelled),
         objections=objections,
         problems=problems.ordered(listed),
         seconds=round(time.perf_counter() - began, 3),
@@ -147,6 +149,7 @@ class _Examination:
     fixed: bool
     policy: View | None
     scores_with: Vocabulary | None
+    forbidden: Collection[str]
 
     # -- what there is ----------------------------------------------------------------------------------------------
 
@@ -182,7 +185,7 @@ class _Examination:
     def vocabulary(self) -> Vocabulary | None:
         if self.cutoffs is None or self.scores_with is not None:
             return self.scores_with
-        return learn(self.con, self.union, self.model, self.cutoffs, self.policy)
+        return learn(self.con, self.union, self.model, self.cutoffs, self.policy, self.forbidden)
 
     @cached_property
     def history(self) -> History:

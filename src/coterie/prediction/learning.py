@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,12 @@ _CODE = re.compile(r"(?:^|[._])(?:id|code|zip|phone|index|year|month|day|week)$|
 
 
 def learn(
-    con: DuckDBPyConnection, union: Union, model: Model, cutoffs: Cutoffs, policy: View | None = None
+    con: DuckDBPyConnection,
+    union: Union,
+    model: Model,
+    cutoffs: Cutoffs,
+    policy: View | None = None,
+    forbidden: Collection[str] = (),
 ) -> Vocabulary:
     """Choose what the features of a model are made of.
 
@@ -92,6 +97,8 @@ def learn(
         Its cut-offs.
     policy : View, optional
         How records are merged, to tell attributes as of each cut-off; without it they are taken as they are now.
+    forbidden : collection of str
+        Paths of fields of events that may not be learnt from; none of them is chosen.
     """
     view = quote(f"event_of_{model.view}")
     learned = _until(con, view, cutoffs)
@@ -99,7 +106,7 @@ def learn(
         f'SELECT count(*), min("timestamp"), max("timestamp") FROM {view} WHERE "timestamp" < {learned}'
     ).fetchall()[0]
     first, last = (learned if instant is None else int(instant) for instant in (first, last))
-    study = _Study(con, union, model, learned)
+    study = _Study(con, union, model, learned, forbidden)
     with_time = study.start(int(count))
     kinds = study.kinds()
     vocabulary = Vocabulary(
@@ -136,11 +143,14 @@ class _Study:
     union: Union
     model: Model
     learned: int
+    forbidden: Collection[str]
 
     def start(self, count: int) -> float:
         """Make the table `prediction_study`; return the share of events at another time of day than most are."""
         self.leaves: dict[str, Leaf] = {
-            leaf.path: leaf for leaf in leaves(self.union.event) if leaf.path not in _NEVER and leaf.depth <= 1
+            leaf.path: leaf
+            for leaf in leaves(self.union.event)
+            if leaf.path not in _NEVER and leaf.path not in self.forbidden and leaf.depth <= 1
         }
         self.names = [path for path, leaf in self.leaves.items() if leaf.field.type in _NAMES]
         measured = [event.measure.sum for event in self.model.goal.events if event.measure is not None]

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import models
 from coterie.pipeline.predictions.data import Data
-from coterie.prediction import policies
 from coterie.prediction.definition import Model
-from coterie.prediction.policies import Objection
 from coterie.prediction.problems import Problem
 from coterie.prediction.run import RunKind
 
@@ -38,9 +36,6 @@ def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None 
     definitions = Definitions(data.sandbox.catalog)
     others = [item for item in definitions.list(Model) if item.key != data.model.key]
 
-    def objecting(vocabulary: Vocabulary) -> tuple[Objection, ...]:
-        return policies.objections(models.carried(definitions, data.model, vocabulary))
-
     return examination.examine(
         data.sandbox.history.con,
         data.union,
@@ -50,6 +45,6 @@ def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None 
         fixed=fixed,
         scores_with=scores_with,
         others=others,
-        labels=models.labels_of(definitions, data.model),
-        objecting=objecting,
+        carried=lambda vocabulary: models.carried(definitions, data.model, vocabulary),
+        forbidden=models.forbidden(definitions),
     )

@@ -254,7 +254,8 @@ class Execution:
 
     def _publish(self) -> int:
         version = self._version()
-        run = publishing.publish(self.sandbox, self.data.model, self._draft, version, self._kept, self.progress)
+        model, vocabulary = self.data.model, self._learnt.vocabulary
+        run = publishing.publish(self.sandbox, model, vocabulary, self._draft, version, self._kept, self.progress)
         return run.scored
 
     # -- what was made ----------------------------------------------------------------------------------------------

@@ -309,11 +309,10 @@ def carried(definitions: Definitions, model: Model, vocabulary: Vocabulary | Non
     if vocabulary is not None:
         attributes |= {item.field for item in vocabulary.attributes}
         events |= {item.field for item in vocabulary.categories} | {item.field for item in vocabulary.amounts}
-    for path in sorted(attributes):
-        for label in labels.of_paths({path}, None):
-            found.setdefault(label, []).append(path)
-    for path in sorted(events):
-        for label in labels.of_paths(None, {path}):
+    asked = [(path, labels.of_paths({path}, None)) for path in sorted(attributes)]
+    asked += [(path, labels.of_paths(None, {path})) for path in sorted(events)]
+    for path, carries in asked:
+        for label in carries:
             found.setdefault(label, []).append(path)
     return found
 
@@ -332,9 +331,19 @@ def read_fields_of(definitions: Definitions, model: Model) -> tuple[set[str], se
     return attributes, events
 
 
-def labels_of(definitions: Definitions, model: Model) -> tuple[str, ...]:
-    """Return the labels of the fields that a model reads: its scores carry them."""
-    return words_of.in_order(Labels(definitions).of_paths(*read_fields_of(definitions, model)))
+def forbidden(definitions: Definitions) -> frozenset[str]:
+    """Return the paths of the fields of events that no model may learn from, by the labels they carry."""
+    labels = Labels(definitions)
+    return frozenset(
+        path
+        for path in predicates.event_paths(definitions.union())
+        if not policies.FORBIDDING.keys().isdisjoint(labels.of_paths(None, {path}))
+    )
+
+
+def labels_of(definitions: Definitions, model: Model, vocabulary: Vocabulary | None = None) -> tuple[str, ...]:
+    """Return the labels of the fields that a model reads, by itself or with a vocabulary: its scores carry them."""
+    return words_of.in_order(carried(definitions, model, vocabulary))
 
 
 def model_named(definitions: Definitions, key: str) -> Model:

@@ -24,6 +24,7 @@ from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.insights import Insights, Migration
 from coterie.prediction.peers import Peers
 from coterie.prediction.run import BucketCounts, Run, Stage, Status, Version
+from coterie.prediction.vocabulary import Vocabulary
 from coterie.store.catalog import BatchStatus
 from coterie.store.sandbox import Sandbox
 
@@ -76,9 +77,17 @@ def valid_until(model: Model, as_of: int) -> int:
 
 
 def publish(
-    sandbox: Sandbox, model: Model, run: Run, version: Version | None, kept: Checkpoints, progress: Progress
+    sandbox: Sandbox,
+    model: Model,
+    vocabulary: Vocabulary,
+    run: Run,
+    version: Version | None,
+    kept: Checkpoints,
+    progress: Progress,
 ) -> Run:
     """Make a run visible: its definition, the version it trained, and its scores on profiles if they are published.
+
+    The scores carry the labels of what the model reads, by itself and with the vocabulary of the version that scored.
 
     All of it is one entry of the log. What the run says of everybody lies in its folder by then, and the files of the
     version in theirs: of a run that was interrupted before the entry they are in nobody's way.
@@ -110,7 +119,7 @@ def publish(
         return [_put(item) for item in ((done,) if version is None else (version, done))]
 
     if model.publish:
-        dataset = _dataset(sandbox, model)
+        dataset = _dataset(sandbox, model, vocabulary)
         _, replaced = active(sandbox, model.key)
         path, mapping = kept.path / ROWS, output.mapping_of()
         batch.load_made(sandbox, dataset, path, mapping, progress, replaces=replaced, definitions=definitions)
@@ -128,7 +137,7 @@ def _put(item: Run | Version) -> dict[str, Any]:
     return {"kind": KINDS[type(item)], "id": item.id, "body": msgspec.to_builtins(item)}
 
 
-def _dataset(sandbox: Sandbox, model: Model) -> Dataset:
+def _dataset(sandbox: Sandbox, model: Model, vocabulary: Vocabulary) -> Dataset:
     """Return the dataset of a model's scores, made when it is not there; its schema says what the model is now."""
     definitions = Definitions(sandbox.catalog)
     found = models.dataset_of(definitions, model.key)
@@ -136,6 +145,6 @@ def _dataset(sandbox: Sandbox, model: Model) -> Dataset:
         taken = {item.name for item in definitions.list(Dataset)} | {item.name for item in definitions.list(Schema)}
         name, schema = output.names(model, frozenset(taken))
         found = Dataset(name, schema, description=f"Scores of the model {model.key}.", system=True)
-    labels = models.labels_of(definitions, model)
+    labels = models.labels_of(definitions, model, vocabulary)
     define.put_schema(sandbox, output.schema_of(model, found.schema, labels))
     return define.save(sandbox, found.name, found)
