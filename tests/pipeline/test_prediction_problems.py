@@ -13,7 +13,7 @@ from tests.prediction.crafted import NOW, START, Happening, load, model, rows_of
 
 from coterie.core.clock import DAY
 from coterie.core.errors import Invalid
-from coterie.pipeline.predictions import explaining, versions
+from coterie.pipeline.predictions import deciding, explaining, versions
 from coterie.prediction.definition import Population
 from coterie.prediction.frame import Frame
 from coterie.prediction.odds import Floats
@@ -112,6 +112,11 @@ def test_what_a_run_expected_is_held_against_what_came(trained: Workspace, tmp_p
     assert outcome.auc is not None
     assert outcome.auc > 0.6
     assert found.level in ("steady", "warning")
+    stated = trained.predictions.get("orders_soon")
+    assert deciding.retrain(trained.sandbox, stated, NOW + 15 * DAY) is None
+    load(trained, tmp_path, "event", rows_of([(who, 155.5, "order") for who in range(400)], 8))
+    assert trained.predictions.outcomes("orders_soon").level == "alarm"  # far more orders than were expected
+    assert deciding.retrain(trained.sandbox, stated, NOW + 15 * DAY) == "outcomes"
 
 
 def test_403_one_and_the_same_score_for_everybody_is_none(trained: Workspace, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from coterie.prediction.explanation import Counterfactual, Factor, Timing
 
-Trigger = Literal["asked", "schedule", "drift", "configuration"]
-"""Why a run was started: a person asked, its time had come, the people changed, the goal changed."""
+Trigger = Literal["asked", "schedule", "drift", "configuration", "outcomes"]
+"""Why a run was started: a person asked, its time had come, the people changed, the goal changed, what came was not
+what was promised."""
 
 RunKind = Literal["train+score", "score"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from coterie.audience.definition import Audience
 from coterie.pipeline import evaluate
-from coterie.pipeline.predictions import audiences, folders, models, reading, runs, versions
+from coterie.pipeline.predictions import audiences, folders, models, monitoring, reading, runs, versions
 from coterie.pipeline.predictions.people import Desk, all_stored, stored
 from coterie.prediction.card import Card
 from coterie.prediction.checks import Check
@@ -198,7 +198,7 @@ class Predictions(Room):
 
     def outcomes(self, key: str) -> Monitoring:
         """Compare what runs expected with what came, once their windows have closed."""
-        return reading.outcomes(self._sandbox, key)
+        return monitoring.outcomes(self._sandbox, key)
 
     def value(self, key: str, contact_cost: float, value_per_success: float, run: str = "latest") -> Value:
         """Return the profit of contacting the likeliest people first, and the best cut."""

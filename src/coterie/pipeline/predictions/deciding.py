@@ -13,14 +13,14 @@ from pyroaring import BitMap
 from coterie.core.clock import DAY, format_date
 from coterie.core.errors import Damaged
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import folders, versions
+from coterie.pipeline.predictions import ended, folders, monitoring, publishing, versions
 from coterie.pipeline.predictions.checkpoints import State
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import problems, schedule
 from coterie.prediction.definition import Model, fingerprint
 from coterie.prediction.drift import Drift
 from coterie.prediction.problems import Problem
-from coterie.prediction.run import Run, Status, Trigger, Version
+from coterie.prediction.run import Trigger, Version
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from coterie.pipeline.predictions.versions import Learnt
 
 FILE = "decision.json"
-DRIFT = "drift.json"
 DRAWS = 200
+BESIDE: tuple[Trigger, ...] = ("configuration", "drift", "outcomes")
+"""Why a run trains beside its schedule."""
 AGE = 30
 """Days after which a model is trained anew by itself."""
 
@@ -52,8 +53,9 @@ class Decision(msgspec.Struct, frozen=True):
 def retrain(sandbox: Sandbox, model: Model, at: int) -> Trigger | None:
     """Return why a model is to be trained anew; None when the version in use still does.
 
-    By itself it is trained when there is no version for what it states, when 30 days have passed and a window has
-    closed since, and when the last run saw that people or data have moved.
+    By itself it is trained when there is no version for what it states, when 30 days have passed (a window has closed
+    since then, as one closes every day), when the last run saw that people or data have moved far,
+    and when what came was not what was promised.
     """
     definitions = Definitions(sandbox.catalog)
     champion = versions.champion(definitions, model.key)
@@ -64,25 +66,30 @@ def retrain(sandbox: Sandbox, model: Model, at: int) -> Trigger | None:
     if model.schedule.retrain != schedule.AUTO:
         due = schedule.next_after(model.schedule.retrain, champion.as_of)
         return "schedule" if due is not None and due <= at else None
-    lead = (model.goal.gap_days + model.goal.window_days) * DAY
-    newest = champion.as_of - lead  # the newest cut-off that it learnt from
-    if at - champion.as_of >= AGE * DAY and at - lead > newest:
+    if at - champion.as_of >= AGE * DAY:
         return "schedule"
-    return "drift" if _alarmed(sandbox, definitions, model.key, champion) else None
+    if _moved(sandbox, definitions, model.key, champion):
+        return "drift"
+    return "outcomes" if _broken(sandbox, definitions, model, champion) else None
 
 
-def _alarmed(sandbox: Sandbox, definitions: Definitions, key: str, champion: Version) -> bool:
+def _moved(sandbox: Sandbox, definitions: Definitions, key: str, champion: Version) -> bool:
     """Whether the last run of the version in use saw that people or data have moved far."""
-    runs = [
-        run
-        for run in definitions.list(Run)
-        if run.key == key and run.status is Status.SUCCEEDED and run.version == champion.number
-    ]
-    if not runs:
+    last = next((run for run in ended.scored(definitions, key) if run.version == champion.number), None)
+    if last is None:
         return False
-    last = max(runs, key=lambda run: run.number)
-    path = folders.run(sandbox.path, key, last.number) / DRIFT
+    path = folders.run(sandbox.path, key, last.number) / publishing.DRIFT
     return path.exists() and msgspec.json.decode(path.read_bytes(), type=Drift).level == "alarm"
+
+
+def _broken(sandbox: Sandbox, definitions: Definitions, model: Model, champion: Version) -> bool:
+    """Whether what came of the runs of the version in use was not what it promised, and nothing learnt from it yet."""
+    try:
+        found = monitoring.outcomes(sandbox, model.key, champion)
+    except Damaged:
+        return False  # it will be trained anew, or the run that is to score by it will say so
+    newest = versions.of_model(definitions, model.key)[-1]
+    return found.level == "alarm" and found.outcomes[0].closes > newest.as_of
 
 
 def decide(

@@ -275,11 +275,6 @@ def nth_probability(con: DuckDBPyConnection, key: str, batch: int, n: int) -> fl
     return float(rows[-1][0]) if rows else 0.0
 
 
-def same(at: int, n: int) -> npt.NDArray[np.int64]:
-    """Return an instant n times."""
-    return np.full(n, at, np.int64)
-
-
 FORMATS = {
     "parquet": "FORMAT parquet, COMPRESSION zstd",
     "csv": "FORMAT csv, HEADER",

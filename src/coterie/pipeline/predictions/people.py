@@ -15,14 +15,14 @@ from coterie.core.errors import Conflict, NotFound
 from coterie.core.ids import person_id
 from coterie.core.schema import PREDICTED
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import explaining, folders, models, publishing, runs, versions
+from coterie.pipeline.predictions import ended, explaining, folders, models, publishing, runs, versions
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import goal as goals
 from coterie.prediction.definition import Model
-from coterie.prediction.explanation import Counterfactual, Factor
+from coterie.prediction.explanation import BUCKETS, Counterfactual, Factor
 from coterie.prediction.insights import Insights
 from coterie.prediction.peers import Peers
-from coterie.prediction.run import Prediction, Run, Status
+from coterie.prediction.run import Prediction, Run
 from coterie.profile.record import find_person, records
 from coterie.store.sandbox import Sandbox
 
@@ -221,7 +221,7 @@ class Desk:
             probability=float(scores.probability[0]),
             interval=(float(scores.low[0]), float(scores.high[0])),
             percentile=ready.percentile(int(scores.score[0])),
-            bucket=scoring.BUCKETS[bucket],  # type: ignore[arg-type]
+            bucket=BUCKETS[bucket],  # type: ignore[arg-type]
             window_days=model.goal.window_days,
             as_of=instant,
             score_date=now,
@@ -282,9 +282,7 @@ class _Ready:
 
 
 def _last(sandbox: Sandbox, key: str) -> Run | None:
-    found = [item for item in Definitions(sandbox.catalog).list(Run) if item.key == key]
-    done = [item for item in found if item.status is Status.SUCCEEDED]
-    last = max(done, key=lambda item: item.number, default=None)
+    last = next(iter(ended.scored(Definitions(sandbox.catalog), key)), None)
     folder = None if last is None else folders.run(sandbox.path, key, last.number)
     return last if folder is not None and (folder / publishing.PEERS).exists() else None
 

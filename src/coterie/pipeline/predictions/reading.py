@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from coterie.core.clock import DAY, parse_instant, to_datetime
+from coterie.core.clock import parse_instant, to_datetime
 from coterie.core.errors import Conflict, NotFound
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import checking, folders, models, output, publishing, runs, versions
+from coterie.pipeline.predictions import checking, ended, folders, models, output, publishing, runs, versions
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import goal as goals
 from coterie.prediction.card import Card
@@ -20,10 +20,8 @@ from coterie.prediction.definition import Model
 from coterie.prediction.drift import Drift
 from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.insights import Insights, Migration
-from coterie.prediction.outcomes import Closed, Monitoring, Outcome
-from coterie.prediction.run import ModelView, Run, ScoresFile, Status, Version
+from coterie.prediction.run import ModelView, Run, ScoresFile, Version
 from coterie.prediction.value import Gains, Value, worth
-from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 
 T = TypeVar("T", Insights, Drift, Migration)
@@ -63,8 +61,7 @@ def check(sandbox: Sandbox, model: str | Mapping[str, Any] | Model, at: int | No
 
 def last_scored(sandbox: Sandbox, key: str) -> Run | None:
     """Return the last run that scored people."""
-    found = [item for item in Definitions(sandbox.catalog).list(Run) if item.key == key]
-    return max((item for item in found if item.status is Status.SUCCEEDED), key=lambda item: item.number, default=None)
+    return next(iter(ended.scored(Definitions(sandbox.catalog), key)), None)
 
 
 def kept(sandbox: Sandbox, key: str, run: str, type_: type[T]) -> T:
@@ -104,40 +101,6 @@ def _batch(sandbox: Sandbox, run: Run) -> int:
             where={"run": run.id},
         )
     return sandbox.catalog.batch(run.batch).number
-
-
-def outcomes(sandbox: Sandbox, key: str) -> Monitoring:
-    """Compare what runs expected with what came, once their windows have closed and their events are there."""
-    from coterie.prediction import outcomes as outcomes_
-    from coterie.prediction.population import Rows
-
-    model = models.model_named(Definitions(sandbox.catalog), key)
-    found, known = list[Outcome](), _known_until(sandbox, model)
-    for run in runs.listed(sandbox, key):
-        if len(found) == outcomes_.ROLLING * 2:
-            break
-        opens = run.as_of + model.goal.gap_days * DAY
-        closes = opens + model.goal.window_days * DAY
-        if run.status is not Status.SUCCEEDED or run.batch is None or run.version is None or closes > known:
-            continue
-        scores = output.scores(sandbox.history.con, key, _batch(sandbox, run), model.view)
-        if not len(scores):
-            continue
-        learnt = versions.learnt(sandbox, versions.named(sandbox, key, run.version))
-        came = (
-            Data.of(sandbox, model)
-            .store(learnt.vocabulary)
-            .outcomes(Rows(scores.people, output.same(run.as_of, len(scores))))
-        )
-        judged = outcomes_.judge(Closed(run.id, run.version, run.as_of, opens, closes, scores), came.people, came.label)
-        found += [] if judged is None else [judged]
-    return outcomes_.monitor(key, found)
-
-
-def _known_until(sandbox: Sandbox, model: Model) -> int:
-    """Return until when it is known what people did: a day after the newest event, or now."""
-    newest = sandbox.history.con.execute(f'SELECT max("timestamp") FROM {quote(f"event_of_{model.view}")}').fetchall()
-    return min(sandbox.clock.now(), (newest[0][0] or 0) + DAY)
 
 
 def value(sandbox: Sandbox, key: str, run: str, contact_cost: float, value_per_success: float) -> Value:

@@ -13,7 +13,7 @@ from coterie.core.errors import Conflict, NotFound
 from coterie.core.progress import Progress
 from coterie.pipeline.apply import changes_facts
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import deciding, folders, models, publishing, versions
+from coterie.pipeline.predictions import deciding, ended, folders, models, publishing, versions
 from coterie.pipeline.predictions.checkpoints import Checkpoints, State
 from coterie.pipeline.predictions.data import Data
 from coterie.pipeline.predictions.execution import Execution
@@ -61,7 +61,7 @@ def run(
             where={"at": format_instant(instant)},
         )
     give_up(sandbox, key)
-    why = deciding.retrain(sandbox, model, instant)
+    why = None if retrain is False else deciding.retrain(sandbox, model, instant)
     champion = versions.champion(definitions, key)
     if retrain is False and champion is None:
         versions.named(sandbox, key, None)
@@ -81,7 +81,7 @@ def run(
         started_at=now,
         configuration=fingerprint(model),
         seed=seed,
-        trigger=why if trigger == "schedule" and trains and why in ("drift", "configuration") else trigger,
+        trigger=why if trigger == "schedule" and trains and why in deciding.BESIDE else trigger,
         entry=sandbox.log.last,
         champion=None if champion is None else champion.number,
         fixed=at is not None,
@@ -166,7 +166,7 @@ def listed(sandbox: Sandbox, key: str) -> list[Run]:
     definitions = Definitions(sandbox.catalog)
     models.model_named(definitions, key)
     left = {state.number: state for state in _left(sandbox, key)}
-    runs = {item.number: item for item in definitions.list(Run) if item.key == key}
+    runs = {item.number: item for item in ended.of_model(definitions, key)}
     found = [
         msgspec.structs.replace(item, resumable=item.status is Status.CANCELLED and number in left)
         for number, item in runs.items()
@@ -232,8 +232,8 @@ def _interrupted(state: State) -> Run:
 
 
 def _next_number(sandbox: Sandbox, key: str) -> int:
-    runs = [item.number for item in Definitions(sandbox.catalog).list(Run) if item.key == key]
-    return 1 + max([*runs, *folders.numbers(folders.model(sandbox.path, key) / "runs")], default=0)
+    known = (item.number for item in ended.of_model(Definitions(sandbox.catalog), key))
+    return 1 + max([*known, *folders.numbers(folders.model(sandbox.path, key) / "runs")], default=0)
 
 
 # -- schedules ------------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def next_at(sandbox: Sandbox, model: Model) -> int | None:
     """Return when a model is to run next; now when it never did, None when it is not to run by itself."""
     if model.draft:
         return None
-    runs = [item for item in Definitions(sandbox.catalog).list(Run) if item.key == model.key]
+    runs = ended.of_model(Definitions(sandbox.catalog), model.key)
     if not runs:
         return sandbox.clock.now()
     return schedule.next_after(model.schedule.score, max(item.started_at for item in runs))
