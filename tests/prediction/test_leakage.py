@@ -47,7 +47,10 @@ def test_chance_tells_nothing_be_the_categories_many_or_few(
 
 
 def examples(label: np.ndarray, **columns: np.ndarray) -> Examples:
-    features = tuple(Feature(name, Family.ATTRIBUTES, name, f"attribute:{name}") for name in columns)
+    features = tuple(
+        Feature(name, Family.ATTRIBUTES if name.startswith("attribute:") else Family.FREQUENCY, name, name)
+        for name in columns
+    )
     people = np.arange(len(label), dtype=np.int32)
     frame = Frame(
         features, people, np.zeros(len(label), np.int64), np.column_stack(list(columns.values())).astype(np.float32)
@@ -57,8 +60,9 @@ def examples(label: np.ndarray, **columns: np.ndarray) -> Examples:
 
 def test_features_that_nearly_know_the_outcome(drawn: tuple[np.random.Generator, np.ndarray, np.ndarray]) -> None:
     _, chance, label = drawn
-    found = telling(examples(label, honest=chance, leak=label + 0.1 * chance), 0)
-    assert [name for name, _ in found] == ["leak"]
+    leak = label + 0.1 * chance
+    found = telling(examples(label, honest=chance, leak=leak, **{"attribute:known": leak}), 0)
+    assert [(each.figures["name"], each.severity) for each in found] == [("leak", "warning")]
     assert telling(examples(np.zeros(4000, bool), honest=chance), 0) == ()
     assert telling(examples(label, leak=label.astype(float)), 1) == ()
 

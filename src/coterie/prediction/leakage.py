@@ -9,8 +9,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from coterie.prediction import measures
-from coterie.prediction.definition import Attribute
-from coterie.prediction.frame import Examples
+from coterie.prediction.frame import Examples, Family
 from coterie.prediction.odds import Floats
 from coterie.prediction.problems import TELLING_AUC, Problem, leakage_suspected, snapshot_unconfirmed
 
@@ -88,8 +87,12 @@ def _rates(places: npt.NDArray[np.int64], label: npt.NDArray[np.bool_]) -> Float
     return found
 
 
-def telling(examples: Examples, cutoff: int) -> tuple[tuple[str, float], ...]:
-    """Return the features that alone nearly know the outcome at a cut-off, with their AUC, the most telling first."""
+def telling(examples: Examples, cutoff: int) -> tuple[Problem, ...]:
+    """Return what features that alone nearly know the outcome at a cut-off give to say, the most telling first.
+
+    They count events before the cut-off, so they may tell much honestly. Attributes are left out: `problems_of` has
+    told of them before the training.
+    """
     rows = np.flatnonzero(examples.frame.cutoffs == cutoff)
     rows = rows[:: max(1, -(-len(rows) // MOST_ROWS))]
     values, label = examples.frame.values[rows], examples.label[rows]
@@ -98,8 +101,10 @@ def telling(examples: Examples, cutoff: int) -> tuple[tuple[str, float], ...]:
     found = [
         (feature.name, alone(values[:, column], label, categories=bool(feature.values)))
         for column, feature in enumerate(examples.frame.features)
+        if feature.family is not Family.ATTRIBUTES
     ]
-    return tuple(sorted(((name, auc) for name, auc in found if auc > TELLING_AUC), key=lambda each: -each[1]))
+    found = sorted((each for each in found if each[1] > TELLING_AUC), key=lambda each: -each[1])
+    return tuple(leakage_suspected(name, auc, None, refused=False) for name, auc in found)
 
 
 def problems_of(suspects: Iterable[Suspect]) -> tuple[Problem, ...]:
@@ -117,8 +122,3 @@ def problems_of(suspects: Iterable[Suspect]) -> tuple[Problem, ...]:
         elif each.source == "snapshot" and each.late > 0 and not each.confirmed:
             found.append(snapshot_unconfirmed(each.field, each.auc, each.late))
     return tuple(found)
-
-
-def confirmed(attributes: Iterable[Attribute]) -> frozenset[str]:
-    """Return the attributes that a person said may be used."""
-    return frozenset(each.field for each in attributes if each.confirmed)

@@ -203,7 +203,6 @@ class Execution:
         self._kept.put(_TOLD, Told(made.problems, cards.fairness(self.data, newest)))
         told = tuple(problem.message for problem in made.problems)
         self.state = msgspec.structs.replace(self.state, warnings=self.state.warnings + told)
-        problems.refuse(self.state.key, made.problems)
         return len(examples)
 
     def _evaluate(self) -> int | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from coterie.core.progress import Progress
 from coterie.pipeline.predictions import versions
 from coterie.pipeline.predictions.versions import Learnt
-from coterie.prediction import artefact, drift, leakage, problems, scale, survival, training
+from coterie.prediction import artefact, drift, leakage, scale, survival, training
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.frame import Examples
@@ -95,7 +95,7 @@ def trained(
         held = survival.back_test(examples, cutoffs, days, found.out_of_time, seed)
     stop()
     learnt = Learnt(model, found, vocabulary, cutoffs, scales, _reference(found, examples, scales), timing, held)
-    told = tuple(_problems(examples, cutoffs, vocabulary, model))
+    told = leakage.telling(examples, cutoffs.training[0])
     return Made(learnt, _newest(found), artefact.data_hash(examples), told)
 
 
@@ -123,14 +123,3 @@ def _reference(found: Trained, examples: Examples, scales: FactorScale) -> drift
         last_rate=float(np.average(examples.label[newest], weights=examples.weight[newest])),
         weights={item.code: item.weight / whole for item in scales.factors},
     )
-
-
-def _problems(examples: Examples, cutoffs: Cutoffs, vocabulary: Vocabulary, model: Model) -> list[Problem]:
-    """Return what features that nearly know the outcome give to say; attributes are looked at before the training."""
-    snapshots = {item.field for item in vocabulary.attributes if item.source == "snapshot"}
-    confirmed = leakage.confirmed(model.attributes)
-    subjects = {feature.name: feature.subject for feature in examples.frame.features}
-    return [
-        problems.leakage_suspected(name, auc, None, refused=subjects[name] in snapshots - confirmed)
-        for name, auc in leakage.telling(examples, cutoffs.training[0])
-    ]
