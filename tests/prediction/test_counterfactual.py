@@ -15,13 +15,14 @@ from coterie.core.clock import DAY
 from coterie.pipeline.definitions import Definitions
 from coterie.prediction import counterfactual, cutoffs
 from coterie.prediction.conditions import Rules
+from coterie.prediction.definition import Population
 from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.factors import Factors, explain
-from coterie.prediction.frame import Examples, Family, Frame
-from coterie.prediction.groups import Floats
+from coterie.prediction.frame import Examples, Family, Feature, Frame
 from coterie.prediction.learners import logistic
 from coterie.prediction.learners.logistic import Logistic
 from coterie.prediction.learning import learn
+from coterie.prediction.odds import Floats
 from coterie.prediction.population import Rows
 from coterie.prediction.ranges import place, ranges_of
 from coterie.prediction.reasons import REASON, explanation, reasons
@@ -99,6 +100,18 @@ def test_waiting_moves_everything_that_depends_on_time(found: Shop):
     rhythm = ~np.isnan(overdue)
     assert rhythm.mean() > 0.8
     np.testing.assert_allclose(overdue[rhythm], after.column("goal:recency")[rhythm], rtol=1e-4)
+
+
+def test_who_was_silent_too_long_has_left_the_population():
+    """Also where all that people do is of one kind, which then stands for whatever they do."""
+    since = Feature("goal:recency", Family.RECENCY, "Order", "since:Order")
+    sent = Feature("exposure.Mail:recency", Family.RECENCY, "Mail", "since:Mail", exposure=True)
+    values = np.array([[30.0, 90.0], [60.0, 2.0], [60.5, 2.0], [np.nan, 2.0]], np.float32)
+    frame = Frame((since, sent), np.arange(4, dtype=np.int32), np.zeros(4, np.int64), values)
+    model = replace(shop.MODEL, population=Population(lookback_days=60))
+    np.testing.assert_array_equal(counterfactual.eligible(frame, model), [True, True, False, False])
+    model = replace(shop.MODEL, population=Population(lookback_days=None))
+    assert counterfactual.eligible(frame, model).all()
 
 
 def test_the_day_is_the_first_on_which_the_bucket_differs(found: Shop):

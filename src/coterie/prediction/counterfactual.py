@@ -39,9 +39,6 @@ ROWS = 100_000
 TOP = 3
 """Reasons on each side that a change is looked for."""
 
-ACTIVE = "activity:recency"
-"""The feature that tells how long ago people last did something."""
-
 TIMED = frozenset({"recency", "recency_of_tenure", "tenure", "rate", "overdue"})
 """Measures without a window that change with time alone."""
 
@@ -150,10 +147,16 @@ class _Asked:
 def eligible(frame: Frame, model: Model) -> npt.NDArray[np.bool_]:
     """Return who is still in the population of a model: the others would have no score, and no bucket to be in."""
     lookback = model.population.lookback_days
-    column = next((place for place, feature in enumerate(frame.features) if feature.name == ACTIVE), None)
-    if lookback is None or column is None:
+    if lookback is None:
         return np.ones(len(frame), dtype=bool)
-    return frame.values[:, column] <= lookback
+    since = [
+        place
+        for place, feature in enumerate(frame.features)
+        if feature.family is Family.RECENCY and not feature.exposure
+    ]
+    # whatever people do is a kind of its own, unless another kind is the same events
+    latest: npt.NDArray[np.float32] = np.fmin.reduce(frame.values[:, since], axis=1, initial=np.float32(np.inf))
+    return latest <= lookback
 
 
 def of_everybody(
