@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -222,6 +223,7 @@ def require_sound(definitions: Definitions, model: Model) -> None:
         for fault in predicates.faults(kind, union):
             fault.where = {"model": model.key} | fault.where
             raise fault
+    _require_names(model)
     for path in (*(item.field for item in model.attributes), *model.protected):
         _require_attribute(model, path, union)
     for path in model.categories or ():
@@ -234,6 +236,20 @@ def kinds_of(model: Model) -> Iterator[Kind | GoalEvent]:
     """Yield the kinds of events that a model names, those of the goal first."""
     yield from model.goal.events
     yield from (*model.custom_events, *model.exposures, *model.exclusions)
+
+
+def _require_names(model: Model) -> None:
+    """Raise when two kinds of events that are counted share a name: reasons would speak of both as one."""
+    goal, others = model.goal.events, (*model.custom_events, *model.exposures)
+    counted = Counter([*(event.name for event in goal), *(kind.name for kind in others)])
+    for name, times in counted.items():
+        if times > 1:
+            raise Invalid(
+                "model.test",
+                f"model {model.key}: {times} kinds of events are called {name!r}.",
+                hint="Give each of the goal's events, the custom events and the exposures a name of its own.",
+                where={"model": model.key, "kind": name},
+            )
 
 
 def _require_attribute(model: Model, path: str, union: Union) -> None:
@@ -320,8 +336,7 @@ def carried(definitions: Definitions, model: Model, vocabulary: Vocabulary | Non
 def read_fields_of(definitions: Definitions, model: Model) -> tuple[set[str], set[str]]:
     """Return the paths of profiles and of events that a model learns from; what it protects is only compared."""
     events = {test.field for kind in kinds_of(model) for test in kind.where}
-    events |= {event.measure.sum for event in model.goal.events if event.measure is not None}
-    events |= set(model.categories or ())
+    events |= {*model.goal.measured, *(model.categories or ())}
     attributes = {item.field for item in model.attributes}
     rule = population_of(definitions, model).where
     if rule is not None:
