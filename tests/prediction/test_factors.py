@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from coterie.prediction.factors import TOP, chosen, explain
 from coterie.prediction.frame import Examples, Frame
-from coterie.prediction.groups import Floats, Groups
+from coterie.prediction.groups import Groups
 from coterie.prediction.learners.trees import Binned, Trees
+from coterie.prediction.odds import Floats
 from coterie.prediction.peers import usual
 from coterie.prediction.scale import FactorScale, measure
 

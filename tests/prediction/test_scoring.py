@@ -13,6 +13,7 @@ from tests.prediction.series import Series, series
 from coterie.prediction import scoring
 from coterie.prediction.backtest import Tested as BackTests
 from coterie.prediction.definition import Buckets
+from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.interval import Interval
 from coterie.prediction.scoremap import ScoreMap
 from coterie.prediction.trained import Trained
@@ -73,7 +74,7 @@ def test_weights_count_as_that_many_people() -> None:
 @given(st.integers(0, 100), st.integers(1, 99))
 def test_buckets_are_cut_at_their_bounds(score: int, medium: int) -> None:
     bounds = Buckets(medium, min(100, medium + 10))
-    found = scoring.BUCKETS[scoring.bucket_of(np.array([score], np.int8), bounds)[0]]
+    found = BUCKETS[scoring.bucket_of(np.array([score], np.int8), bounds)[0]]
     expected = "low" if score < bounds.medium else "medium" if score < bounds.high else "high"
     assert found == expected
 

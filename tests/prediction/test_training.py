@@ -132,6 +132,13 @@ def test_intervals_of_few_people_are_wider(learnt: Learnt) -> None:
     assert widths[0] > 1.3 * widths[1]
 
 
+def test_too_few_to_test_on_is_an_error() -> None:
+    made = series(1, 1, 1)
+    with pytest.raises(Invalid, match="none is left to test on") as caught:
+        training.train(made.examples, Cutoffs(made.cutoffs.scoring, made.cutoffs.training, (), False), GOAL)
+    assert (caught.value.code, caught.value.where["number"]) == ("model.not-enough-population", 401)
+
+
 def test_nobody_to_learn_from_is_an_error(learnt: Learnt) -> None:
     made, _ = learnt
     nobody: Examples = made.examples.take(np.zeros(len(made.examples), np.bool_))

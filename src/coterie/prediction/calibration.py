@@ -220,7 +220,7 @@ def _isotonic(odds: Floats, label: Bools, weight: Floats) -> Calibration:
 
 
 def _venn_abers(odds: Floats, label: Bools, weight: Floats) -> Calibration:
-    """Fit inductive Venn-Abers predictors at a grid of points, after gathering many predictions into a thousand."""
+    """Fit inductive Venn-Abers predictors at a grid of points, after gathering many predictions into `POINTS`."""
     from sklearn.isotonic import IsotonicRegression
 
     order = np.argsort(odds, kind="stable")

@@ -109,6 +109,17 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     combiner: Literal["all_of", "any_of"] = "all_of"
     gap_days: Annotated[int, Meta(ge=0, le=365)] = 0
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The fields that are summed, each once."""
+        return tuple(dict.fromkeys(event.measure.sum for event in self.events if event.measure is not None))
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is one more of a single kind of events, which BG/NBD can predict without examples."""
+        event = self.events[0]
+        return len(self.events) == 1 and event.at_least == 1 and event.measure is None
+
 
 class Population(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who is scored: people with an event of their own in the look-back, for whom a rule holds.

@@ -130,18 +130,12 @@ class Compiled:
             case "own":
                 return {}
             case "goal":
-                return {f"v{number}": path for number, path in enumerate(self.measured)}
+                return {f"v{number}": path for number, path in enumerate(self.model.goal.measured)}
             case "all":
                 amounts = {f"v{number}": path for number, path in enumerate(self.amounted)}
                 return amounts | {f"c{number}": found.field for number, found in enumerate(self.vocabulary.categories)}
             case _:
                 assert_never(asked)
-
-    @cached_property
-    def measured(self) -> tuple[str, ...]:
-        """The fields that the goal sums."""
-        events = self.model.goal.events
-        return tuple(dict.fromkeys(event.measure.sum for event in events if event.measure is not None))
 
     @cached_property
     def amounted(self) -> tuple[str, ...]:
@@ -198,7 +192,7 @@ def own_marked(compiled: Compiled, anchor: int, upto: int, people: BitMap | None
 def goal_marked(compiled: Compiled, anchor: int, since: int, upto: int, people: BitMap | None) -> Iterator[None]:
     """Let the table `prediction_mark` hold the events of the goal between two instants, while the block runs."""
     columns = {f"k{number}": f"k{number}" for number in range(len(compiled.model.goal.events))}
-    for number, path in enumerate(compiled.measured):
+    for number, path in enumerate(compiled.model.goal.measured):
         columns[f"v{number}"] = units(compiled.leaves[path], f"v{number}")
     hit = " OR ".join(f"k{number}" for number in range(len(compiled.model.goal.events)))
     where = f"({hit}) AND elapsed <= {anchor - since}"

@@ -36,7 +36,7 @@ from coterie.prediction.goal import to_pql
 from coterie.prediction.leakage import MOST_ROWS, Suspect
 from coterie.prediction.learning import learn
 from coterie.prediction.population import Rows
-from coterie.prediction.problems import ADVISED, FLOOR, Problem
+from coterie.prediction.problems import ADVISED, FLOOR, SIMPLEST, Problem
 from coterie.prediction.store import FeatureStore
 from coterie.prediction.vocabulary import Vocabulary
 from coterie.profile.policy import View
@@ -254,7 +254,7 @@ class _Examination:
         goals = (event.kind for event in model.goal.events)
         kinds = (*goals, *model.custom_events, *model.exposures, *model.exclusions)
         events = {test.field for kind in kinds for test in kind.where}
-        events |= {event.measure.sum for event in model.goal.events if event.measure is not None}
+        events |= set(model.goal.measured)
         if vocabulary is not None:
             events |= {category.field for category in vocabulary.categories}
             events |= {amount.field for amount in vocabulary.amounts}
@@ -274,7 +274,7 @@ class _Examination:
         if not self.vocabulary.attributes or not len(mine):
             return ()
         people, label = self._outcomes.people[mine], self._outcomes.label[mine]
-        confirmed = leakage.confirmed(self.model.attributes)
+        confirmed = {each.field for each in self.model.attributes if each.confirmed}
         features = tuple(attributes.features(self.vocabulary))
         sheet = Sheet(features, len(people))
         asked = np.full(len(people), cutoff, np.int64)
@@ -342,7 +342,7 @@ class _Examination:
             yield problems.no_population(training[0], self.model.population.lookback_days, self.extent.people)
             return
         yield from self._silence(training[0])
-        simple = stands_in(goal)
+        simple = goal.repeats and self.people >= SIMPLEST
         if self.people < 2 * ADVISED:
             trainable = simple or self.people >= 2 * FLOOR
             yield problems.not_enough_population(self.people, trainable=trainable, first=opens, last=closes)
@@ -392,9 +392,3 @@ def said(goal: Goal) -> tuple[str, str]:
     """Return words after "for whom": that the prediction came true, and that it did not."""
     happened, not_happened = "it happened", "it did not happen"
     return (happened, not_happened) if goal.polarity == "will_occur" else (not_happened, happened)
-
-
-def stands_in(goal: Goal) -> bool:
-    """Return whether BG/NBD, which needs no examples, can predict a goal: one more of a single kind of events."""
-    event = goal.events[0]
-    return len(goal.events) == 1 and event.at_least == 1 and event.measure is None

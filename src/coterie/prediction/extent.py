@@ -17,6 +17,7 @@ from coterie.engine.sql.statements import PEOPLE
 from coterie.pql.normal import event_form
 from coterie.prediction.arrival import arrivals
 from coterie.prediction.checks import Completeness
+from coterie.prediction.cutoffs import YEAR
 from coterie.prediction.definition import Model
 from coterie.prediction.drift import Pace
 from coterie.prediction.predicates import condition, own, predicate
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 WEEK = 7 * DAY
 WEEKS = 13
 """How many weeks before the last one tell what is usual."""
-YEAR = 365 * DAY
-"""How far back fields are looked at (Adobe, data requirements: the maximum training window of one year)."""
 _AT_ONCE = 60
 
 
@@ -146,7 +145,10 @@ def pace(con: DuckDBPyConnection, view: str, at: int) -> Pace | None:
 def completeness(
     con: DuckDBPyConnection, union: Union, view: str, events: Iterable[str], profiles: Iterable[str], at: int
 ) -> tuple[Completeness, ...]:
-    """Return how full fields are: of the events of a year before an instant, and of profiles as they are now."""
+    """Return how full fields are: of the events of a year before an instant, and of profiles as they are now.
+
+    A year is the most that models learn from (Adobe, data requirements: the maximum training window).
+    """
     in_events = _stored(events, {leaf.path for leaf in leaves(union.event)})
     in_profiles = _stored(profiles, {leaf.path for leaf in leaves(union.profile)})
     recent = f'"timestamp" >= {at - YEAR} AND "timestamp" < {at}'

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from coterie.core.progress import Progress, Quiet
 from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.frame import Frame
-from coterie.prediction.groups import Floats, Groups
+from coterie.prediction.groups import Groups
+from coterie.prediction.odds import Floats
 from coterie.prediction.peers import Peers, usual
 from coterie.prediction.scale import Explained, FactorScale, spread
 

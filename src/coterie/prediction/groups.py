@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.prediction.frame import Feature
-
-Floats = npt.NDArray[np.float64]
+from coterie.prediction.odds import Floats
 
 NEGLIGIBLE = 0.05
 """A factor that contributes less than this part of what a person's weightiest one does is no reason worth reading."""

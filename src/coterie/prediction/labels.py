@@ -40,10 +40,7 @@ def outcomes(con: DuckDBPyConnection, goal: Goal, rows: Rows, anchor: int) -> Ou
     back = ((anchor - rows.cutoffs) // DAY).astype(np.int32)
     number = np.arange(len(rows), dtype=np.int32)
     con.register("prediction_asked", {"row": number, "person": rows.people, "back": back})
-    measured = list(dict.fromkeys(event.measure.sum for event in goal.events if event.measure is not None))
-    days = np.stack(
-        [_of_event(con, goal, place, event, measured, len(rows)) for place, event in enumerate(goal.events)]
-    )
+    days = np.stack([_of_event(con, goal, place, event, len(rows)) for place, event in enumerate(goal.events)])
     con.unregister("prediction_asked")
     day = days.max(axis=0) if goal.combiner == "all_of" else days.min(axis=0)
     hit = day != _NEVER
@@ -51,11 +48,9 @@ def outcomes(con: DuckDBPyConnection, goal: Goal, rows: Rows, anchor: int) -> Ou
     return Outcomes(rows.people, rows.cutoffs, hit, label, np.where(hit, day, -1).astype(np.int32))
 
 
-def _of_event(
-    con: DuckDBPyConnection, goal: Goal, place: int, event: GoalEvent, measured: list[str], rows: int
-) -> npt.NDArray[np.int32]:
+def _of_event(con: DuckDBPyConnection, goal: Goal, place: int, event: GoalEvent, rows: int) -> npt.NDArray[np.int32]:
     """Return the day of the window on which an event of the goal was met."""
-    total = "count(*)" if event.measure is None else f"coalesce(sum(v{measured.index(event.measure.sum)}), 0)"
+    total = "count(*)" if event.measure is None else f"coalesce(sum(v{goal.measured.index(event.measure.sum)}), 0)"
     # the day of the window of an event `age` days before the anchor, of a cut-off `back` days before it
     day = f"(r.back - m.age - 1 - {goal.gap_days})"
     found = read(

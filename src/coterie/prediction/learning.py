@@ -14,7 +14,7 @@ from coterie.ingest.sql import literal as sql_literal
 from coterie.pql.normal import event_form
 from coterie.pql.printer import path as path_of
 from coterie.prediction.arrival import arrivals
-from coterie.prediction.cutoffs import LEAST_DAYS, Cutoffs
+from coterie.prediction.cutoffs import LEAST_DAYS, YEAR, Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.events import units
 from coterie.prediction.features.attributes import known
@@ -117,7 +117,7 @@ def learn(
         windows=tuple(days for days in WINDOWS if days * DAY <= cutoffs.earliest - first),
         dates=study.dates(),
         hours=with_time >= 0.5,
-        months=last - first >= 2 * 365 * DAY,
+        months=last - first >= 2 * YEAR,
         arrival="recorded" if arrivals(con, model.view) else "assumed",
         learned=learned,
         first=first,
@@ -153,9 +153,8 @@ class _Study:
             if leaf.path not in _NEVER and leaf.path not in self.forbidden and leaf.depth <= 1
         }
         self.names = [path for path, leaf in self.leaves.items() if leaf.field.type in _NAMES]
-        measured = [event.measure.sum for event in self.model.goal.events if event.measure is not None]
         numbers = [path for path, leaf in self.leaves.items() if leaf.field.type in _NUMBERS and not _CODE.search(path)]
-        self.numbers = list(dict.fromkeys([*measured, *numbers]))
+        self.numbers = list(dict.fromkeys([*self.model.goal.measured, *numbers]))
         self.every = {leaf.path: leaf for leaf in leaves(self.union.event)}
         self.candidates = list(self._candidates())
         asked = {"passed": condition(self.model.exclusions), "own": own(self.model)}

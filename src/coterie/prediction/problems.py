@@ -16,6 +16,8 @@ from coterie.core.shares import percent
 
 FLOOR, ADVISED = 100, 500
 """Fewest people of each outcome: to train at all, and to be trusted without a word of caution."""
+SIMPLEST = 20
+"""Fewest people with a history for BG/NBD, which needs no examples."""
 REFUSED_AUC, DOUBTED_AUC = 0.55, 0.65
 """Lower ends of the interval of the AUC below which a model is not published, or only with a warning."""
 TELLING_AUC = 0.95

@@ -38,8 +38,7 @@ class Repeats(Struct, frozen=True):
 
 def repeats(features: Sequence[Feature], goal: Goal) -> Repeats | None:
     """Return where the history of the goal's event is found, when the goal is one more of a single kind of events."""
-    event = goal.events[0]
-    if len(goal.events) > 1 or event.at_least > 1 or event.measure is not None:
+    if not goal.repeats:
         return None
     count = _column(features, ("goal",), "days_all")  # of several on the same day one was the occasion
     if count is None:

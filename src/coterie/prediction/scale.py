@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from coterie.prediction.explanation import Importance
 from coterie.prediction.frame import Examples, Frame
-from coterie.prediction.groups import Floats, Groups
+from coterie.prediction.groups import Groups
+from coterie.prediction.odds import Floats
 from coterie.prediction.quantities import Unit
 from coterie.prediction.ranges import Range, ranges_of
 from coterie.prediction.wording import unit_of

@@ -12,8 +12,6 @@ from coterie.prediction.frame import Frame
 from coterie.prediction.odds import Floats
 from coterie.prediction.trained import Trained
 
-BUCKETS = ("low", "medium", "high")
-
 
 @dataclass(frozen=True)
 class Scores:

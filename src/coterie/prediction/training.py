@@ -111,6 +111,13 @@ class _Training:
         self._done, self._total = 0, len(self.splits) + 1
 
     def run(self, year_ago: YearAgo | None = None) -> Trained:
+        if not self.splits:
+            raise Invalid(
+                "model.not-enough-population",
+                f"of {len(np.unique(self.frame.people)):,} people none is left to test on, whichever are learnt from.",
+                hint="Lengthen the look-back of the population, or drop some of its conditions.",
+                where={"number": 401},
+            )
         fewest = min(self.positive, self.negative)
         default: Algorithm
         if fewest < FLOOR:

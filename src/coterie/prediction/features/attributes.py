@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from coterie.computed.kind import value_field
 from coterie.core.clock import DAY
-from coterie.core.schema import COMPUTED, Field, FieldType, Leaf, Union, leaves
+from coterie.core.schema import COMPUTED, PREDICTED, Field, FieldType, Leaf, Union, leaves
 from coterie.engine.people import bitmap, read_table
 from coterie.engine.sql import SqlEngine
 from coterie.pql.ast import Expr
@@ -51,7 +51,7 @@ def known(
     found = []
     for attribute in model.attributes:
         path = attribute.field
-        if path.startswith("customerAI.") or path in model.protected:
+        if path.startswith(f"{PREDICTED}.") or path in model.protected:
             continue
         field, expr = read(path, union)
         source: Source = "computed" if path.startswith(f"{COMPUTED}.") else "snapshot"

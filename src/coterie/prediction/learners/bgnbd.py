@@ -21,11 +21,11 @@ from scipy.special import betaln, gammaln
 
 from coterie.prediction.learners.learner import Values
 from coterie.prediction.odds import Floats, log_odds
+from coterie.prediction.problems import SIMPLEST
 from coterie.prediction.roles import Repeats
 
 FILE = "bgnbd.json"
 MOST_PEOPLE = 50_000
-LEAST_PEOPLE = 20
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -156,7 +156,7 @@ def fit(values: Values, repeats: Repeats, *, seed: int) -> BgNbd | None:
     """Fit the histories of people, a row each, by greatest likelihood; None when hardly anybody has any."""
     count, recency, tenure = history(values, repeats)
     rows = np.flatnonzero(~(np.isnan(count) | np.isnan(recency) | np.isnan(tenure)))
-    if len(rows) < LEAST_PEOPLE:
+    if len(rows) < SIMPLEST:
         return None
     if len(rows) > MOST_PEOPLE:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_PEOPLE, replace=False))
