@@ -80,7 +80,7 @@ def quantity(unit: Unit, value: float) -> str:
         case Unit.AMOUNT:
             return number(value)
         case Unit.TIMES:
-            return f"{value:.0f} times" if abs(value) >= 10 else f"{value:.1f} times"
+            return f"{value:.0f} times" if abs(value) >= 10 or value == 0 else f"{value:.1f} times"
         case Unit.SHARE:
             return percent(round(value, 2))
         case Unit.HOUR:

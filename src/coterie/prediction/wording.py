@@ -65,8 +65,10 @@ class Language:
     measures : tuple of pairs
         Patterns of the names of measures, what stands after the last colon in the name of a feature; the first that
         matches holds.
-    attribute, truth : Phrase, pair of str
-        How attributes are said, and how yes and no are.
+    attribute, last : Phrase
+        How attributes are said, and how long ago a value of a field last was.
+    truth : pair of str
+        How no and yes are said.
     named : str
         A feature: its subject and its measure.
     rarer : str
@@ -79,6 +81,7 @@ class Language:
     families: dict[Family, str]
     measures: tuple[tuple[re.Pattern[str], Phrase], ...]
     attribute: Phrase
+    last: Phrase
     truth: tuple[str, str]
     named: str
     rarer: str
@@ -192,6 +195,7 @@ ENGLISH = Language(
         }
     ),
     attribute=Phrase("value", "{quantity}", Unit.AMOUNT, "not known"),
+    last=Phrase("time since the last", "last {quantity} ago", Unit.DAYS, "never so far"),
     truth=("no", "yes"),
     named="{subject}: {measure}",
     rarer="another value",
@@ -270,7 +274,8 @@ def peer_label(feature: Feature, low: float, high: float, language: Language = E
         return first
     if phrase.negative and low < 0:
         return language.both.format(low=first, high=last)
-    quantity_of = spread_of(phrase.unit, low * phrase.scale, high * phrase.scale)
+    bounds = rounded(phrase.unit, np.array([low, high], np.float32) * np.float32(phrase.scale))
+    quantity_of = spread_of(phrase.unit, *map(float, bounds))
     return phrase.value.format(quantity=quantity_of, **numbers)
 
 
@@ -355,6 +360,8 @@ def _phrase(name: str, family: Family, language: Language) -> tuple[Phrase, dict
     """Return how a feature is said, and the numbers in its name."""
     if family is Family.ATTRIBUTES:
         return language.attribute, {}
+    if family is Family.CATEGORIES and name.endswith(":recency"):
+        return language.last, {}
     return _measured(name, language.measures) or (language.attribute, {})
 
 
