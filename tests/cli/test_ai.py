@@ -13,6 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from coterie import open as open_workspace
+from coterie.core.clock import FixedClock
+from coterie.core.errors import Invalid
+
 from . import crowd
 from .conftest import Run, coterie, serving
 
@@ -153,7 +157,9 @@ def test_an_unknown_model_is_told_with_those_there_are(ai: Run, words: str) -> N
 def test_the_list_and_a_model(ai: Run) -> None:
     (item,) = ai("list", "--json").data
     assert (item["key"], item["last"]["status"], item["version"]) == (KEY, "succeeded", 1)
-    assert "Buys within two weeks" in ai("list").out
+    out = ai("list").out
+    assert "Buys within two weeks" in out
+    assert f"{item['last']['scored']:,} scores given in 2026" in out
     out = ai("show", KEY).out
     for words in ("Purchase within 14 days", "who did something in the last 60 days", "weekly", "customerAI.buys_soon"):
         assert words in out
@@ -383,6 +389,34 @@ def test_scores_are_written_to_a_file(ai: Run, tmp_path: Path, kind: str) -> Non
             assert 0 <= rows[0]["probability"] <= 1
 
 
+def test_scores_are_read_page_by_page(scored: Path) -> None:
+    with open_workspace(scored, clock=FixedClock(crowd.NOW)) as ws:
+        found, after = [], None
+        while True:
+            page = ws.predictions.page(KEY, limit=100, after=after)
+            found += page.items
+            after = page.next
+            if after is None:
+                break
+        everybody = ws.predictions.insights(KEY).people
+        assert [item.rank for item in found] == list(range(1, everybody + 1))
+        assert len({item.person for item in found}) == everybody
+        assert [item.probability for item in found] == sorted((item.probability for item in found), reverse=True)
+        told = ws.predictions.explain(KEY, found[0].identity)
+        for name in ("person", "score", "probability", "interval", "bucket", "factors", "factors_against"):
+            assert getattr(told, name) == getattr(found[0], name), name
+        with pytest.raises(Invalid) as error:
+            ws.predictions.page(KEY, after="' OR 1")
+        assert error.value.code == "model.cursor"
+
+
+def test_versions_say_how_good_they_are_and_which_is_used(ai: Run) -> None:
+    (version,) = ai("versions", KEY, "--json").data
+    assert (version["number"], version["in_use"], version["run"]) == (1, True, f"{KEY}/1")
+    assert version["auc"] == ai("evaluation", KEY, "--json").data["pooled"]["auc"]
+    assert "in use" in ai("versions", KEY).out
+
+
 # -- audiences and pictures -------------------------------------------------------------------------------------------
 
 
@@ -395,6 +429,8 @@ def test_audiences_are_made_of_scores(own: Run) -> None:
     assert own("ai", "audience", KEY, "best", "--top", "20%").code == 0
     best = own("audience", "show", "best", "--json").data["last"]["members"]
     assert abs(best - everybody / 5) <= 0.03 * everybody
+    assert own("ai", "audience", KEY, "first", "--top", "25").code == 0
+    assert own("audience", "show", "first", "--json").data["last"]["members"] == 25
     assert own("ai", "audience", KEY, "middle", "--score", "40-60").code == 0
     spread = own("ai", "insights", KEY, "--json").data["distribution"]["people"]
     assert own("audience", "show", "middle", "--json").data["last"]["members"] == sum(spread[40:61])
@@ -428,6 +464,7 @@ def test_a_server_answers_the_same(ai: Run, served: Run, likely: tuple[str, str]
         ["list"],
         ["show", KEY],
         ["runs", KEY],
+        ["versions", KEY],
         ["insights", KEY],
         ["evaluation", KEY],
         ["card", KEY],

@@ -331,3 +331,45 @@ class ScoresFile(Struct, frozen=True):
     run: str
     format: str
     rows: int
+
+
+class ScoredPerson(Struct, frozen=True):
+    """A person as a run scored them.
+
+    Parameters
+    ----------
+    person : str
+        Public id.
+    identity : str
+        By which they were scored, as ``Namespace:value``.
+    rank, percentile, score, probability, interval, bucket
+        The score; rank 1 is the likeliest.
+    previous_score : int or None
+        That of the run before.
+    expected_date : int or None
+        When it is to be expected, if it is.
+    factors, factors_against : tuple of Factor
+        What raises it, and what lowers it.
+    """
+
+    person: str
+    identity: str
+    rank: int
+    percentile: int
+    score: int
+    probability: float
+    interval: tuple[float, float]
+    bucket: Literal["low", "medium", "high"]
+    previous_score: int | None
+    expected_date: int | None
+    factors: tuple[Factor, ...]
+    factors_against: tuple[Factor, ...]
+
+
+class ScoresPage(Struct, frozen=True):
+    """Some of the scores of a run, the likeliest first; `next` is the cursor of the page after, null on the last."""
+
+    run: str
+    as_of: int
+    items: tuple[ScoredPerson, ...]
+    next: str | None

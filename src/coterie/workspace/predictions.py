@@ -20,7 +20,7 @@ from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.explanation import TimingTest
 from coterie.prediction.insights import Insights, Migration
 from coterie.prediction.outcomes import Monitoring
-from coterie.prediction.run import ModelView, Prediction, Run, ScoresFile, Status, Version
+from coterie.prediction.run import ModelView, Prediction, Run, ScoresFile, ScoresPage, Status, Version
 from coterie.prediction.value import Value
 from coterie.workspace.room import Room, instant
 
@@ -238,6 +238,23 @@ class Predictions(Room):
         self.get(key)
         return reading.scores(self._sandbox, key, run, format, None if path is None else Path(path))
 
+    def page(self, key: str, run: str = "latest", limit: int = 100, after: str | None = None) -> ScoresPage:
+        """Return some of the scores of a run with their reasons, the likeliest first.
+
+        Parameters
+        ----------
+        key : str
+            The model.
+        run : str
+            Number of the run.
+        limit : int
+            At most so many people.
+        after : str, optional
+            The `next` of the page before.
+        """
+        self.get(key)
+        return reading.page(self._sandbox, key, run, limit, after)
+
     # -- one person -------------------------------------------------------------------------------------------------
 
     def explain(self, key: str, person: str) -> Prediction:
@@ -305,7 +322,7 @@ class Predictions(Room):
         range : pair of int, optional
             Those with a score from the one to the other.
         top : float, optional
-            The likeliest people: a share below 1, or a number.
+            The likeliest people of each run: a share below 1, or a number.
         reach : float, optional
             So many of the likeliest as are expected to hold this share of those for whom it comes true.
         factor : str, optional

@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
-from coterie.api.reading import Name, get, post
+from coterie.api.reading import Limit, Name, get, post
+from coterie.core.clock import to_datetime
 from coterie.core.errors import Invalid
 from coterie.prediction.card import Card
 from coterie.prediction.checks import Check
 from coterie.prediction.definition import Model
 from coterie.prediction.drift import Drift
-from coterie.prediction.evaluation import Evaluation
+from coterie.prediction.evaluation import Estimate, Evaluation
 from coterie.prediction.insights import Insights, Migration
 from coterie.prediction.outcomes import Monitoring
-from coterie.prediction.run import ModelView, Prediction, Run
+from coterie.prediction.run import ModelView, Prediction, Run, ScoresPage
 from coterie.prediction.value import Value
 
 if TYPE_CHECKING:
     from coterie.workspace import Workspace
 
 Version = Annotated[int, Ge(1)]
+Year = Annotated[int, Ge(1970), Le(9998)]
 Amount = Annotated[float, Ge(0)]
 
 
@@ -32,6 +34,44 @@ class GoalView(msgspec.Struct, frozen=True):
     words: str
     pql: str
     view: str
+
+
+class VersionView(msgspec.Struct, frozen=True):
+    """A version in short.
+
+    Parameters
+    ----------
+    number : int
+        From 1.
+    run : str
+        The run that trained it.
+    trained_at, as_of : int
+        When, and the instant before which everything lies that it learnt from.
+    algorithm : str
+        The learner.
+    auc : Figure
+        Of its back-tests together.
+    in_use : bool
+        Whether it scores people.
+    decision : str
+        Why it took the place of the one before, or did not.
+    """
+
+    number: int
+    run: str
+    trained_at: int
+    as_of: int
+    algorithm: str
+    auc: Estimate
+    in_use: bool
+    decision: str
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """How many scores were given in a calendar year (UTC), by deleted models too."""
+
+    year: int
+    scores: int
 
 
 @get("/api/models")
@@ -44,6 +84,13 @@ def models(ws: Workspace) -> list[ModelView]:
 def models_due(ws: Workspace, at: Name | None = None) -> list[ModelView]:
     """List the models whose time to run has come."""
     return ws.predictions.due(at)
+
+
+@get("/api/models:counted")
+def models_counted(ws: Workspace, year: Year | None = None) -> Counted:
+    """Count the scores given in a calendar year, default this one, by deleted models too."""
+    chosen = year or to_datetime(ws.sandbox.clock.now()).year
+    return Counted(chosen, ws.predictions.counted(chosen))
 
 
 @post("/api/models:check")
@@ -87,6 +134,33 @@ def model_goal(ws: Workspace, key: Name) -> GoalView:
 def model_runs(ws: Workspace, key: Name) -> list[Run]:
     """List the runs of a model, the newest first."""
     return ws.predictions.runs(key)
+
+
+@get("/api/models/{key}/versions")
+def model_versions(ws: Workspace, key: Name) -> list[VersionView]:
+    """List the versions of a model, the newest first: how good they are, and which is in use."""
+    used = ws.predictions.view(key).version
+    return [
+        VersionView(
+            number=item.number,
+            run=item.run,
+            trained_at=item.trained_at,
+            as_of=item.as_of,
+            algorithm=item.algorithm,
+            auc=msgspec.convert(item.evaluation, Evaluation).pooled.auc,
+            in_use=item.number == used,
+            decision=item.decision,
+        )
+        for item in ws.predictions.versions(key)
+    ]
+
+
+@get("/api/models/{key}/runs/{run}/scores")
+def model_scores(
+    ws: Workspace, key: Name, run: Name = "latest", limit: Limit = 100, after: Name | None = None
+) -> ScoresPage:
+    """List the scores of a run with their reasons, the likeliest people first."""
+    return ws.predictions.page(key, run, limit, after)
 
 
 @get("/api/models/{key}/runs/{run}/insights")

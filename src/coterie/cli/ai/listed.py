@@ -37,8 +37,8 @@ _CUTOFFS = 8
 _ROLES = {"scoring": "to be scored", "test": "test", "training": "training"}
 
 
-def models(out: Console, found: list[Data]) -> None:
-    """Show the models with their last runs."""
+def models(out: Console, found: list[Data], counted: Data) -> None:
+    """Show the models with their last runs, and how many scores were given in the year."""
     wide = out.width >= show.WIDE
     rows = []
     for item in found:
@@ -70,6 +70,8 @@ def models(out: Console, found: list[Data]) -> None:
         if error:
             said = f"  {show.words(error['message'])}"
             out.print(Text.assemble((f"{item['key']}  ", "bold"), (error["code"], "red"), said))
+    if counted["scores"]:
+        out.print(Text(f"{counted['scores']:,} scores given in {counted['year']}, by deleted models too.", style="dim"))
 
 
 def _state(status: str) -> str:

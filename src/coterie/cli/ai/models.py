@@ -151,16 +151,15 @@ def check(
 
 def list_(session: Session) -> None:
     """List the models with their last runs."""
-    session.print(session.read("models"), listed.models)
+    answer = session.read("models")
+    counted = {} if session.json else msgspec.json.decode(session.read("models_counted"))
+    session.print(answer, lambda out, found: listed.models(out, found, counted))
 
 
 def show_(session: Session, key: Key) -> None:
     """Show a model: what it predicts, for whom, from what, how often, and where it stands."""
     view = session.read("model", key=key)
-    if session.json:
-        session.print(view, listed.models)
-        return
-    spec = msgspec.json.decode(session.read("model_definition", key=key))
+    spec = {} if session.json else msgspec.json.decode(session.read("model_definition", key=key))
     session.print(view, lambda out, found: listed.model(out, found, spec))
 
 

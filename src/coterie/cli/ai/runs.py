@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from coterie.cli import show
-from coterie.cli.ai import listed
+from coterie.cli.ai import listed, tested
 from coterie.cli.ai.models import At, Key
 from coterie.cli.session import Session, console
 from coterie.cli.verb import STOPPED, verb
@@ -19,7 +19,7 @@ from coterie.core.errors import Busy, Invalid
 
 def add(app: typer.Typer) -> None:
     """Make the verbs of this module verbs of `app`."""
-    for name, function in (("run", run), ("cancel", cancel), ("runs", runs), ("due", due)):
+    for name, function in (("run", run), ("cancel", cancel), ("runs", runs), ("versions", versions), ("due", due)):
         verb(app, name)(function)
 
 
@@ -88,6 +88,11 @@ def _cancelled(out: Console, found: dict[str, Any]) -> None:
 def runs(session: Session, key: Key) -> None:
     """List the runs of a model, the newest first."""
     session.print(session.read("model_runs", key=key), listed.runs)
+
+
+def versions(session: Session, key: Key) -> None:
+    """List the versions of a model, the newest first: how good they are, and which is in use."""
+    session.print(session.read("model_versions", key=key), tested.versions)
 
 
 def due(session: Session, at: At = None) -> None:

@@ -208,3 +208,21 @@ def _tried(out: Console, found: Data) -> None:
         said = f"a year before {share(season['predicted'])} was said and {share(season['observed'])} came"
         applied = "applied" if season["applied"] else "not applied"
         out.print(Text(f"Season: {said}; {applied}: {sentence(season['reason'])}", style="dim"))
+
+
+def versions(out: Console, found: list[Data]) -> None:
+    """Show the versions of a model, the newest first."""
+    rows = [
+        (
+            item["number"],
+            day(item["as_of"]),
+            item["run"],
+            ALGORITHMS.get(item["algorithm"], item["algorithm"]),
+            estimate(item["auc"]),
+            "in use" if item["in_use"] else "",
+            item["decision"],
+        )
+        for item in found
+    ]
+    columns = ["version", "learnt until", "run", "learner", "AUC", "", "*decision"]
+    show.table(out, "Versions", rows, columns, empty="None yet: it has not been trained.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from coterie.core.errors import Invalid
 from coterie.core.schema import PREDICTED
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import models, output, reading, runs, versions
+from coterie.pipeline.predictions import models, reading, runs, versions
 from coterie.pql.printer import quoted
 from coterie.prediction.conditions import factor_rule
 from coterie.prediction.explanation import BUCKETS
@@ -31,11 +31,14 @@ def rule(
         ``model.range`` for bounds, shares or words that say nobody or contradict each other.
     NotFound
         ``model.not-run`` before there are scores.
+    Conflict
+        ``model.unpublished`` when they do not stand on profiles.
     """
     models.model_named(Definitions(sandbox.catalog), key)
     if sum(item is not None for item in (bucket, bounds, top, reach)) > 1:
         raise _bad(key, "a bucket, a range, the likeliest and a reach were asked for at once", "Give one of them.")
     run = runs.named(sandbox, key, "latest")
+    runs.batch_of(sandbox, run)
     scores, parts = f"{PREDICTED}.{key}", list[str]()
     if values is not None:
         if bucket is None or factor is None:
@@ -58,7 +61,7 @@ def rule(
         top = next((point.share for point in evaluation.gains if point.gain >= reach), 1.0)
         top = min(top, 0.99) if top < 1 else 1.0
     if top is not None:
-        parts.append(_likeliest(sandbox, key, scores, top, run.batch))
+        parts.append(_likeliest(key, scores, top))
     if factor is not None:
         name = quoted(factor)
         parts.append(f"({scores}.factors[code = {name}] or {scores}.factors_against[code = {name}])")
@@ -67,8 +70,8 @@ def rule(
     return " and ".join(parts)
 
 
-def _likeliest(sandbox: Sandbox, key: str, scores: str, top: float, batch: str | None) -> str:
-    """Return the rule of the likeliest: a share of those scored at any time, or so many of the last run."""
+def _likeliest(key: str, scores: str, top: float) -> str:
+    """Return the rule of the likeliest: a share of those scored, or so many of them, at any time."""
     if 0 < top < 1:
         return f"{scores}.percentile > {round(100 * (1 - top))}"
     if top == 1 and isinstance(top, float):
@@ -77,11 +80,7 @@ def _likeliest(sandbox: Sandbox, key: str, scores: str, top: float, batch: str |
         raise _bad(
             key, f"{top} is no share and no number of people", "Give a share such as 0.2, or a number such as 500."
         )
-    if batch is None:
-        raise _bad(key, "the scores of the last run were not published", "Publish them: `coterie ai edit --publish`.")
-    number = sandbox.catalog.batch(batch).number
-    least = output.nth_probability(sandbox.history.con, key, number, int(top))
-    return f"{scores}.probability >= {least:.6f}"
+    return f"{scores}.rank <= {int(top)}"
 
 
 def _of_values(sandbox: Sandbox, key: str, bucket: str, factor: str, values: str) -> str:

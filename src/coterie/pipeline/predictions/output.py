@@ -50,6 +50,7 @@ _FIELDS: dict[str, Any] = {
     "probability": _SHARE | {"title": "probability", "minimum": 0, "maximum": 1},
     "interval[]": _SHARE | {"title": "interval of the probability"},
     "percentile": {"type": "integer", "title": "percentile", "minimum": 1, "maximum": 100},
+    "rank": {"type": "integer", "title": "rank, the likeliest first", "minimum": 1},
     "bucket": {"type": "string", "title": "bucket", "enum": list(BUCKETS), "suggested": True},
     "propensity_type": {"type": "string", "title": "kind of propensity"},
     "window_days": {"type": "integer", "title": "days of the window"},
@@ -168,11 +169,11 @@ def previous(con: DuckDBPyConnection, key: str, batch: int | None, view: str) ->
 def write(con: DuckDBPyConnection, path: Path, model: Model, rows: Rows, stamp: Stamp) -> None:
     """Write what a run writes to profiles as a Parquet file, in the form of the schema."""
     writer: pq.ParquetWriter | None = None
-    scores = rows.scores
+    scores, rank = rows.scores, _ranks(rows.scores)
     try:
         for start in range(0, len(scores), ROWS):
             at = slice(start, min(start + ROWS, len(scores)))
-            table = _table(con, model, rows, stamp, at)
+            table = _table(con, model, rows, rank[at], stamp, at)
             writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table)
     finally:
@@ -180,7 +181,16 @@ def write(con: DuckDBPyConnection, path: Path, model: Model, rows: Rows, stamp: 
             writer.close()
 
 
-def _table(con: DuckDBPyConnection, model: Model, rows: Rows, stamp: Stamp, at: slice) -> pa.Table:
+def _ranks(scores: Scores) -> npt.NDArray[np.int64]:
+    """Return the place of each person from the likeliest on, from 1; of equal ones the lower number comes first."""
+    rank = np.empty(len(scores), np.int64)
+    rank[np.lexsort((scores.people, -scores.probability))] = np.arange(1, len(scores) + 1)
+    return rank
+
+
+def _table(
+    con: DuckDBPyConnection, model: Model, rows: Rows, rank: npt.NDArray[np.int64], stamp: Stamp, at: slice
+) -> pa.Table:
     scores, n = rows.scores, at.stop - at.start
     both = np.column_stack([scores.low[at], scores.high[at]]).reshape(-1)
     columns: dict[str, pa.Array[Any]] = {
@@ -188,6 +198,7 @@ def _table(con: DuckDBPyConnection, model: Model, rows: Rows, stamp: Stamp, at: 
         "probability": pa.array(scores.probability[at]),
         "interval": pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * 2), pa.array(both)),
         "percentile": pa.array(scores.percentile[at].astype(np.int64)),
+        "rank": pa.array(rank),
         "bucket": _words(scores.bucket[at], BUCKETS),
         "propensity_type": _same(model.propensity, n),
         "window_days": _same(model.goal.window_days, n),
@@ -266,15 +277,6 @@ def scores(con: DuckDBPyConnection, key: str, batch: int, view: str) -> Scores:
     return Scores(**{name: np.asarray(values) for name, values in found.items()})
 
 
-def nth_probability(con: DuckDBPyConnection, key: str, batch: int, n: int) -> float:
-    """Return the n-th greatest probability that a batch gave."""
-    probability = quote(f"{PREDICTED}.{key}.probability")
-    rows = con.execute(
-        f'SELECT {probability} FROM record WHERE "$batch" = $1 ORDER BY 1 DESC LIMIT $2', [batch, n]
-    ).fetchall()
-    return float(rows[-1][0]) if rows else 0.0
-
-
 FORMATS = {
     "parquet": "FORMAT parquet, COMPRESSION zstd",
     "csv": "FORMAT csv, HEADER",
@@ -302,12 +304,9 @@ def export(con: DuckDBPyConnection, key: str, batch: int, path: Path, format_: s
             where={"file": path.name},
         )
     codes = [code for (code,) in con.execute("SELECT code FROM namespace ORDER BY namespace").fetchall()]
-    mine = (
-        f'FROM record r JOIN identity i ON i.identity = r."$identity" JOIN namespace n ON n.namespace = i.namespace '
-        f'WHERE r."$batch" = {batch:d}'
-    )
+    mine = _source(batch)
     used = {code for (code,) in con.execute(f"SELECT DISTINCT n.code {mine}").fetchall()}
-    columns = [f"'p-' || {xid_sql('n.code', 'i.value')} AS person"]
+    columns = [f"{_PERSON} AS person"]
     columns += [
         f"CASE WHEN n.code = {literal(code)} THEN i.value END AS {quote(code)}" for code in codes if code in used
     ]
@@ -335,6 +334,37 @@ def export(con: DuckDBPyConnection, key: str, batch: int, path: Path, format_: s
     return int(rows[0][0])
 
 
+_PERSON = f"'p-' || {xid_sql('n.code', 'i.value')}"
+
+
+def _source(batch: int) -> str:
+    """Return SQL for the rows of a batch, each with the identity by which it was scored."""
+    return (
+        'FROM record r JOIN identity i ON i.identity = r."$identity" JOIN namespace n ON n.namespace = i.namespace '
+        f'WHERE r."$batch" = {batch:d}'
+    )
+
+
+def page(con: DuckDBPyConnection, key: str, batch: int, limit: int, after: int) -> list[dict[str, Any]]:
+    """Return the scores of a batch with ranks after one, the likeliest first, with their reasons."""
+    at = {name: f"r.{quote(f'{PREDICTED}.{key}.{name}')}" for name in ("rank", "interval")}
+    columns = {
+        "person": _PERSON,
+        "identity": "n.code || ':' || i.value",
+        **_exported(key),
+        "interval": f"{at['interval']}::DOUBLE[]",
+        "expected_date": f"r.{quote(f'{PREDICTED}.{key}.expected_date')}",
+    }
+    selected = [f"{sql} AS {name}" for name, sql in columns.items()]
+    selected += [_objects(key, side, text=False) for side in ("factors", "factors_against")]
+    rows = con.execute(
+        f"SELECT {', '.join(selected)} {_source(batch)} AND {at['rank']} > $1 ORDER BY {at['rank']} LIMIT $2",
+        [after, limit],
+    )
+    names = [item[0] for item in rows.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+
 def _exported(key: str) -> dict[str, str]:
     def at(name: str) -> str:
         return f"r.{quote(f'{PREDICTED}.{key}.{name}')}"
@@ -343,7 +373,7 @@ def _exported(key: str) -> dict[str, str]:
     return (
         {
             name: at(name)
-            for name in ("score", "percentile", "bucket", "previous_score", "propensity_type", "window_days")
+            for name in ("score", "percentile", "rank", "bucket", "previous_score", "propensity_type", "window_days")
         }
         | {"probability": f"{at('probability')}::DOUBLE"}
         | {f"interval_{end}": f"{at('interval')}[{place}]::DOUBLE" for place, end in ((1, "low"), (2, "high"))}

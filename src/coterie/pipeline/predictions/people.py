@@ -120,14 +120,15 @@ def _prediction(sandbox: Sandbox, model: Model, person: str, scores: Mapping[str
         run=scores["run_id"],
         previous_score=scores.get("previous_score"),
         expected_date=instant("expected_date"),
-        factors=tuple(_factor(item) for item in scores.get("factors") or ()),
-        factors_against=tuple(_factor(item) for item in scores.get("factors_against") or ()),
+        factors=tuple(factor_of(item) for item in scores.get("factors") or ()),
+        factors_against=tuple(factor_of(item) for item in scores.get("factors_against") or ()),
         expired=expired,
         notes=notes,
     )
 
 
-def _factor(item: Mapping[str, Any]) -> Factor:
+def factor_of(item: Mapping[str, Any]) -> Factor:
+    """Return a reason as it stands on a profile."""
     peers, text = item.get("peer_range"), item.get("counterfactual")
     return Factor(
         code=item["code"],

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from coterie.core.clock import parse_instant, to_datetime
-from coterie.core.errors import Conflict, NotFound
+from coterie.core.errors import Invalid, NotFound
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import checking, ended, folders, models, output, publishing, runs, versions
+from coterie.pipeline.predictions import checking, ended, folders, models, output, people, publishing, runs, versions
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import goal as goals
 from coterie.prediction.card import Card
@@ -20,7 +20,7 @@ from coterie.prediction.definition import Model
 from coterie.prediction.drift import Drift
 from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.insights import Insights, Migration
-from coterie.prediction.run import ModelView, Run, ScoresFile, Version
+from coterie.prediction.run import ModelView, Run, ScoredPerson, ScoresFile, ScoresPage, Version
 from coterie.prediction.value import Gains, Value, worth
 from coterie.store.sandbox import Sandbox
 
@@ -85,22 +85,10 @@ def migration(sandbox: Sandbox, key: str, run: str, before: str | None) -> Migra
         return kept(sandbox, key, run, Migration)
     model = models.model_named(Definitions(sandbox.catalog), key)
     sides = [
-        output.previous(sandbox.history.con, key, _batch(sandbox, runs.named(sandbox, key, name)), model.view)
+        output.previous(sandbox.history.con, key, runs.batch_of(sandbox, runs.named(sandbox, key, name)), model.view)
         for name in (before, run)
     ]
     return sides[0].migration(sides[1].people, sides[1].bucket)
-
-
-def _batch(sandbox: Sandbox, run: Run) -> int:
-    """Return the number of the batch of a run; raises ``model.unpublished``."""
-    if run.batch is None:
-        raise Conflict(
-            "model.unpublished",
-            f"the scores of run {run.id} were not published, so none are kept.",
-            hint=f"Publish them: `coterie ai edit {run.key} --publish`.",
-            where={"run": run.id},
-        )
-    return sandbox.catalog.batch(run.batch).number
 
 
 def value(sandbox: Sandbox, key: str, run: str, contact_cost: float, value_per_success: float) -> Value:
@@ -124,13 +112,36 @@ def counted(sandbox: Sandbox, year: int | None) -> int:
     """Return how many scores were given in a calendar year."""
     chosen = to_datetime(sandbox.clock.now()).year if year is None else year
     start, end = (parse_instant(f"{each:04d}-01-01") for each in (chosen, chosen + 1))
-    return runs.scored_in_year(sandbox, start, end)
+    return runs.scored_between(sandbox, start, end)
+
+
+def page(sandbox: Sandbox, key: str, run: str, limit: int, after: str | None) -> ScoresPage:
+    """Return some of the scores of a run, the likeliest first, those after a cursor."""
+    if after is not None and not (after.isascii() and after.isdecimal()):
+        raise Invalid(
+            "model.cursor",
+            f"{after!r} is not a cursor of a page of scores.",
+            hint="Pass on the `next` of an earlier answer.",
+            where={"model": key},
+        )
+    found = runs.named(sandbox, key, run)
+    batch = runs.batch_of(sandbox, found)
+    rows = output.page(sandbox.history.con, key, batch, limit + 1, int(after or 0))
+    items = tuple(_scored(row) for row in rows[:limit])
+    return ScoresPage(found.id, found.as_of, items, str(items[-1].rank) if len(rows) > limit else None)
+
+
+def _scored(row: Mapping[str, Any]) -> ScoredPerson:
+    names = (name for name in ScoredPerson.__struct_fields__ if not name.startswith("factors"))
+    low, high = row["interval"]
+    factors = {side: tuple(map(people.factor_of, row[side])) for side in ("factors", "factors_against")}
+    return ScoredPerson(**{name: row[name] for name in names} | {"interval": (low, high)} | factors)
 
 
 def scores(sandbox: Sandbox, key: str, run: str, format_: str | None, path: Path | None) -> ScoresFile:
     """Write the scores of a run to a file."""
     found = runs.named(sandbox, key, run)
-    batch = _batch(sandbox, found)
+    batch = runs.batch_of(sandbox, found)
     name = format_ or (None if path is None else output.format_of(path)) or "parquet"
     target = path or sandbox.exports / f"scores-{key}-{found.number}.{name}"
     rows = output.export(sandbox.history.con, key, batch, target, name)

@@ -167,12 +167,18 @@ def listed(sandbox: Sandbox, key: str) -> list[Run]:
     models.model_named(definitions, key)
     left = {state.number: state for state in _left(sandbox, key)}
     runs = {item.number: item for item in ended.of_model(definitions, key)}
-    found = [
-        msgspec.structs.replace(item, resumable=item.status is Status.CANCELLED and number in left)
-        for number, item in runs.items()
-    ]
+    found = [_as_left(item, left.get(number)) for number, item in runs.items()]
     found += [_interrupted(state) for number, state in left.items() if number not in runs]
     return sorted(found, key=lambda item: -item.number)
+
+
+def _as_left(run: Run, state: State | None) -> Run:
+    """Return a run that was noted, by what it has left to be taken up."""
+    if state is None or run.status is not Status.CANCELLED:
+        return msgspec.structs.replace(run, resumable=False)
+    if state.stages != run.stages:  # it was taken up since then, and interrupted
+        return _interrupted(state)
+    return msgspec.structs.replace(run, resumable=True)
 
 
 def named(sandbox: Sandbox, key: str, run: str, *, scored: bool = True) -> Run:
@@ -199,6 +205,18 @@ def named(sandbox: Sandbox, key: str, run: str, *, scored: bool = True) -> Run:
         hint=f"Run it: `coterie ai run {key}`; `coterie ai runs {key}` tells what became of earlier ones.",
         where={"model": key},
     )
+
+
+def batch_of(sandbox: Sandbox, run: Run) -> int:
+    """Return the number of the batch that holds the scores of a run; raises ``model.unpublished``."""
+    if run.batch is None:
+        raise Conflict(
+            "model.unpublished",
+            f"the scores of run {run.id} were not published, so none are kept.",
+            hint=f"Publish them: `coterie ai edit {run.key} --publish`.",
+            where={"run": run.id},
+        )
+    return sandbox.catalog.batch(run.batch).number
 
 
 def _left(sandbox: Sandbox, key: str) -> Iterator[State]:
@@ -265,7 +283,7 @@ def concerned(sandbox: Sandbox, key: str) -> list[str]:
     return sorted(found)
 
 
-def scored_in_year(sandbox: Sandbox, start: int, end: int) -> int:
+def scored_between(sandbox: Sandbox, start: int, end: int) -> int:
     """Return how many scores were given between two instants, by deleted models too."""
     runs = (msgspec.convert(item.body, Run) for item in sandbox.catalog.ever("model_run"))
     latest = {(item.id, item.started_at): item for item in runs}
