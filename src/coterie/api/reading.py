@@ -64,6 +64,7 @@ PARAMETERS = {
     "until": "Only events before this instant.",
     "value": "Value of the identity.",
     "value_per_success": "What one success brings.",
+    "year": "A calendar year (UTC); default this one.",
     "version": "Version of the model; default the one in use.",
     "view": "Name of a merge policy: how profiles are stitched and merged; default that of the sandbox.",
     "zone": "IANA name of the time zone whose calendar the rule means.",
