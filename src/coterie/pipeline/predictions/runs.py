@@ -11,8 +11,10 @@ from coterie.audience.definition import Audience
 from coterie.core.clock import format_instant
 from coterie.core.errors import Conflict, NotFound
 from coterie.core.progress import Progress
+from coterie.core.schema import Schema
+from coterie.ingest.dataset import Dataset
 from coterie.pipeline.apply import changes_facts
-from coterie.pipeline.definitions import Definitions
+from coterie.pipeline.definitions import KINDS, Definitions
 from coterie.pipeline.predictions import deciding, ended, folders, models, publishing, versions
 from coterie.pipeline.predictions.checkpoints import Checkpoints, State
 from coterie.pipeline.predictions.data import Data
@@ -20,6 +22,7 @@ from coterie.pipeline.predictions.execution import Execution
 from coterie.prediction import schedule
 from coterie.prediction.definition import Model, fingerprint
 from coterie.prediction.run import Run, Status, Trigger
+from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
 
 
@@ -117,12 +120,24 @@ def resume(sandbox: Sandbox, key: str, progress: Progress) -> Run:
         kept.clear()  # it had ended, but for this
         return done
     (kept.path / folders.CANCEL).unlink(missing_ok=True)
-    if any(changes_facts(entry) for entry in sandbox.log.entries(after=left.entry)):
+    mine = _published(definitions, key)
+    if any(changes_facts(entry) and _defined(entry) not in mine for entry in sandbox.log.entries(after=left.entry)):
         said = "Data have changed since it began, so it was begun anew."
         left = msgspec.structs.replace(left, stages=(), warnings=(said,), as_of=left.asked_at, entry=sandbox.log.last)
         kept.clear()
         kept.note(left)
     return _executed(sandbox, model, left, progress)
+
+
+def _published(definitions: Definitions, key: str) -> set[tuple[str, str] | None]:
+    """Return the kinds and ids of what a run itself defines before it publishes scores."""
+    found = models.dataset_of(definitions, key)
+    return set() if found is None else {(KINDS[Dataset], found.name), (KINDS[Schema], found.schema)}
+
+
+def _defined(entry: Entry) -> tuple[str, str] | None:
+    """Return the kind and the id of what an entry defines; None for other entries."""
+    return (entry.body["kind"], entry.body["id"]) if entry.kind == "definition.put" else None
 
 
 _UNDER_WAY: set[str] = set()
