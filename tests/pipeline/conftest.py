@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from tests.pipeline import shopping as shop
 
 import coterie
 from coterie.core.clock import FixedClock
 from coterie.core.errors import NotFound
+from coterie.prediction.run import Status
 
 NOW = "2026-06-15T12:00:00Z"
 
@@ -163,3 +165,39 @@ def picture():
         return seen, audiences, ws.profiles.count()
 
     return of
+
+
+# -- a shop with a model, made once --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory):
+    """The folder of a closed workspace with a model that never ran; copy it."""
+    folder = tmp_path_factory.mktemp("untrained")
+    with coterie.open(folder / "ws", create=True, clock=FixedClock(shop.NOW)) as ws:
+        shop.define(ws)
+        shop.load(ws, folder, shop.events(shop.PEOPLE))
+        ws.predictions.create(shop.BUYS)
+    return folder / "ws"
+
+
+@pytest.fixture(scope="session")
+def trained(untrained, tmp_path_factory):
+    """The folder of the same workspace after its first run; copy it."""
+    folder = shop.copied(untrained, tmp_path_factory.mktemp("trained"))
+    with coterie.open(folder, clock=FixedClock(shop.NOW)) as ws:
+        run = ws.predictions.run("buys")
+        assert run.status is Status.SUCCEEDED, run.error
+    return folder
+
+
+@pytest.fixture
+def untrained_copy(untrained, tmp_path):
+    """A copy of the folder with the model that never ran, to be changed."""
+    return shop.copied(untrained, tmp_path)
+
+
+@pytest.fixture
+def trained_copy(trained, tmp_path):
+    """A copy of the folder with the model that ran once, to be changed."""
+    return shop.copied(trained, tmp_path)

@@ -1,6 +1,7 @@
 """A small shop to predict purchases of: some customers come often, some seldom, some have left."""
 
 import json
+import shutil
 
 import numpy as np
 
@@ -16,6 +17,7 @@ BUYS = {
     },
     "population": {"lookback_days": 90},
 }
+PEOPLE = 240
 EVENTS = {"customer": "string", "total": {"type": "number", "decimals": 2}, "channel": "string"}
 
 
@@ -80,3 +82,9 @@ def define(ws):
     identities = [{"path": "customer", "namespace": "CRMID", "primary": True}]
     ws.schemas.put({"name": "shop", "class": "event", "fields": EVENTS, "identities": identities})
     ws.datasets.put("shop", "shop")
+
+
+def copied(source, folder):
+    """Copy the workspace of a shop, which nobody has open, into a folder; return where it is."""
+    shutil.copytree(source, folder / "ws", ignore=shutil.ignore_patterns("lock", "tmp"))
+    return folder / "ws"

@@ -1,7 +1,5 @@
 """Runs that do not end: killed at every stage, stopped, taken up again, given up; and what is erased of them."""
 
-import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +19,8 @@ from coterie.workspace.predictions import request_cancel
 KILLER = """
 import os, signal, sys, coterie
 from coterie.core.clock import FixedClock
-import coterie.pipeline.predictions.training, coterie.prediction.reasons  # what learns is imported once
+if "training" in sys.argv:
+    import coterie.pipeline.predictions.training, coterie.prediction.reasons  # what learns is imported once
 
 class Killer:
     def __init__(self, stage):
@@ -33,10 +32,10 @@ class Killer:
 def run(stage):
     with coterie.open(sys.argv[1], clock=FixedClock(int(sys.argv[2])), progress=Killer(stage)) as ws:
         runs = ws.predictions.runs("buys")
-        print(stage, [str(item.stage) for run in runs for item in run.stages], flush=True)
+        print(stage, *(item.stage for run in runs for item in run.stages), flush=True)
         ws.predictions.run("buys", resume=bool(runs))
 
-for stage in [*sys.argv[3:], ""]:
+for stage in sys.argv[3:]:
     child = os.fork()
     if not child:
         run(stage)
@@ -45,36 +44,21 @@ for stage in [*sys.argv[3:], ""]:
 """
 
 
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory):
-    """The folder of a closed workspace with a model that never ran."""
-    folder = tmp_path_factory.mktemp("shop")
-    with coterie.open(folder / "ws", create=True, clock=FixedClock(shop.NOW)) as ws:
-        shop.define(ws)
-        shop.load(ws, folder, shop.events(240))
-        ws.predictions.create(shop.BUYS)
-    return folder / "ws"
-
-
-@pytest.fixture
-def root(untouched, tmp_path):
-    """Return such a folder, to be changed."""
-    shutil.copytree(untouched, tmp_path / "ws", ignore=shutil.ignore_patterns("lock"))
-    return tmp_path / "ws"
+def killed(root, *stages):
+    """Kill a run at one stage after the other, each time taking it up; return what had been passed each time."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, str(root), str(shop.NOW), *stages],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[1::2] == [str(-signal.SIGKILL)] * len(stages)
+    return [line.split()[1:] for line in lines[::2]]
 
 
 def opened(root, **how):
     return coterie.open(root, clock=FixedClock(shop.NOW), **how)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(untouched, tmp_path_factory):
-    """Scores on profiles and the files of the version, of a run that nobody disturbed."""
-    root = tmp_path_factory.mktemp("undisturbed") / "ws"
-    shutil.copytree(untouched, root, ignore=shutil.ignore_patterns("lock"))
-    with opened(root) as ws:
-        assert ws.predictions.run("buys").status is Status.SUCCEEDED
-        return seen(ws)
 
 
 def seen(ws):
@@ -92,28 +76,6 @@ def seen(ws):
     return rows, version.hashes, version.data, ws.predictions.insights("buys"), ws.predictions.drift("buys")
 
 
-def test_a_run_killed_at_every_stage_ends_as_one_that_was_not(root, undisturbed):
-    stages = [*(str(stage) for stage in STAGES[1:]), "identities", "accepted"]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLER, str(root), str(shop.NOW), *stages],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
-    assert lines[1::2] == [str(-signal.SIGKILL)] * len(stages) + ["0"]
-    passed = [json.loads(line.split(" ", 1)[1].replace("'", '"')) for line in lines[::2]]
-    names = [str(stage) for stage in STAGES[1:]]
-    assert passed[0] == []
-    assert passed[1 : len(names)] == [names[:number] for number in range(len(names) - 1)]
-    with opened(root) as ws:
-        (run,) = ws.predictions.runs("buys")
-        assert (run.status, run.number, run.version) == (Status.SUCCEEDED, 1, 1)
-        assert [str(stage.stage) for stage in run.stages] == names
-        assert seen(ws) == undisturbed
-        assert not list(folders.work(ws.sandbox.path))
-
-
 class Stopper:
     """Asks a run to stop, as another process would, when a stage begins."""
 
@@ -125,20 +87,37 @@ class Stopper:
             assert request_cancel(self.root, "prod", "buys") == [1]
 
 
-def test_a_run_is_stopped_from_elsewhere_and_taken_up(root, undisturbed):
+@pytest.fixture
+def undisturbed(trained, tmp_path):
+    """What a run that nobody disturbed made visible."""
+    with opened(shop.copied(trained, tmp_path / "undisturbed")) as ws:
+        return seen(ws)
+
+
+def test_a_run_stopped_and_killed_at_every_stage_ends_as_one_that_was_not(untrained_copy, undisturbed):
+    """The two have trained in different processes, too: the same seed gives the same files and scores."""
+    root, names = untrained_copy, [str(stage) for stage in STAGES[1:]]
+    assert killed(root, *names[:2]) == [[], []]
     with opened(root, progress=Stopper(root, "training")) as ws:
-        run = ws.predictions.run("buys")
+        run = ws.predictions.run("buys", resume=True)
         assert (run.status, run.resumable) == (Status.CANCELLED, True)
-        assert [str(stage.stage) for stage in run.stages] == ["checking", "building_features"]
+        assert [str(stage.stage) for stage in run.stages] == names[:2]
         assert ws.predictions.runs("buys") == [run]
         assert "customerAI" not in ws.schemas.union().profile.properties
         with pytest.raises(NotFound) as error:
             ws.predictions.insights("buys")
         assert error.value.code == "model.not-run"
+    passed = killed(root, *names[2:], "identities", "accepted")
+    assert passed[0] == names[:2]
+    assert passed[1 : len(names) - 2] == [names[:number] for number in range(2, len(names) - 1)]
     with opened(root) as ws:
         again = ws.predictions.run("buys", resume=True)
-        assert (again.id, again.status, again.stages[:2]) == (run.id, Status.SUCCEEDED, run.stages)
+        assert ws.predictions.runs("buys") == [again]
+        assert (again.id, again.status, again.number, again.version) == (run.id, Status.SUCCEEDED, 1, 1)
+        assert again.stages[:2] == run.stages
+        assert [str(stage.stage) for stage in again.stages] == names
         assert seen(ws) == undisturbed
+        assert not list(folders.work(ws.sandbox.path))
         with pytest.raises(NotFound) as error:
             ws.predictions.run("buys", resume=True)
         assert error.value.code == "model.nothing-to-resume"
@@ -155,32 +134,32 @@ class Interrupter:
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_begins_anew_when_data_have_changed(root, tmp_path):
-    with opened(root, progress=Interrupter("scoring")) as ws:
+def test_an_interrupted_run_begins_anew_when_data_have_changed(trained_copy, tmp_path):
+    with opened(trained_copy, progress=Interrupter("explaining")) as ws:
         with pytest.raises(KeyboardInterrupt):
             ws.predictions.run("buys", seed=5)
-        (run,) = ws.predictions.runs("buys")
-        assert (run.status, run.resumable, len(run.stages)) == (Status.CANCELLED, True, 4)
-    with opened(root) as ws:
+        run = ws.predictions.runs("buys")[0]
+        assert (run.status, run.resumable, run.kind, len(run.stages)) == (Status.CANCELLED, True, "score", 3)
+    with opened(trained_copy) as ws:
         late = [item | {"_id": f"late-{item['_id']}"} for item in shop.events(10, last=2, seed=3)]
         shop.load(ws, tmp_path, late, "late")
         again = ws.predictions.run("buys", resume=True)
-        assert (again.status, again.number, again.seed, len(again.stages)) == (Status.SUCCEEDED, 1, 5, 7)
+        assert (again.status, again.number, again.seed, len(again.stages)) == (Status.SUCCEEDED, 2, 5, 5)
         assert "Data have changed since it began, so it was begun anew." in again.warnings
 
 
-def test_a_run_that_was_stopped_is_given_up(root):
-    with opened(root, progress=Interrupter("building_features")) as ws, pytest.raises(KeyboardInterrupt):
+def test_a_run_that_was_stopped_is_given_up(untrained_copy):
+    with opened(untrained_copy, progress=Interrupter("building_features")) as ws, pytest.raises(KeyboardInterrupt):
         ws.predictions.run("buys")
-    with opened(root) as ws:
+    with opened(untrained_copy) as ws:
         assert ws.predictions.cancel("buys") == [1]
         (given,) = ws.predictions.runs("buys")
         assert (given.status, given.resumable) == (Status.CANCELLED, False)
         assert not list(folders.work(ws.sandbox.path))
 
 
-def test_a_run_that_fails_says_why(root):
-    with opened(root) as ws:
+def test_a_run_that_fails_says_why(untrained_copy):
+    with opened(untrained_copy) as ws:
         never = {"name": "Refund", "where": [{"field": "eventType", "op": "eq", "value": "refund"}]}
         ws.predictions.create(shop.BUYS | {"key": "refunds", "goal": {"events": [never], "window_days": 30}})
         run = ws.predictions.run("refunds")
@@ -194,11 +173,10 @@ def test_a_run_that_fails_says_why(root):
         assert error.value.code == "model.untrained"
 
 
-def test_nothing_is_left_of_an_erased_person(root):
+def test_nothing_is_left_of_an_erased_person(trained_copy):
     """Neither in scores and reasons, nor in what an unfinished run has made, nor in the files of versions."""
-    with opened(root) as ws:
-        run = ws.predictions.run("buys")
-    with opened(root, progress=Interrupter("training")) as ws:
+    with opened(trained_copy, progress=Interrupter("training")) as ws:
+        (run,) = ws.predictions.runs("buys")
         with pytest.raises(KeyboardInterrupt):
             ws.predictions.run("buys", retrain=True)
         assert ws.predictions.runs("buys")[0].resumable
