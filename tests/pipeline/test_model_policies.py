@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -52,8 +51,8 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield workspace
 
 
-@pytest.fixture
-def visited(ws: Workspace, tmp_path: Path) -> Workspace:
+@pytest.fixture(scope="module")
+def visited(ws: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The same with visits of forty people, every third day each, and an order now and then."""
     rows = [
         {
@@ -68,7 +67,7 @@ def visited(ws: Workspace, tmp_path: Path) -> Workspace:
         for who in range(40)
         for day in range(1 + who % 3, 120, 3)
     ]
-    path = tmp_path / "rows.jsonl"
+    path = tmp_path_factory.mktemp("visits") / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert ws.ingest.load("shop", path).status == "active"
     return ws
@@ -136,3 +135,15 @@ def test_a_forbidden_field_is_not_chosen_from_the_data(visited: Workspace) -> No
     assert "ailment" not in filled
     assert "model.policy" not in [each.code for each in check.problems if each.severity == "error"]
     assert check.labels == ("I2", "S1")
+
+
+def test_a_merge_policy_that_leaves_the_scores_out_is_told(visited: Workspace) -> None:
+    visited.policies.put("crm_only", {"attributeMerge": "dataSetPrecedence", "order": ["crm"]})
+    codes = {
+        view: [each.code for each in visited.predictions.check(model("value", "hidden", view=view)).problems]
+        for view in ("default", "crm_only")
+    }
+    assert "model.scores-left-out" not in codes["default"]
+    assert "model.scores-left-out" in codes["crm_only"]
+    unpublished = visited.predictions.check(model("value", "hidden", view="crm_only", publish=False))
+    assert "model.scores-left-out" not in [each.code for each in unpublished.problems]

@@ -401,6 +401,21 @@ def long_window(window: int, days: float) -> Problem:
     )
 
 
+def scores_left_out(policy: str, dataset: str, *, there: bool) -> Problem:
+    """Return a warning: the merge policy takes attributes from other datasets only, so profiles will have no scores."""
+    then = "" if there else " after the first run, which makes it"
+    return problem(
+        "model.scores-left-out",
+        None,
+        f"the merge policy {policy} takes attributes from the datasets in its order only, and {dataset!r} is not among"
+        " them: profiles and audiences of this policy will not have the scores.",
+        f"Add the dataset to the order of the policy{then}: `coterie policy put {policy} --dataset …`.",
+        warning=True,
+        policy=policy,
+        dataset=dataset,
+    )
+
+
 def churn_population(days: int, rule: str) -> Problem:
     """Return a note: who did it lately is the population to ask of whether they stop."""
     return problem(

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import models
+from coterie.pipeline.predictions import models, output
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction.definition import Model
-from coterie.prediction.problems import Problem
+from coterie.prediction.problems import Problem, ordered, scores_left_out
 from coterie.prediction.run import RunKind
 
 if TYPE_CHECKING:
     from coterie.prediction.examination import Examined
     from coterie.prediction.vocabulary import Vocabulary
 
-_OF_SCORING = frozenset({"model.no-scoring-data", "model.no-recent-data", "model.data-stale", "model.policy"})
+_OF_SCORING = frozenset(
+    {
+        "model.no-scoring-data",
+        "model.no-recent-data",
+        "model.data-stale",
+        "model.policy",
+        "model.scores-left-out",
+    }
+)
 """Codes that concern a run which only scores."""
 
 
@@ -36,7 +47,7 @@ def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None 
     definitions = Definitions(data.sandbox.catalog)
     others = [item for item in definitions.list(Model) if item.key != data.model.key]
 
-    return examination.examine(
+    found = examination.examine(
         data.sandbox.history.con,
         data.union,
         data.model,
@@ -48,3 +59,16 @@ def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None 
         carried=lambda vocabulary: models.carried(definitions, data.model, vocabulary),
         forbidden=models.forbidden(definitions),
     )
+    problems = ordered((*found.check.problems, *_left_out(definitions, data)))
+    return replace(found, check=msgspec.structs.replace(found.check, problems=problems))
+
+
+def _left_out(definitions: Definitions, data: Data) -> Iterator[Problem]:
+    """Yield a warning when the merge policy of a model leaves out the dataset that its scores are written to."""
+    order = data.policy.policy.attribute_datasets
+    if order is None or not data.model.publish:
+        return
+    dataset = models.dataset_of(definitions, data.model.key)
+    name = output.names(data.model)[0] if dataset is None else dataset.name
+    if name not in order:
+        yield scores_left_out(data.policy.name, name, there=dataset is not None)
