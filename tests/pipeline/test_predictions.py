@@ -323,6 +323,7 @@ def test_labels_of_what_a_model_reads_are_those_of_its_scores(tmp_path):
             ({"attributes": [{"field": "nowhere"}]}, "model.unknown-field"),
             ({"attributes": [{"field": "customerAI.buys.score"}]}, "model.attribute"),
             ({"categories": ["nowhere"]}, "model.unknown-field"),
+            ({"categories": ["total"]}, "model.attribute"),
             ({"exposures": shop.BUYS["goal"]["events"]}, "model.test"),
             ({"population": {"where": "customerAI.buys.score > 3"}}, "pql.invalid"),
             ({"population": {"where": "true", "audience": "x"}}, "model.population"),

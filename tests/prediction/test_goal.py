@@ -120,6 +120,8 @@ def test_goals_in_words() -> None:
         (Asked("eventType", "in", ()), "model.test", "Such as"),
         (Asked("eventType", "exists", 3), "model.test", "Leave the value out"),
         (Asked("timestamp", "gte", "soon"), "model.test", "Give a value of that type"),
+        (Asked("commerce.order.priceTotal", "gt", float("inf")), "model.test", "Give a value of that type"),
+        (Asked("productListItems.quantity", "eq", 2**63), "model.test", "Give a value of that type"),
     ],
 )
 def test_faults_say_what_to_do(test: Asked, code: str, said: str) -> None:
@@ -133,4 +135,12 @@ def test_sums_are_of_numbers_and_compared_with_one() -> None:
     where = (Asked("eventType", "eq", "a"),)
     texts = faults(GoalEvent("S", where, measure=Measure("search.query"), value=None, at_least=2), SAMPLE)
     assert [error.code for error in texts] == ["model.test"] * 3
-    assert not faults(GoalEvent("S", where, measure=Measure("productListItems.priceTotal"), value=1.0), SAMPLE)
+    total = Measure("productListItems.priceTotal")
+    assert not faults(GoalEvent("S", where, measure=total, value=1.0), SAMPLE)
+    for odd in (
+        GoalEvent("S", where, measure=total, value=float("nan")),
+        GoalEvent("S", where, measure=total, value=float("inf")),
+        GoalEvent("S", where, value=5.0),
+        GoalEvent(" ", where),
+    ):
+        assert [error.code for error in faults(odd, SAMPLE)] == ["model.test"]

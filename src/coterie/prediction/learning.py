@@ -18,7 +18,7 @@ from coterie.prediction.cutoffs import LEAST_DAYS, YEAR, Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.events import units
 from coterie.prediction.features.attributes import known
-from coterie.prediction.predicates import condition, literal, own, predicate
+from coterie.prediction.predicates import condition, countable_paths, literal, own, predicate
 from coterie.prediction.vocabulary import Amount, Category, EventKind, Vocabulary
 from coterie.profile.policy import View
 from coterie.store.history import quote
@@ -65,8 +65,6 @@ STANDARD = {
 }
 """Standard kinds of events, and the field that such events have (Adobe, Customer AI data requirements)."""
 
-_NEVER = frozenset({"_id", "producedBy", "timestamp"})
-_NAMES = (FieldType.STRING, FieldType.BOOLEAN)
 _NUMBERS = (FieldType.INTEGER, FieldType.NUMBER)
 _CODE = re.compile(r"(?:^|[._])(?:id|code|zip|phone|index|year|month|day|week)$|[a-z]I[Dd]$|[a-z]Code$", re.ASCII)
 """Names of fields whose numbers are names, so that their sum means nothing."""
@@ -148,11 +146,9 @@ class _Study:
     def start(self, count: int) -> float:
         """Make the table `prediction_study`; return the share of events at another time of day than most are."""
         self.leaves: dict[str, Leaf] = {
-            leaf.path: leaf
-            for leaf in leaves(self.union.event)
-            if leaf.path not in _NEVER and leaf.path not in self.forbidden and leaf.depth <= 1
+            leaf.path: leaf for leaf in leaves(self.union.event) if leaf.path not in self.forbidden and leaf.depth <= 1
         }
-        self.names = [path for path, leaf in self.leaves.items() if leaf.field.type in _NAMES]
+        self.names = [path for path in countable_paths(self.union) if path in self.leaves]
         numbers = [path for path, leaf in self.leaves.items() if leaf.field.type in _NUMBERS and not _CODE.search(path)]
         self.numbers = list(dict.fromkeys([*self.model.goal.measured, *numbers]))
         self.every = {leaf.path: leaf for leaf in leaves(self.union.event)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, assert_never
@@ -25,6 +26,10 @@ Match = Choice["all", "any"]
 
 _NUMBERS = (FieldType.INTEGER, FieldType.NUMBER)
 _TIMES = (FieldType.DATE, FieldType.DATETIME)
+_NAMES = (FieldType.STRING, FieldType.BOOLEAN)
+_OWN = frozenset({"_id", "producedBy"})
+"""Fields that tell which event it is, and from where."""
+_LARGEST = 2**63
 
 
 def predicate(kind: Kind | GoalEvent) -> str:
@@ -183,7 +188,7 @@ def value_of(expr: Expr) -> Any:
 
 def faults(kind: Kind | GoalEvent, union: Union) -> list[Invalid]:
     """Return what is wrong with the tests of a kind of events, and with what it measures."""
-    found = [] if kind.where or kind.name else [_wrong(kind, "it has no name.", "Give it one.")]
+    found = [] if kind.name.strip() else [_wrong(kind, "it has no name.", "Give it one: reasons call it by it.")]
     if not kind.where:
         found.append(_wrong(kind, "it has no tests.", "State at least one, such as a field that exists."))
     for test in kind.where:
@@ -194,12 +199,24 @@ def faults(kind: Kind | GoalEvent, union: Union) -> list[Invalid]:
             found += _misfits(kind, test, field)
     if isinstance(kind, GoalEvent) and kind.measure is not None:
         found += _measure_faults(kind, kind.measure.sum, union)
+    elif isinstance(kind, GoalEvent) and kind.value is not None:
+        hint = 'Say what is summed, such as {"sum": "value"}, or give `at_least` a number of events.'
+        found.append(_wrong(kind, f"{kind.value:g} is compared with nothing.", hint))
     return found
 
 
 def event_paths(union: Union) -> list[str]:
     """Return the paths of the values that events have."""
     return [leaf.path for leaf in leaves(union.event)]
+
+
+def countable_paths(union: Union) -> list[str]:
+    """Return the paths of the values of events that can be counted one by one: texts and truth values, or lists."""
+    return [
+        leaf.path
+        for leaf in leaves(union.event)
+        if leaf.field.type in _NAMES and leaf.depth <= 1 and leaf.path not in _OWN
+    ]
 
 
 def _field(kind: Kind | GoalEvent, path: str, union: Union) -> tuple[Field | None, Invalid | None]:
@@ -287,7 +304,8 @@ def _fits(value: Any, field: Field) -> bool:
         case FieldType.BOOLEAN:
             return isinstance(value, bool)
         case FieldType.INTEGER | FieldType.NUMBER:
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            return number and math.isfinite(value) and (isinstance(value, float) or abs(value) < _LARGEST)
         case FieldType.DATE | FieldType.DATETIME:
             try:
                 parse_instant(value)
@@ -304,8 +322,9 @@ def _measure_faults(kind: GoalEvent, path: str, union: Union) -> Iterator[Invali
         yield missing
     elif field is not None and field.type not in _NUMBERS:
         yield _wrong(kind, f"the sum of {path} cannot be taken, which is {described(field)}.", "Sum a number.", path)
-    if kind.value is None:
-        yield _wrong(kind, f"the sum of {path} is compared with nothing.", "Give a value, such as 500.", path)
+    if kind.value is None or not math.isfinite(kind.value):
+        against = "nothing" if kind.value is None else f"{kind.value}"
+        yield _wrong(kind, f"the sum of {path} is compared with {against}.", "Give a value, such as 500.", path)
     if kind.at_least != 1:
         yield _wrong(
             kind,

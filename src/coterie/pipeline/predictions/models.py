@@ -229,6 +229,13 @@ def require_sound(definitions: Definitions, model: Model) -> None:
     for path in model.categories or ():
         if path not in predicates.event_paths(union):
             raise _unknown(model, path, predicates.event_paths(union), "events")
+        if path not in predicates.countable_paths(union):
+            raise Invalid(
+                "model.attribute",
+                f"model {model.key}: the values of {path} cannot be counted one by one.",
+                hint="Name fields of events that hold a text, or true or false.",
+                where={"model": model.key, "field": path},
+            )
     _require_population(definitions, model)
 
 
