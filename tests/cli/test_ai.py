@@ -424,7 +424,10 @@ def test_audiences_are_made_of_scores(own: Run) -> None:
     buckets = {part["bucket"]: part["people"] for part in own("ai", "insights", KEY, "--json").data["buckets"]}
     made = own("ai", "audience", KEY, "hot", "--bucket", "high")
     assert made.code == 0, made.err
+    assert "Hold out a random 10 %" in " ".join(made.out.split())
     assert own("audience", "show", "hot", "--json").data["last"]["members"] == buckets["high"]
+    assert "random 10 %" not in " ".join(own("ai", "audience", KEY, "cold", "--bucket", "low").out.split())
+    assert "Hold out a random 10 %" in " ".join(own("ai", "insights", KEY).out.split())
     everybody = sum(buckets.values())
     assert own("ai", "audience", KEY, "best", "--top", "20%").code == 0
     best = own("audience", "show", "best", "--json").data["last"]["members"]

@@ -137,12 +137,15 @@ class Insights(Struct, frozen=True, omit_defaults=True):
         Their scores.
     buckets : tuple of BucketInsights
         Low, medium and high.
+    notes : tuple of str
+        What is to be known before people are chosen by it, a sentence each.
     """
 
     people: int
     probability: float | None
     distribution: Distribution
     buckets: tuple[BucketInsights, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Move(Struct, frozen=True):

@@ -53,14 +53,11 @@ class Stage(Struct, frozen=True):
         How long it took.
     rows : int or None
         How many rows it made: pairs of people and cut-offs, people, records.
-    note : str
-        What is to be said of it.
     """
 
     stage: Status
     seconds: float
     rows: int | None = None
-    note: str = ""
 
 
 class RunError(Struct, frozen=True):

@@ -81,10 +81,15 @@ def _price(goal: Goal) -> Iterator[Problem]:
         )
 
 
+def of_likely(model: Model) -> tuple[str, ...]:
+    """Return what is to be said wherever people are chosen for a high score."""
+    return (UPLIFT,) if model.propensity == "conversion" else ()
+
+
 def _uplift(model: Model) -> Iterator[Problem]:
-    if model.propensity == "conversion":
+    for said in of_likely(model):
         hint = "`coterie ai value` shows what a cut is worth; the held out people show what the contact is worth."
-        yield problem("model.uplift", None, UPLIFT, hint, note=True)
+        yield problem("model.uplift", None, said, hint, note=True)
 
 
 def _values(goal: Goal) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from coterie.audience.definition import Audience
 from coterie.pipeline import evaluate
 from coterie.pipeline.predictions import audiences, folders, models, monitoring, reading, runs, versions
 from coterie.pipeline.predictions.people import Desk, all_stored, stored
+from coterie.prediction import warnings
 from coterie.prediction.card import Card
 from coterie.prediction.checks import Check
 from coterie.prediction.definition import Model, Schedule
@@ -311,6 +312,8 @@ class Predictions(Room):
     ) -> Audience:
         """Make an audience of the people with some scores, and fill it.
 
+        Its description says what a high score does not: that an offer makes a difference.
+
         Parameters
         ----------
         key : str
@@ -335,7 +338,9 @@ class Predictions(Room):
         bounds = None if range is None else tuple(range)
         rule = audiences.rule(self._sandbox, key, bucket, bounds, top, reach, factor, values)
         model = self.get(key)
-        made = self._workspace.audiences.put(name, rule, title=title, view=model.view)
+        likely = bucket == "high" or top is not None or reach is not None
+        said = " ".join(warnings.of_likely(model)) if likely else ""
+        made = self._workspace.audiences.put(name, rule, title=title, description=said, view=model.view)
         self._workspace.audiences.evaluate([name])
         return made
 

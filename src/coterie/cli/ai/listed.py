@@ -250,11 +250,11 @@ def run(out: Console, found: Data) -> None:
             out.print(Text(f"  hint  {show.words(error['hint'])}"))
     seconds = sum(float(stage["seconds"]) for stage in found["stages"])
     rows = [
-        (STAGES.get(stage["stage"], stage["stage"]), f"{float(stage['seconds']):.1f}", stage["rows"], stage["note"])
+        (STAGES.get(stage["stage"], stage["stage"]), f"{float(stage['seconds']):.1f}", stage["rows"])
         for stage in found["stages"]
     ]
     if rows:
-        show.table(out, f"Stages, {seconds:.1f} s", rows, ["stage", "seconds", "rows", "*"])
+        show.table(out, f"Stages, {seconds:.1f} s", rows, ["stage", "seconds", "rows"])
     buckets = found["buckets"]
     show.facts(
         out,

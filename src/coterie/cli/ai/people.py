@@ -133,4 +133,6 @@ def _made(out: Console, found: dict[str, Any]) -> None:
     members = answers.matching(last["members"], last["withheld"])
     out.print(Text.assemble((f"Audience {found['name']}: ", "bold"), members))
     out.print(Text(found["pql"].strip(), style="cyan"))
+    if found["description"]:
+        out.print(Text(found["description"]))
     out.print(Text(f"Next: coterie audience members {found['name']}", style="dim"))

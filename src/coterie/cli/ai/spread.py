@@ -47,7 +47,8 @@ def insights(out: Console, model: Data, found: Data, bounds: tuple[int, int], bu
             out.print()
             _factors(out, part, hues[part["bucket"]])
     out.print()
-    out.print(Text(CAUTION, style="dim"))
+    for said in (CAUTION, *found.get("notes", ())):
+        out.print(Text(said, style="dim"))
 
 
 def _ring(out: Console, buckets: list[Data], hues: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -69,7 +70,7 @@ def explain(data: Data, learnt: Learnt, frame: Frame, scores: Scores, progress: 
     progress : Progress
         Receiver of progress reports.
     """
-    from coterie.prediction import counterfactual, reasons, summary
+    from coterie.prediction import counterfactual, reasons, summary, warnings
     from coterie.prediction import factors as factors_
 
     rows = factors_.chosen(scores.bucket)
@@ -90,6 +91,7 @@ def explain(data: Data, learnt: Learnt, frame: Frame, scores: Scores, progress: 
         range_rule=rules.range,
         factor_rule=rules.factor,
     )
+    insights = msgspec.structs.replace(insights, notes=warnings.of_likely(data.model))
     spread = [_spread(each, rows, len(frame)) for each in both]
     return Explained(spread[0], spread[1], expected(learnt, frame, scores.probability), found.peers, insights)
 
