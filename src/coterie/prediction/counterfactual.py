@@ -246,14 +246,12 @@ def attributes(bucket_of: BucketOf, person: Frame, factors: Factors) -> list[Cou
     """
     made = []
     bucket = int(factors.bucket[0])
-    for place in (*range(min(TOP, factors.top)), *range(factors.top, factors.top + min(TOP, factors.top))):
-        column = int(factors.feature[0, place])
-        if column < 0:
-            continue
+    sides = (factors.feature[0, start : start + factors.top][:TOP] for start in (0, factors.top))
+    for column in np.concatenate([*sides]).tolist():
         feature = person.features[column]
-        tried = np.array(factors.peers.tried.get(feature.name, ()), dtype=np.float32)
-        if feature.family is not Family.ATTRIBUTES:
+        if column < 0 or feature.family is not Family.ATTRIBUTES:
             continue
+        tried = np.array(factors.peers.tried.get(feature.name, ()), dtype=np.float32)
         now = person.values[0, column]
         tried = tried[tried != now]
         if not feature.values and not np.isnan(now):

@@ -78,7 +78,7 @@ def required_days(model: Model, windows: int = 2) -> int:
     windows : int
         With 2, one window to learn from and one to test on; with 1, tests are by customer and not by time.
     """
-    return days_before(model) + windows * (model.goal.gap_days + model.goal.window_days)
+    return days_before(model) + windows * model.goal.lead_days
 
 
 def plan(model: Model, first: int, last: int, scoring: int) -> Cutoffs:
@@ -102,7 +102,7 @@ def plan(model: Model, first: int, last: int, scoring: int) -> Cutoffs:
     Cutoffs
         Without training cut-offs when the history is too short; see `required_days`.
     """
-    lead = model.goal.gap_days + model.goal.window_days
+    lead = model.goal.lead_days
     silent = max(0, (scoring - last - 1) // DAY)
     newest = lead + silent  # in days before the instant of prediction, as all below
     history = (scoring - first) // DAY

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from coterie.core.clock import DAY
+
 Operator = Literal[
     "exists", "not_exists", "eq", "neq", "in", "not_in", "gt", "gte", "lt", "lte", "between",
     "starts_with", "ends_with", "contains", "matches",
@@ -110,6 +112,15 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     gap_days: Annotated[int, Meta(ge=0, le=365)] = 0
 
     @property
+    def lead_days(self) -> int:
+        """Days from a prediction until it is known what came of it."""
+        return self.gap_days + self.window_days
+
+    def window(self, cutoff: int) -> tuple[int, int]:
+        """Return when the window after a cut-off opens, and when it has closed, ms."""
+        return cutoff + self.gap_days * DAY, cutoff + self.lead_days * DAY
+
+    @property
     def measured(self) -> tuple[str, ...]:
         """The fields that are summed, each once."""
         return tuple(dict.fromkeys(event.measure.sum for event in self.events if event.measure is not None))
@@ -137,7 +148,7 @@ class Population(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
     where: str | None = None
     audience: str | None = None
-    lookback_days: Annotated[int, Meta(ge=1)] | None = 45
+    lookback_days: Annotated[int, Meta(ge=1, le=3650)] | None = 45
 
 
 class Attribute(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

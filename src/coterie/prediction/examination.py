@@ -228,13 +228,13 @@ class _Examination:
         goal, scoring = self.model.goal, self.cutoffs.scoring
         tests = {fold.test for fold in self.cutoffs.folds}
         eligible = int((self._rows.cutoffs == scoring).sum())
-        yield CutoffCount(scoring, "scoring", *_window(goal, scoring), eligible)
+        yield CutoffCount(scoring, "scoring", *goal.window(scoring), eligible)
         for cutoff in self.cutoffs.training:
             label = self._outcomes.label[self._outcomes.cutoffs == cutoff]
             people, hits = len(label), int(label.sum())
             role: Role = "test" if cutoff in tests else "training"
             rate = round(hits / people, 6) if people else None
-            yield CutoffCount(cutoff, role, *_window(goal, cutoff), people, hits, rate)
+            yield CutoffCount(cutoff, role, *goal.window(cutoff), people, hits, rate)
 
     @cached_property
     def people(self) -> int:
@@ -337,7 +337,7 @@ class _Examination:
     def _population(self) -> Iterator[Problem]:
         assert self.cutoffs is not None
         goal, training = self.model.goal, self.cutoffs.training
-        opens, closes = _window(goal, training[-1])[0], _window(goal, training[0])[1]
+        opens, closes = goal.window(training[-1])[0], goal.window(training[0])[1]
         if not self.people:
             yield problems.no_population(training[0], self.model.population.lookback_days, self.extent.people)
             return
@@ -360,7 +360,7 @@ class _Examination:
     def _silence(self, cutoff: int) -> Iterator[Problem]:
         """Yield 408 when eligible people are silent at the end of the newest window, although it is not their way."""
         people = bitmap(self._outcomes.people[self._outcomes.cutoffs == cutoff])
-        end = _window(self.model.goal, cutoff)[1]
+        end = self.model.goal.window(cutoff)[1]
         days = min(SILENT_DAYS, self.model.goal.window_days)
         if people and self.extent.first is not None:
             recent, usual = silence(self.con, self.union, self.model, people, self.extent.first, end, days)
@@ -377,11 +377,6 @@ class _Examination:
             days = max(goal.window_days, gap or 0)
             happening = msgspec.structs.replace(goal, polarity="will_occur")
             yield problems.churn_population(days, to_pql(happening, self.union, days))
-
-
-def _window(goal: Goal, cutoff: int) -> tuple[int, int]:
-    opens = cutoff + goal.gap_days * DAY
-    return opens, opens + goal.window_days * DAY
 
 
 def _met(goal: Goal, hits: tuple[int, ...]) -> bool:

@@ -58,7 +58,7 @@ def _of_event(con: DuckDBPyConnection, goal: Goal, place: int, event: GoalEvent,
         f"""
         SELECT r."row", {day} AS "day", {total} AS total
         FROM prediction_asked r JOIN prediction_mark m ON m.person = r.person
-            AND m.age < r.back - {goal.gap_days} AND m.age >= r.back - {goal.gap_days + goal.window_days}
+            AND m.age < r.back - {goal.gap_days} AND m.age >= r.back - {goal.lead_days}
         WHERE m.k{place} GROUP BY r."row", "day" ORDER BY r."row", "day"
         """,
     )

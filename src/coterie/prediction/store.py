@@ -154,8 +154,7 @@ class FeatureStore:
         for group in _aligned(np.unique(rows.cutoffs).tolist()):
             anchor = max(group)
             mine = np.flatnonzero(np.isin(rows.cutoffs, group))
-            since = min(group) + goal.gap_days * DAY
-            upto = anchor + (goal.gap_days + goal.window_days) * DAY
+            since, upto = goal.window(min(group))[0], goal.window(anchor)[1]
             chosen = rows.take(mine)
             whom = bitmap(np.unique(chosen.people)) if len(chosen) <= FEW else None
             with goal_marked(self._compiled, anchor, since, upto, whom):

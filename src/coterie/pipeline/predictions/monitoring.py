@@ -30,11 +30,14 @@ def outcomes(sandbox: Sandbox, key: str, version: Version | None = None) -> Moni
     definitions = Definitions(sandbox.catalog)
     model = models.model_named(definitions, key)
     found, known = list[Outcome](), _known_until(sandbox, model.view)
-    lead = (model.goal.gap_days + model.goal.window_days) * DAY
     for run in ended.scored(definitions, key):
         if len(found) == ROLLING * 2:
             break
-        if run.batch is None or run.as_of + lead > known or (version is not None and run.version != version.number):
+        if (
+            run.batch is None
+            or model.goal.window(run.as_of)[1] > known
+            or (version is not None and run.version != version.number)
+        ):
             continue
         judged = _judged(sandbox, Data.of(sandbox, model), run, run.batch)
         found += [] if judged is None else [judged]
@@ -47,11 +50,10 @@ def _judged(sandbox: Sandbox, data: Data, run: Run, batch: str) -> Outcome | Non
     scores = output.scores(sandbox.history.con, run.key, number, data.model.view)
     if run.version is None or not len(scores):
         return None
-    opens = run.as_of + goal.gap_days * DAY
     learnt = versions.learnt(sandbox, versions.named(sandbox, run.key, run.version))
     asked = Rows(scores.people, np.full(len(scores), run.as_of, np.int64))
     came = data.store(learnt.vocabulary).outcomes(asked)
-    closed = Closed(run.id, run.version, run.as_of, opens, opens + goal.window_days * DAY, scores)
+    closed = Closed(run.id, run.version, run.as_of, *goal.window(run.as_of), scores)
     return judge(closed, came.people, came.label)
 
 
