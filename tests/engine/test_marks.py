@@ -57,8 +57,16 @@ def test_marks_of_some_people_are_those_of_all_that_are_theirs() -> None:
     whole = con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default')}) WHERE person IN (3, 5) {order}")
     rows = whole.fetchall()
     with people.lent(con, PEOPLE, BitMap([3, 5])):
-        some = con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default', restricted=True)}) {order}").fetchall()
+        some = con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default', 'lent')}) {order}").fetchall()
     assert some == rows != []
+    marks = engine.marks(asked, {}, "default", "identity")
+    identities = con.execute("SELECT person, identity FROM person_of_default WHERE person IN (3, 5)").fetchall()
+    each = [
+        con.execute(f"SELECT * FROM ({marks})", {"person": person, "identity": identity}).fetchall()
+        for person, identity in identities
+    ]
+    row = [column[0] for column in con.description or ()].index("row")
+    assert sorted((found for few in each for found in few), key=lambda found: found[row]) == rows
 
 
 def test_a_condition_on_an_event_is_checked() -> None:

@@ -21,6 +21,7 @@ from coterie.core.clock import DAY
 from coterie.core.schema import Leaf, Union, leaves
 from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
+from coterie.engine.sql.marks import Whose
 from coterie.engine.sql.statements import PEOPLE
 from coterie.ingest.sql import literal
 from coterie.pql.ast import Expr
@@ -57,6 +58,9 @@ def units(leaf: Leaf, column: str) -> str:
     return f"round(({known}) * {UNITS})::BIGINT"
 
 
+ONE_BY_ONE = 4
+"""Identities up to which the events of each are looked for by themselves."""
+
 Asked = Literal["own", "goal", "all"]
 """What is asked of events: whether people did them, whether they are of the goal, or all that features are made of."""
 
@@ -81,7 +85,7 @@ class Compiled:
     union: Union
     model: Model
     vocabulary: Vocabulary
-    _statements: dict[tuple[Asked, bool], str] = field(default_factory=dict)
+    _statements: dict[tuple[Asked, Whose], str] = field(default_factory=dict)
     _arrivals: dict[tuple[int, ...], dict[int, int]] = field(default_factory=dict)
 
     @cached_property
@@ -100,12 +104,12 @@ class Compiled:
             self._arrivals[batches] = arrivals(self.con, self.model.view)
         return self._arrivals[batches]
 
-    def source(self, asked: Asked, *, restricted: bool) -> str:
+    def source(self, asked: Asked, whose: Whose) -> str:
         """Return the statement for the events, with all that is asked of them or a part of it."""
-        key = (asked, restricted)
+        key = (asked, whose)
         if key not in self._statements:
             found = SqlEngine(self.con, self.union).marks(
-                self._conditions(asked), self._columns(asked), self.model.view, restricted=restricted
+                self._conditions(asked), self._columns(asked), self.model.view, whose
             )
             self._statements[key] = f"SELECT * FROM ({found}) WHERE NOT passed"
         return self._statements[key]
@@ -211,7 +215,6 @@ def _table(
     where: str = "TRUE",
 ) -> Iterator[None]:
     con = compiled.con
-    source = compiled.source(asked, restricted=people is not None)
     seen, joined = age("elapsed"), ""
     arrived = {} if asked == "goal" else compiled.arrivals
     if arrived:
@@ -222,18 +225,38 @@ def _table(
         joined = "LEFT JOIN prediction_batch b USING (batch)"
         seen = f"coalesce(least({seen}, {age(f'{anchor} - arrived')}), {seen})"
     more = "".join(f", {sql} AS {quote(name)}" for name, sql in columns.items())
-    statement = f"""
-        CREATE OR REPLACE TEMP TABLE prediction_mark AS
-        SELECT person, {age("elapsed")} AS age, {seen} AS seen, elapsed{more}
-        FROM (SELECT *, {anchor} - (happened + {compiled.late}) AS elapsed FROM ({source})) {joined}
-        WHERE elapsed > {anchor - upto} AND {where}
-    """
-    with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
-        con.execute(statement)
+
+    def query(whose: Whose) -> str:
+        return f"""
+            SELECT person, {age("elapsed")} AS age, {seen} AS seen, elapsed{more}
+            FROM (SELECT *, {anchor} - (happened + {compiled.late}) AS elapsed FROM ({compiled.source(asked, whose)}))
+            {joined} WHERE elapsed > {anchor - upto} AND {where}
+        """
+
+    table = "CREATE OR REPLACE TEMP TABLE prediction_mark AS"
+    identities = [] if people is None else _identities(compiled, people)
+    if identities:
+        for person, identity in identities:
+            con.execute(f"{table} {query('identity')}", {"person": person, "identity": identity})
+            table = "INSERT INTO prediction_mark"
+    else:
+        with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
+            con.execute(f"{table} {query('everybody' if people is None else 'lent')}")
     if arrived:
         con.unregister("prediction_batch")
     yield
     con.execute("DROP TABLE IF EXISTS prediction_mark")
+
+
+def _identities(compiled: Compiled, people: BitMap) -> list[tuple[int, int]]:
+    """Return each identity of people with its person; nothing when they have more than are read one by one."""
+    if len(people) > ONE_BY_ONE:
+        return []
+    table, listed = quote(f"person_of_{compiled.model.view}"), ", ".join(map(str, people))
+    found = compiled.con.execute(
+        f"SELECT person, identity FROM {table} WHERE person IN ({listed}) ORDER BY ALL"
+    ).fetchall()
+    return found if len(found) <= ONE_BY_ONE else []
 
 
 def _subjects(compiled: Compiled) -> str:

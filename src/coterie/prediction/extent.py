@@ -13,6 +13,7 @@ from coterie.core.clock import DAY
 from coterie.core.schema import Union, leaves
 from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
+from coterie.engine.sql.marks import Whose
 from coterie.engine.sql.statements import PEOPLE
 from coterie.pql.normal import event_form
 from coterie.prediction.arrival import arrivals
@@ -77,12 +78,12 @@ def extent(con: DuckDBPyConnection, union: Union, model: Model, before: int) -> 
     return Extent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), first, last, tuple(map(int, row[6:])))
 
 
-def _marks(con: DuckDBPyConnection, union: Union, model: Model, *, goals: bool, restricted: bool = False) -> str:
+def _marks(con: DuckDBPyConnection, union: Union, model: Model, *, goals: bool, whose: Whose = "everybody") -> str:
     asked = {"passed": condition(model.exclusions), "own": own(model)}
     if goals:
         asked |= {f"k{place}": predicate(event) for place, event in enumerate(model.goal.events)}
     conditions = {name: event_form(text, union) for name, text in asked.items()}
-    return SqlEngine(con, union).marks(conditions, {}, model.view, restricted=restricted)
+    return SqlEngine(con, union).marks(conditions, {}, model.view, whose)
 
 
 def silence(
@@ -97,7 +98,7 @@ def silence(
         recent, before = con.execute(
             f"""
             SELECT count(*) FILTER (WHERE happened >= {start}), count(*) FILTER (WHERE happened < {start})
-            FROM ({_marks(con, union, model, goals=False, restricted=True)})
+            FROM ({_marks(con, union, model, goals=False, whose="lent")})
             WHERE own AND NOT passed AND happened < {end}
             """
         ).fetchall()[0]

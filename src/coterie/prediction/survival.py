@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.explanation import Timing, TimingTest
 from coterie.prediction.frame import Examples, Frame
-from coterie.prediction.learners.logistic import Column, columns_of
+from coterie.prediction.learners.logistic import BATCH, Column, Design, columns_of
 from coterie.prediction.odds import Floats, probability
 from coterie.prediction.scale import spread
 from coterie.prediction.trained import OutOfTime
@@ -40,7 +41,6 @@ FREE = 10.0
 """The columns that tell the week are stretched by this, which takes the penalty off them."""
 NEWTON = 20
 """Steps in which the levels are found."""
-BATCH = 100_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,10 @@ class Survival:
     weights: Floats
     drifts: Floats
 
+    @cached_property
+    def _design(self) -> Design:
+        return Design(self.columns)
+
     def cumulated(self, frame: Frame) -> Floats:
         """Return the cumulated hazard at the end of each period, a row for each person: ``-ln P(not yet)``."""
         return np.logaddexp(0.0, self.odds(frame)).cumsum(axis=1)
@@ -76,8 +80,7 @@ class Survival:
         for start in range(0, len(frame), BATCH):
             values = frame.values[start : start + BATCH]
             steady, drifting = np.zeros(len(values)), np.zeros(len(values))
-            for column, weight, drift in zip(self.columns, self.weights, self.drifts, strict=True):
-                z = column.of(values)
+            for z, weight, drift in zip(self._design.of(values).T, self.weights, self.drifts, strict=True):
                 steady += weight * z
                 drifting += drift * z
             made[start : start + BATCH] = self.level + steady[:, None] + drifting[:, None] * times
@@ -202,7 +205,7 @@ def fit(examples: Examples, window_days: int, *, seed: int) -> Survival:
     later = np.flatnonzero(period > 0)
     design[later, period[later] - 1] = FREE
     for place, column in enumerate(columns):
-        z = column.of(frame.values)[rows]
+        z = Design((column,)).of(frame.values)[rows, 0]
         design[:, number - 1 + 2 * place] = z
         design[:, number + 2 * place] = z * times
     fitted = LogisticRegression(C=PENALTY, solver="newton-cholesky", max_iter=50, tol=1e-6)

@@ -15,7 +15,7 @@ from coterie.engine import people as persons
 from coterie.engine.sql import doubles
 from coterie.engine.sql.changes import next_change
 from coterie.engine.sql.constructs import render
-from coterie.engine.sql.marks import marks
+from coterie.engine.sql.marks import Whose, marks
 from coterie.engine.sql.plan import plan
 from coterie.engine.sql.projection import projection
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
@@ -147,7 +147,11 @@ class SqlEngine:
         return self._ready(render(projection(statements, exprs), "duckdb"))
 
     def marks(
-        self, conditions: Mapping[str, Expr | None], leaves: Mapping[str, str], view: str, *, restricted: bool = False
+        self,
+        conditions: Mapping[str, Expr | None],
+        leaves: Mapping[str, str],
+        view: str,
+        whose: Whose = "everybody",
     ) -> str:
         """Return the statement for the events of people, with a truth for each of many conditions.
 
@@ -160,16 +164,16 @@ class SqlEngine:
             Paths of events that are given as they are stored, by the name of their column.
         view : str
             The view: whose persons, and which events.
-        restricted : bool
-            Whether only the events of some people are asked for, who must be lent when it is run.
+        whose : {"everybody", "lent", "identity"}
+            Whose events: of everybody, of people who must be lent when it is run (`PEOPLE`), or of one identity, whose
+            number and person are the parameters ``identity`` and ``person``.
 
         Returns
         -------
         str
             A query for ``person``, ``happened`` (ms), ``dataset``, ``batch``, ``row``, the truths and the leaves.
         """
-        people = BitMap() if restricted else None
-        return self._ready(render(marks(self._statements(view, 0, people), conditions, leaves), "duckdb"))
+        return self._ready(render(marks(self._statements(view, 0), conditions, leaves, whose), "duckdb"))
 
     def explain(self, condition: Condition, view: str, at: int) -> str:
         """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""

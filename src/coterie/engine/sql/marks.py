@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, assert_never
 
 from sqlglot import exp
 
-from coterie.engine.sql.constructs import TRUE, column, defined
+from coterie.engine.sql.constructs import TRUE, cast, column, defined
 from coterie.engine.sql.statements import Statements, among_people
 from coterie.pql.ast import Expr
 
@@ -14,7 +15,16 @@ SYSTEM = {"happened": "timestamp", "dataset": "$dataset", "batch": "$batch", "ro
 """Columns that every event has, by the names under which they are given."""
 
 
-def marks(statements: Statements, conditions: Mapping[str, Expr | None], leaves: Mapping[str, str]) -> exp.Select:
+Whose = Literal["everybody", "lent", "identity"]
+"""Whose events are asked for: everybody's, those of people who are lent, or those of one identity.
+
+The last has parameters: the number of the ``identity``, and of its ``person``.
+"""
+
+
+def marks(
+    statements: Statements, conditions: Mapping[str, Expr | None], leaves: Mapping[str, str], whose: Whose = "everybody"
+) -> exp.Select:
     """Return the query for events: `person`, the columns of `SYSTEM`, a truth for each condition, and leaves.
 
     Parameters
@@ -25,14 +35,25 @@ def marks(statements: Statements, conditions: Mapping[str, Expr | None], leaves:
         Canonical core trees of conditions on one event, by the name of their column; None is always true.
     leaves : mapping of str to str
         Paths of events that are given as they are stored, by the name of their column.
+    whose : str
+        Whose events.
     """
     terms = statements.terms()
     identity = column("e", "$identity")
-    query = exp.select(column("p", "person")).from_(statements.events())
-    query = statements.join_persons(query, identity)
-    if statements.restricted:
-        # of the persons, not of the identities: the join then skips events of others as it reads them
-        query = query.where(among_people(column("p", "person")))
+    query = exp.select().from_(statements.events())
+    match whose:
+        case "identity":
+            # a constant is looked for within compressed columns, which a join is not: an eighth of the time
+            person = cast(exp.Placeholder(this="person"), "INTEGER")
+            query = query.select(exp.alias_(person, "person")).where(identity.eq(exp.Placeholder(this="identity")))
+        case "lent":
+            # of the persons, not of the identities: the join then skips events of others as it reads them
+            query = statements.join_persons(query.select(column("p", "person")), identity)
+            query = query.where(among_people(column("p", "person")))
+        case "everybody":
+            query = statements.join_persons(query.select(column("p", "person")), identity)
+        case _:
+            assert_never(whose)
     for name, leaf in SYSTEM.items():
         query = query.select(exp.alias_(column("e", leaf), name, quoted=True), copy=False)
     for name, condition in conditions.items():
