@@ -20,6 +20,9 @@ from coterie.prediction.odds import Floats
 from coterie.prediction.run import Status
 from coterie.workspace import Workspace
 
+WINDOW = 15
+"""More than two weeks, so that timing is learnt week by week and not day by day: there is less to learn."""
+
 
 def people(count: int, rates: tuple[float, ...], *, seed: int = 1) -> list[Happening]:
     """Return random visits of everybody, and orders at rates of their own."""
@@ -38,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A model that knows who orders often and who seldom."""
     folder = tmp_path_factory.mktemp("trained")
     with shop(folder, people(400, (0.004, 0.06))) as workspace:
-        workspace.predictions.create(model(population=Population(lookback_days=10)))
+        workspace.predictions.create(model(WINDOW, population=Population(lookback_days=10)))
         run = workspace.predictions.run("orders_soon")
         assert run.status is Status.SUCCEEDED, run.error
         yield workspace
@@ -46,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 def test_402_a_model_that_only_guesses_is_not_published(tmp_path: Path) -> None:
     with shop(tmp_path, people(300, (0.03,))) as workspace:
-        workspace.predictions.create(model())
+        workspace.predictions.create(model(polarity="will_not_occur"))
         run = workspace.predictions.run("orders_soon")
         assert run.status is Status.TRAINING_ISSUE
         assert run.error is not None
@@ -99,9 +102,9 @@ def test_what_a_run_expected_is_held_against_what_came(trained: Workspace, tmp_p
     later = people(400, (0.004, 0.06), seed=1)  # the same habits, drawn on
     random = np.random.default_rng(3)
     rate = np.bincount([who for who, _, kind in later if kind == "order"], minlength=400) / 150
-    came = np.argwhere(random.random((400, 14)) < rate[:, None])
+    came = np.argwhere(random.random((400, WINDOW)) < rate[:, None])
     load(trained, tmp_path, "event", rows_of([(int(who), 150 + day + 0.5, "order") for who, day in came], 7))
-    trained.sandbox.clock.at = NOW + 15 * DAY  # type: ignore[attr-defined]
+    trained.sandbox.clock.at = NOW + (WINDOW + 1) * DAY  # type: ignore[attr-defined]
     found = trained.predictions.outcomes("orders_soon")
     (outcome,) = found.outcomes
     first = trained.predictions.runs("orders_soon")[-1]
