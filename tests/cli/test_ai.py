@@ -389,6 +389,13 @@ def test_scores_are_written_to_a_file(ai: Run, tmp_path: Path, kind: str) -> Non
             assert 0 <= rows[0]["probability"] <= 1
 
 
+def test_a_file_name_that_says_no_format_is_refused(ai: Run, tmp_path: Path) -> None:
+    refused = ai("scores", KEY, str(tmp_path / "scores.xlsx"), "--json")
+    assert (refused.code, refused.error["code"]) == (2, "export.format")
+    assert not list(tmp_path.iterdir())
+    assert ai("scores", KEY, str(tmp_path / "scores.txt"), "--format", "csv").code == 0
+
+
 def test_scores_are_read_page_by_page(scored: Path) -> None:
     with open_workspace(scored, clock=FixedClock(crowd.NOW)) as ws:
         found, after = [], None

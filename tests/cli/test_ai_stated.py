@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,22 @@ def test_spans_of_days(text: str | None, days: int | None) -> None:
 def test_other_spans_are_refused(text: str) -> None:
     with pytest.raises(Invalid, match="--within"):
         stated.days(text, "--within")
+
+
+@pytest.mark.parametrize("text", ["a: [\n- b: {", "a: \x07"])
+def test_what_is_no_yaml_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text(text)
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    for path in (file, Path("-")):
+        with pytest.raises(Invalid) as caught:
+            stated.read_model(path)
+        assert caught.value.code == "file.yaml"
+
+
+@pytest.mark.parametrize("text", ["900d", "9" * 5000 + "d", "60w", "", "-3d"])
+def test_windows_that_cannot_be_are_told(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        stated.days(text, "--within", 365)
+    assert caught.value.code == "model.days"
+    assert stated.days("4w", "--within", 365) == 28

@@ -25,13 +25,18 @@ def read_text(path: Path) -> str:
 
 def read_spec(path: Path) -> Any:
     """Return the content of a YAML or JSON file."""
-    text = read_text(path)
+    return parsed(read_text(path), path)
+
+
+def parsed(text: str, path: Path) -> Any:
+    """Return the content of the text of a YAML or JSON file; raises ``file.yaml``."""
     try:
         return yaml.safe_load(text)  # JSON is YAML
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+    except yaml.YAMLError as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        what = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error).partition("\n")[0]
         where = {"file": str(path)} | ({"line": mark.line + 1, "column": mark.column + 1} if mark else {})
-        raise Invalid("file.yaml", f"{path} is no YAML: {error.problem}.", where=where) from error
+        raise Invalid("file.yaml", f"{path} is no YAML: {what}.", where=where) from error
 
 
 def part(spec: Any, name: str) -> dict[str, Any] | None:

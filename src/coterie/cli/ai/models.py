@@ -225,7 +225,7 @@ def clone(
     before = msgspec.json.decode(session.read("model_definition", key=key))
     changes: dict[str, Any] = {"name": name, "publish": publish}
     if within is not None:
-        changes["goal"] = before["goal"] | {"window_days": stated.days(within, "--within")}
+        changes["goal"] = before["goal"] | {"window_days": stated.days(within, "--within", 365)}
     if lookback is not None or where is not None:
         people = dict(before.get("population") or {})
         if lookback is not None:

@@ -12,7 +12,7 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from coterie.cli.files import read_spec, read_text
+from coterie.cli.files import parsed, read_text
 from coterie.core.errors import Invalid, suggestion
 from coterie.prediction.definition import Goal, GoalEvent, Model, Test
 from coterie.prediction.goal import from_pql, words
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coterie.core.schema import Union
     from coterie.workspace import Workspace
 
-_SPAN = re.compile(r"(\d+)\s*(d|days?|w|weeks?|)", re.IGNORECASE)
+_SPAN = re.compile(r"([0-9]{1,6})\s*(d|days?|w|weeks?|)", re.IGNORECASE)
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _FILES = (".yaml", ".yml", ".json")
 
@@ -31,8 +31,8 @@ def is_file(text: str) -> bool:
     return text == "-" or Path(text).suffix.lower() in _FILES
 
 
-def days(text: str | None, option: str) -> int | None:
-    """Return a span written as `30d`, `30 days`, `4w` or `30` in days; raises ``model.days``."""
+def days(text: str | None, option: str, most: int = 3650) -> int | None:
+    """Return a span written as `30d`, `30 days`, `4w` or `30` in days; raises ``model.days``, also above `most`."""
     if text is None:
         return None
     found = _SPAN.fullmatch(text.strip())
@@ -42,16 +42,16 @@ def days(text: str | None, option: str) -> int | None:
             f"{option} {text!r} is no number of days.",
             hint=f"Write it like {option} 30d, or {option} 4w for weeks.",
         )
-    return int(found[1]) * (7 if found[2].lower().startswith("w") else 1)
+    span = int(found[1]) * (7 if found[2].lower().startswith("w") else 1)
+    if span > most:
+        raise Invalid("model.days", f"{option} {text!r} is too long.", hint=f"Give {most:,} days or fewer.")
+    return span
 
 
 def read_model(path: Path) -> dict[str, Any]:
     """Return the model that a file states, checked for its form; a fault is told with its line."""
-    if str(path) == "-":
-        text = read_text(path)
-        spec = yaml.safe_load(text)
-    else:
-        spec, text = read_spec(path), read_text(path)
+    text = read_text(path)
+    spec = parsed(text, path)
     if not isinstance(spec, dict):
         raise Invalid(
             "model.spec", f"{path} holds no model.", hint="A model has a key, a name and a goal.", where=_place(path)
@@ -155,7 +155,7 @@ def _goal(ws: Workspace, asked: Asked) -> Goal:
             "expected one goal: --goal (once or more), or --rule, or --from-audience.",
             hint="For example --goal commerce.purchases --within 30d; or give a file that states the whole model.",
         )
-    window, gap = days(asked.within, "--within"), days(asked.gap, "--gap") or 0
+    window, gap = days(asked.within, "--within", 365), days(asked.gap, "--gap", 365) or 0
     union = ws.definitions.union()
     if not asked.goals:
         rule = asked.rule if asked.rule is not None else ws.audiences.get(str(asked.from_audience)).pql

@@ -52,7 +52,11 @@ def rule(
         parts.append(f'{scores}.bucket = "{bucket}"')
     if bounds is not None:
         if len(bounds) != 2 or not 0 <= bounds[0] <= bounds[1] <= 100:
-            raise _bad(key, f"{bounds} is no range of scores", "Give the least and the greatest, from 0 to 100.")
+            raise _bad(
+                key,
+                f"{' to '.join(map(str, bounds))} is no range of scores",
+                "Give the least and the greatest, from 0 to 100.",
+            )
         parts.append(f"{scores}.score >= {bounds[0]} and {scores}.score <= {bounds[1]}")
     if reach is not None:
         if not 0 < reach <= 1:

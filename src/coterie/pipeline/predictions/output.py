@@ -285,9 +285,17 @@ FORMATS = {
 _ENDINGS = {".parquet": "parquet", ".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
-def format_of(path: Path) -> str | None:
-    """Return the format that a file name ends with."""
-    return _ENDINGS.get(path.suffix.casefold())
+def format_of(path: Path) -> str:
+    """Return the format that a file name ends with; raises ``export.format``."""
+    found = _ENDINGS.get(path.suffix.casefold())
+    if found is None:
+        raise Invalid(
+            "export.format",
+            f"{path.name} does not say by its ending in which format scores are to be written.",
+            hint=f"Let it end in {', '.join(_ENDINGS)}, or name a format: {', '.join(FORMATS)}.",
+            where={"file": path.name},
+        )
+    return found
 
 
 def export(con: DuckDBPyConnection, key: str, batch: int, path: Path, format_: str) -> int:

@@ -142,7 +142,7 @@ def scores(sandbox: Sandbox, key: str, run: str, format_: str | None, path: Path
     """Write the scores of a run to a file."""
     found = runs.named(sandbox, key, run)
     batch = runs.batch_of(sandbox, found)
-    name = format_ or (None if path is None else output.format_of(path)) or "parquet"
+    name = format_ or ("parquet" if path is None else output.format_of(path))
     target = path or sandbox.exports / f"scores-{key}-{found.number}.{name}"
     rows = output.export(sandbox.history.con, key, batch, target, name)
     return ScoresFile(str(target), found.id, name, rows)
