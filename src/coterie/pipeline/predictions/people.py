@@ -22,7 +22,7 @@ from coterie.prediction.definition import Model
 from coterie.prediction.explanation import BUCKETS, Counterfactual, Factor
 from coterie.prediction.insights import Insights
 from coterie.prediction.peers import Peers
-from coterie.prediction.run import Prediction, Run
+from coterie.prediction.run import Prediction, Run, Version
 from coterie.profile.record import find_person, records
 from coterie.store.sandbox import Sandbox
 
@@ -188,11 +188,11 @@ class Desk:
         """
         from coterie.prediction import counterfactual, reasons, scoring
 
-        model = models.model_named(Definitions(self.sandbox.catalog), key)
+        ready = self._ready(key)
+        model = ready.model
         number = number_of(self.sandbox, model.view, person)
         now = self.sandbox.clock.now()
         instant = now if at is None else at
-        ready = self._ready(model)
         frame = ready.store.build([instant], BitMap([number]))
         if not len(frame):
             raise _not_eligible(model, person, instant)
@@ -237,40 +237,43 @@ class Desk:
             notes=("Worked out on demand: it is not what stands on the profile.",),
         )
 
-    def _ready(self, model: Model) -> _Ready:
-        version = versions.named(self.sandbox, model.key, None)
-        state = (version.id, version.hashes, self.sandbox.history.changed)
-        known = self._known.get(model.key)
-        if known is None or known.state[:2] != state[:2]:
-            known = _Ready.read(self.sandbox, versions.learnt(self.sandbox, version), version.number, state)
-        elif known.state != state:  # the fields there are, or the last run, may be others
-            known = _Ready.read(self.sandbox, known.learnt, version.number, state)
-        self._known[model.key] = known
+    def _ready(self, key: str) -> _Ready:
+        position = self.sandbox.log.last
+        known = self._known.get(key)
+        if known is None or known.position != position:  # anything may be other than before
+            model = models.model_named(Definitions(self.sandbox.catalog), key)
+            version = versions.named(self.sandbox, key, None)
+            same = known is not None and (known.version, known.hashes) == (version.number, version.hashes)
+            learnt = known.learnt if known is not None and same else versions.learnt(self.sandbox, version)
+            known = self._known[key] = _Ready.read(self.sandbox, model, learnt, version, position)
         return known
 
 
 @dataclass(frozen=True)
 class _Ready:
-    """A version in memory, with what the last run says of everybody."""
+    """A version in memory, with what the last run says of everybody, as of a position of the log."""
 
-    state: tuple[str, dict[str, str], int]
+    position: int
+    model: Model
     version: int
+    hashes: Mapping[str, str]
     learnt: Learnt
     store: FeatureStore
     peers: Peers
     people: tuple[int, ...]
 
     @classmethod
-    def read(cls, sandbox: Sandbox, learnt: Learnt, version: int, state: tuple[str, dict[str, str], int]) -> _Ready:
+    def read(cls, sandbox: Sandbox, model: Model, learnt: Learnt, version: Version, position: int) -> _Ready:
         data = Data(sandbox, learnt.model, Definitions(sandbox.catalog).union())
-        last = _last(sandbox, learnt.model.key)
+        last = _last(sandbox, model.key)
         peers, people = Peers({}), tuple[int, ...]()
         if last is not None:
             folder = folders.run(sandbox.path, last.key, last.number)
             peers = msgspec.json.decode((folder / publishing.PEERS).read_bytes(), type=Peers)
             insights = msgspec.json.decode((folder / publishing.INSIGHTS).read_bytes(), type=Insights)
             people = insights.distribution.people
-        return cls(state, version, learnt, data.store(learnt.vocabulary), peers, people)
+        store = data.store(learnt.vocabulary)
+        return cls(position, model, version.number, version.hashes, learnt, store, peers, people)
 
     def percentile(self, score: int) -> int | None:
         """Return the rank of a score among those of the last run, in hundredths."""
