@@ -64,6 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     crm = [f"c{number}" for number in range(PEOPLE)]
     found.load("people", [{"crm": name, "tier": "silver", "points": 1} for name in crm], 5)
     found.load("people", [{"crm": name, "tier": "gold"} for name in crm[:4]], 60, operation="merge")
+    found.load("people", [{"crm": name, "tier": "platinum"} for name in crm[10:]], 95, operation="merge")
     found.load("people", [{"crm": name, "late": 7} for name in crm], 99, operation="merge")
     events = [
         {
@@ -121,10 +122,12 @@ def test_features_are_as_of_each_cutoff_where_there_is_a_history(shop: Shop) -> 
     store = FeatureStore(con, union, MODEL, vocabulary, policy=view)
     frame = store.build([cutoffs.earliest, scoring])
     tiers, late = frame.column("attribute:tier"), frame.column("attribute:late")
+    assert vocabulary.attributes[0].values == ("silver", "gold")  # platinum came after the newest training cut-off
     silver, gold = (vocabulary.attributes[0].values.index(tier) for tier in ("silver", "gold"))
     early = frame.cutoffs == cutoffs.earliest
     assert (tiers[early] == silver).all()
     assert (tiers[~early] == gold).sum() == 4
+    assert np.isnan(tiers[~early]).sum() == 2
     assert (late == 7).all()  # known only as it is now, and said so
     assert all(known.source == "snapshot" for known in learn(con, union, MODEL, cutoffs).attributes)
     alone = FeatureStore(con, union, MODEL, vocabulary, policy=view).build([cutoffs.earliest])

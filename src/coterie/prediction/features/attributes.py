@@ -43,11 +43,12 @@ def known(
 ) -> tuple[Known, ...]:
     """Return the attributes that a model names, with how they are known and their most frequent values.
 
-    Scores are never learnt from, nor what the model protects. An attribute has a history when, at the earliest cut-off,
-    records taken in before it tell of at least `COVERED` of the people of whom it is known at the instant of scoring;
-    `policy` says how records are merged, and without it nothing has a history.
+    Values of texts are those of the newest training cut-off, or as they are now where only that is known. Scores are
+    never learnt from, nor what the model protects. An attribute has a history when, at the earliest cut-off, records
+    taken in before it tell of at least `COVERED` of the people of whom it is known at the instant of scoring; `policy`
+    says how records are merged, and without it nothing has a history.
     """
-    at = cutoffs.scoring
+    newest = cutoffs.training[0] if cutoffs.training else cutoffs.scoring
     found = []
     for attribute in model.attributes:
         path = attribute.field
@@ -62,10 +63,12 @@ def known(
         if field.type is FieldType.BOOLEAN:
             values = _TRUTHS
         elif field.type is FieldType.STRING:
-            engine = SqlEngine(con, union, until=at - 1)
-            statement = engine.projection({"value": expr}, model.view, at)
+            if source == "history" and policy is not None and leaf is not None:
+                told = f"SELECT {quote(path)} AS value FROM ({known_at(con, policy, [leaf], newest)})"
+            else:
+                told = SqlEngine(con, union, until=newest - 1).projection({"value": expr}, model.view, newest)
             rows = con.execute(
-                f"SELECT value FROM ({statement}) WHERE value IS NOT NULL "
+                f"SELECT value FROM ({told}) WHERE value IS NOT NULL "
                 f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {VALUES}"
             ).fetchall()
             values = tuple(str(value) for (value,) in rows)
