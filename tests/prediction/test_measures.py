@@ -22,9 +22,9 @@ def drawn(n: int, seed: int, levels: int = 20) -> tuple[np.ndarray, np.ndarray, 
 def test_weighted_measures_are_those_of_scikit_learn(levels: int) -> None:
     p, label, weight = drawn(2_000, 1, levels)
     assert measures.auc(p, label, weight) == pytest.approx(metrics.roc_auc_score(label, p, sample_weight=weight))
-    assert measures.average_precision(p, label, weight) == pytest.approx(
-        metrics.average_precision_score(label, p, sample_weight=weight)
-    )
+    auc, average_precision, _ = measures.Ranking.of(p, label).measures(weight)
+    assert auc == measures.auc(p, label, weight)
+    assert average_precision == pytest.approx(metrics.average_precision_score(label, p, sample_weight=weight))
     assert measures.brier(p, label, weight) == pytest.approx(metrics.brier_score_loss(label, p, sample_weight=weight))
     inside = np.clip(p, 0.01, 0.99)
     assert measures.log_loss(inside, label, weight) == pytest.approx(
@@ -38,14 +38,17 @@ def test_measures_by_hand() -> None:
     # Pairs of a positive and a negative: 0.9 beats both, 0.8 ties with one and beats one, 0.1 beats none.
     assert measures.auc(p, label) == pytest.approx((2 + 1.5 + 0) / 6)
     assert measures.brier(p, label) == pytest.approx((0.01 + 0.04 + 0.64 + 0.09 + 0.81) / 5)
-    assert measures.lift(p, label, 0.2) == pytest.approx(1 / 0.6)
-    assert measures.lift(p, label, 0.4) == pytest.approx((1 + 0.5) / 3 / 0.4)  # half of the two that tie
+    ranking = measures.Ranking.of(p, label)
+    first, half_tied = measures.gained(*ranking.curve(np.ones(5)), np.array([0.2, 0.4]))
+    assert first == pytest.approx(1 / 3)
+    assert half_tied == pytest.approx((1 + 0.5) / 3)  # half of the two that tie
+    assert ranking.measures(np.ones(5))[2] == pytest.approx(1 / 0.6)
 
 
 def test_one_class_alone_has_no_ranking() -> None:
     everybody = np.ones(4, np.bool_)
     assert np.isnan(measures.auc(np.arange(4.0), everybody))
-    assert np.isnan(measures.average_precision(np.arange(4.0), ~everybody))
+    assert np.isnan(measures.Ranking.of(np.arange(4.0), ~everybody).measures(np.ones(4))).all()
 
 
 def test_calibration_error_by_hand() -> None:

@@ -13,6 +13,7 @@ from coterie.prediction.odds import LEAST, Floats
 
 Bools = npt.NDArray[np.bool_]
 Z95 = 1.959963984540054
+TENTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Ranking:
     def measures(self, weight: Floats) -> tuple[float, float, float]:
         """Return the AUC, the average precision and the lift of the first tenth, all three of one pass."""
         everybody, positive = self.curve(weight)
-        return _auc(everybody, positive), _average_precision(everybody, positive), _lift(everybody, positive, 0.1)
+        return _auc(everybody, positive), _average_precision(everybody, positive), _lift(everybody, positive)
 
 
 def _auc(everybody: Floats, positive: Floats) -> float:
@@ -76,10 +77,10 @@ def _average_precision(everybody: Floats, positive: Floats) -> float:
     return float(np.sum(np.diff(positive, prepend=0.0) * precision) / positive[-1])
 
 
-def _lift(everybody: Floats, positive: Floats, share: float) -> float:
+def _lift(everybody: Floats, positive: Floats) -> float:
     if not len(everybody) or positive[-1] <= 0:
         return float("nan")
-    return float(gained(everybody, positive, np.array([share]))[0] / share)
+    return float(gained(everybody, positive, np.array([TENTH]))[0] / TENTH)
 
 
 def gained(everybody: Floats, positive: Floats, shares: Floats) -> Floats:
@@ -93,17 +94,6 @@ def gained(everybody: Floats, positive: Floats, shares: Floats) -> Floats:
 def auc(prediction: Floats, label: Bools, weight: Floats | None = None) -> float:
     """Return the area under the ROC curve; NaN when there is only one class."""
     return Ranking.of(prediction, label).auc(np.ones(len(label)) if weight is None else weight)
-
-
-def average_precision(prediction: Floats, label: Bools, weight: Floats | None = None) -> float:
-    """Return the area under the precision-recall curve, as the mean of precisions where recall rises."""
-    return _average_precision(*Ranking.of(prediction, label).curve(np.ones(len(label)) if weight is None else weight))
-
-
-def lift(prediction: Floats, label: Bools, share: float = 0.1, weight: Floats | None = None) -> float:
-    """Return the rate among the first `share` of people over the rate of all."""
-    ranking = Ranking.of(prediction, label)
-    return _lift(*ranking.curve(np.ones(len(label)) if weight is None else weight), share)
 
 
 def brier(probability: Floats, label: Bools, weight: Floats | None = None) -> float:
