@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from coterie.prediction import measures
+from coterie.prediction import backtest, measures
 from coterie.prediction.odds import Floats
 
 LEAST = 100
@@ -114,7 +114,7 @@ def _of(
     people, total = len(label), float(weight.sum())
     rate, mean = float(weight @ label) / total, float(weight @ probability) / total
     low, high = (float(end) for end in measures.wilson(rate * people, people))
-    auc = measures.auc(probability, label, weight)
+    auc = backtest.known(measures.auc(probability, label, weight))
     return Group(
         value=value,
         people=people,
@@ -123,7 +123,7 @@ def _of(
         high=round(high, 6),
         mean_probability=round(mean, 6),
         ece=round(measures.ece(probability, label, weight), 6),
-        auc=None if np.isnan(auc) else round(auc, 6),
+        auc=None if auc is None else round(auc, 6),
         off=not low <= mean <= high,
     )
 

@@ -19,6 +19,7 @@ from coterie.prediction.insights import Distribution
 from coterie.prediction.odds import Floats
 from coterie.prediction.problems import DOUBTED_AUC, REFUSED_AUC
 from coterie.prediction.scoring import Scores
+from coterie.prediction.summary import distribution
 
 ROLLING = 6
 """How many of the last closed runs are looked at together."""
@@ -156,7 +157,6 @@ def judge(closed: Closed, people: npt.NDArray[np.int32], label: npt.NDArray[np.b
     if not len(known):
         return None
     probability, score, label = scores.probability[rows], scores.score[rows], label[places]
-    auc = measures.auc(probability, label)
     expected, actual = float(probability.mean()), float(label.mean())
     low, high = float(scores.low[rows].mean()), float(scores.high[rows].mean())
     level, message = _told(closed, len(known), expected, actual, low, high)
@@ -171,16 +171,13 @@ def judge(closed: Closed, people: npt.NDArray[np.int32], label: npt.NDArray[np.b
         actual=round(actual, 6),
         low=round(low, 6),
         high=round(high, 6),
-        auc=None if np.isnan(auc) else auc,
+        auc=backtest.known(measures.auc(probability, label)),
         log_loss=measures.log_loss(probability, label),
         brier=measures.brier(probability, label),
         ece=measures.ece(probability, label),
         buckets=tuple(_buckets(scores.bucket[rows], probability, label)),
         reliability=backtest.reliability(probability, label, np.ones(len(known))),
-        distribution=Distribution(
-            tuple(map(int, np.bincount(score, minlength=101))),
-            tuple(map(int, np.bincount(score[label], minlength=101))),
-        ),
+        distribution=distribution(score, label),
         level=level,
         message=message,
     )
