@@ -10,6 +10,7 @@ from coterie.core.clock import DAY
 from coterie.engine import people
 from coterie.engine.algebra import fold
 from coterie.engine.sql import SqlEngine
+from coterie.engine.sql.marks import few
 from coterie.engine.sql.statements import PEOPLE
 from coterie.pql import PqlError, parse
 from coterie.pql.conditions import conditions_of
@@ -49,6 +50,9 @@ def test_a_truth_of_an_event_is_what_an_audience_asks_of_it() -> None:
         assert not con.execute(f"SELECT 1 FROM ({marks}) WHERE {name} IS NULL LIMIT 1").fetchall()
 
 
+OF_BOTH = "SELECT person, identity FROM person_of_default WHERE person IN (3, 5)"
+
+
 def test_marks_of_some_people_are_those_of_all_that_are_theirs() -> None:
     con = history(EVENTS)
     engine = SqlEngine(con, UNION)
@@ -59,14 +63,8 @@ def test_marks_of_some_people_are_those_of_all_that_are_theirs() -> None:
     with people.lent(con, PEOPLE, BitMap([3, 5])):
         some = con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default', 'lent')}) {order}").fetchall()
     assert some == rows != []
-    marks = engine.marks(asked, {}, "default", "identity")
-    identities = con.execute("SELECT person, identity FROM person_of_default WHERE person IN (3, 5)").fetchall()
-    each = [
-        con.execute(f"SELECT * FROM ({marks})", {"person": person, "identity": identity}).fetchall()
-        for person, identity in identities
-    ]
-    row = [column[0] for column in con.description or ()].index("row")
-    assert sorted((found for few in each for found in few), key=lambda found: found[row]) == rows
+    con.execute(few("event_of_default", con.execute(OF_BOTH).fetchall()))
+    assert con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default', 'few')}) {order}").fetchall() == rows
 
 
 def test_a_condition_on_an_event_is_checked() -> None:

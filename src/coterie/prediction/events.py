@@ -21,7 +21,7 @@ from coterie.core.clock import DAY
 from coterie.core.schema import Leaf, Union, leaves
 from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
-from coterie.engine.sql.marks import Whose
+from coterie.engine.sql.marks import Whose, few
 from coterie.engine.sql.statements import PEOPLE
 from coterie.ingest.sql import literal
 from coterie.pql.ast import Expr
@@ -236,9 +236,8 @@ def _table(
     table = "CREATE OR REPLACE TEMP TABLE prediction_mark AS"
     identities = [] if people is None else _identities(compiled, people)
     if identities:
-        for person, identity in identities:
-            con.execute(f"{table} {query('identity')}", {"person": person, "identity": identity})
-            table = "INSERT INTO prediction_mark"
+        con.execute(few(quote(f"event_of_{compiled.model.view}"), identities))
+        con.execute(f"{table} {query('few')}")
     else:
         with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
             con.execute(f"{table} {query('everybody' if people is None else 'lent')}")

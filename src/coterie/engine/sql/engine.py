@@ -164,9 +164,9 @@ class SqlEngine:
             Paths of events that are given as they are stored, by the name of their column.
         view : str
             The view: whose persons, and which events.
-        whose : {"everybody", "lent", "identity"}
-            Whose events: of everybody, of people who must be lent when it is run (`PEOPLE`), or of one identity, whose
-            number and person are the parameters ``identity`` and ``person``.
+        whose : {"everybody", "lent", "few"}
+            Whose events: of everybody, of people who must be lent when it is run (`PEOPLE`), or those of a view that
+            `marks.few` makes.
 
         Returns
         -------
