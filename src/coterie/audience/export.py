@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from coterie.audience import ledger
 from coterie.core.errors import Invalid
 from coterie.core.ids import xid_sql
 from coterie.engine import people
+from coterie.ingest.sql import literal
+from coterie.store import exported
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -144,28 +145,10 @@ def export(
     """
     name = format_of(path, format_)
     namespaces, parameters = _namespaces(con, audience)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-    except OSError as error:
-        raise Invalid(
-            "export.unwritable",
-            f"{path} cannot be written: {error.strerror}.",
-            hint="Name a file in a folder that this process may write to.",
-            where={"file": str(path)},
-        ) from error
-    target = str(partial).replace("'", "''")
     without = BitMap() if without is None else without
-    try:
-        with people.lent(con, "coterie_withheld", without) as withheld:
-            rows = member_rows(view, namespaces, joined=name == "csv", without=withheld)
-            con.execute(f"COPY ({rows}) TO '{target}' ({FORMATS[name]})", parameters)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with exported.whole(path) as partial, people.lent(con, "coterie_withheld", without) as withheld:
+        rows = member_rows(view, namespaces, joined=name == "csv", without=withheld)
+        con.execute(f"COPY ({rows}) TO {literal(str(partial))} ({FORMATS[name]})", parameters)
     present = ledger.members(con, audience)
     left_out = present.intersection_cardinality(without)
     return Export(audience, str(path), name, len(present) - left_out, path.stat().st_size, left_out)

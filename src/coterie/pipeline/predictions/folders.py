@@ -75,7 +75,9 @@ def write(path: Path, content: bytes) -> None:
 
 def request_cancel(sandbox: Path, key: str) -> list[int]:
     """Ask the runs of a model that are under way to stop, from any process; return their numbers."""
-    asked = []
+    asked: list[int] = []
+    if key not in {item.name for item in (sandbox / ROOT).glob("*")}:  # it is no path either
+        return asked
     for number in numbers(model(sandbox, key) / "runs"):
         if (run(sandbox, key, number) / WORK).is_dir():
             write(run(sandbox, key, number) / WORK / CANCEL, b"")

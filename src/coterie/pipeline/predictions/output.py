@@ -20,6 +20,7 @@ from coterie.ingest.sql import literal
 from coterie.prediction.definition import Model
 from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.insights import Migration
+from coterie.store import exported
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
@@ -320,25 +321,10 @@ def export(con: DuckDBPyConnection, key: str, batch: int, path: Path, format_: s
     ]
     columns += [f"{sql} AS {name}" for name, sql in _exported(key).items()]
     columns += [_objects(key, side, text=format_ == "csv") for side in ("factors", "factors_against")]
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-    except OSError as error:
-        raise Invalid(
-            "export.unwritable",
-            f"{path} cannot be written: {error.strerror}.",
-            hint="Name a file in a folder that this process may write to.",
-            where={"file": str(path)},
-        ) from error
-    try:
-        target = str(partial).replace("'", "''")
-        order = quote(f"{PREDICTED}.{key}.probability")
-        statement = f'SELECT {", ".join(columns)} {mine} ORDER BY r.{order} DESC, r."$row"'
-        rows = con.execute(f"COPY ({statement}) TO '{target}' ({FORMATS[format_]})").fetchall()
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    order = quote(f"{PREDICTED}.{key}.probability")
+    statement = f'SELECT {", ".join(columns)} {mine} ORDER BY r.{order} DESC, r."$row"'
+    with exported.whole(path) as partial:
+        rows = con.execute(f"COPY ({statement}) TO {literal(str(partial))} ({FORMATS[format_]})").fetchall()
     return int(rows[0][0])
 
 
