@@ -33,6 +33,7 @@ SPENT = Feature(
 CHANGE = Feature("goal:value:change_30_90", Family.TREND, "value of Purchase", "trend:value of Purchase", 90)
 INTEREST = Feature("category=SOAP:n_30d", Family.CATEGORIES, "category=SOAP", "interest:category=SOAP", 30)
 LATEST = Feature("category=SOAP:recency", Family.CATEGORIES, "category=SOAP", "interest:category=SOAP")
+SENT = Feature("t:recency", Family.RECENCY, "campaign.sent", "since:campaign.sent")
 BRAND = Feature("brandID=292:n_30d", Family.CATEGORIES, "_acme.items[].brandID=292", "interest:brandID=292", 30)
 LISTED = Feature("t:value:sum_30d", Family.MONETARY, "Quantity of commerce.productListAdds", "spend:Quantity", 30)
 VARIETY = Feature("category:distinct_90d", Family.CATEGORIES, "category", "variety:category", 90)
@@ -66,6 +67,7 @@ OPTED = Feature("optIn", Family.ATTRIBUTES, "optIn", "attribute:optIn", values=(
         (CHANGE, -2.5, "More or less Value of Purchase than before", "2.5 a day less in the last 30 days than in 90"),
         (INTEREST, 3, "Interest in SOAP", "3 in 30 days"),
         (LATEST, 137.2, "Interest in SOAP", "last 137 days ago"),
+        (SENT, 23.4, "Time since last Campaign sent", "23 days"),
         (BRAND, 3, "Interest in brand ID 292", "3 in 30 days"),
         (LISTED, 2.0, "Amount: Quantity of Product list adds", "2 in 30 days"),
         (VARIETY, 4, "Variety: Category", "4 different in 90 days"),

@@ -17,6 +17,8 @@ from coterie.prediction.ranges import Range
 
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 """What looks like the path of a field, such as ``commerce.order.priceTotal``."""
+_GROUPS = frozenset({"application", "commerce", "search", "web"})
+"""First names of the types of events of the standard field groups."""
 _WORD = re.compile(r"[^\W\d_]{3}")
 """What a value has that speaks for itself: "coats" does, 292 and XL say nothing without their field."""
 
@@ -333,12 +335,26 @@ def unit_of(feature: Feature, language: Language = ENGLISH) -> Unit:
 
 def _kind_words(kind: str) -> str:
     """Return the name of a kind of events; a type of events such as ``commerce.purchases`` as words."""
-    return path_words(kind.split(".")[-1]) if _PATH.fullmatch(kind) and "." in kind else kind
+    return event_words(kind) if _PATH.fullmatch(kind) and "." in kind else kind
+
+
+def event_words(type_: str) -> str:
+    """Return a type of events as people say it.
+
+    Of the types of the standard field groups the last name says enough; of others the one before it belongs to it.
+
+    Examples
+    --------
+    >>> event_words("commerce.productViews"), event_words("campaign.sent"), event_words("sign-up")
+    ('Product views', 'Campaign sent', 'Sign up')
+    """
+    names = [name for name in re.split(r"[./:]", type_) if name] or [type_]
+    return _capital(" ".join(map(_plain, names[-1:] if names[0].lower() in _GROUPS else names[-2:])))
 
 
 def _plain(name: str) -> str:
     """Return the name of a field as words in small letters, but for what is written in capitals, such as SKU."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name.removesuffix("[]")).split()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]", " ", name.removesuffix("[]")).split()
     return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
 
 

@@ -186,16 +186,11 @@ def _goal(ws: Workspace, asked: Asked) -> Goal:
 
 def _events(text: str, union: Union) -> tuple[GoalEvent, ...]:
     """Return the events that a goal names: by their type, or by a condition in PQL."""
+    from coterie.prediction.wording import event_words  # it imports numpy
+
     if re.fullmatch(r"[\w.\-/:]+", text):
-        return (GoalEvent(_named(text), (Test("eventType", "eq", text),)),)
+        return (GoalEvent(event_words(text), (Test("eventType", "eq", text),)),)
     return from_pql(f"xEvent[({text}) and timestamp occurs <= 1 day before now]", union).events
-
-
-def _named(type_: str) -> str:
-    """Return the type of an event as people say it: `commerce.productViews` is Product views."""
-    last = re.split(r"[./:]", type_)[-1]
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-]+", " ", last).strip().lower()
-    return apart[:1].upper() + apart[1:]
 
 
 def _population(asked: Asked) -> dict[str, Any]:
