@@ -30,6 +30,13 @@ def test_the_buckets_of_outcomes_are_those_of_the_newest_run() -> None:
     assert "Buckets of run k/1" not in text
 
 
+def test_who_moved_is_not_asked_of_a_first_run() -> None:
+    first = {"before": 0, "after": 344, "moves": [{"before": None, "after": "low", "people": 344}]}
+    assert "nobody had one before" in shown(measured.migration, first)
+    later = {"before": 10, "after": 10, "moves": [{"before": "high", "after": "low", "people": 10}]}
+    assert "10 people scored before, 10 now" in shown(measured.migration, later)
+
+
 def test_what_would_change_the_bucket_is_told_once_with_a_factor_or_without() -> None:
     waiting = {"move": "waiting", "text": "would leave high after 24 more days without activity"}
     found = {

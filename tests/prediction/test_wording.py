@@ -136,11 +136,13 @@ def test_ranges(feature, each, words):
         (SINCE, 0.2, 3, "less than a day to 3 days"),
         (OFTEN, 0, 0, "none in 90 days"),
         (OFTEN, 0, 4, "0 to 4 in 90 days"),
+        (CHANGE, -1, 2, "from 1 a day less to 2 a day more in the last 30 days than in 90"),
+        (CHANGE, -3, -1, "from 3 to 1 a day less in the last 30 days than in 90"),
         (
             CHANGE,
             -1,
-            2,
-            "from 1 a day less in the last 30 days than in 90 to 2 a day more in the last 30 days than in 90",
+            0,
+            "from 1 a day less in the last 30 days than in 90 to as much a day in the last 30 days as in 90",
         ),
     ],
 )

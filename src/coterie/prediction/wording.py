@@ -17,6 +17,8 @@ from coterie.prediction.ranges import Range
 
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 """What looks like the path of a field, such as ``commerce.order.priceTotal``."""
+_CLAUSE = 3
+"""So many words at the end of both bounds of a range are no clause to be said once."""
 _GROUPS = frozenset({"application", "commerce", "search", "web"})
 """First names of the types of events of the standard field groups."""
 _WORD = re.compile(r"[^\W\d_]{3}")
@@ -275,7 +277,7 @@ def peer_label(feature: Feature, low: float, high: float, language: Language = E
     if first == last:
         return first
     if phrase.negative and low < 0:
-        return language.both.format(low=first, high=last)
+        return _from_to(first, last, language)
     bounds = rounded(phrase.unit, np.array([low, high], np.float32) * np.float32(phrase.scale))
     quantity_of = spread_of(phrase.unit, *map(float, bounds))
     return phrase.value.format(quantity=quantity_of, **numbers)
@@ -390,7 +392,16 @@ def _signed(feature: Feature, each: Range, language: Language) -> str:
     low, high = (None if bound is None else value_label(feature, bound, language) for bound in (each.low, each.high))
     if low is None:
         return language.below.format(high=high)
-    return language.above.format(low=low) if high is None else language.both.format(low=low, high=high)
+    return language.above.format(low=low) if high is None else _from_to(low, high, language)
+
+
+def _from_to(first: str, last: str, language: Language) -> str:
+    """Return a range whose bounds are said in full, but for a clause at the end that both have."""
+    words, others = first.split(" "), last.split(" ")
+    alike = 0
+    while alike < min(len(words), len(others)) - 1 and words[-alike - 1] == others[-alike - 1]:
+        alike += 1
+    return language.both.format(low=" ".join(words[: len(words) - alike]) if alike > _CLAUSE else first, high=last)
 
 
 def _least(unit: Unit) -> float:

@@ -140,6 +140,9 @@ def outcomes(out: Console, found: Data) -> None:
 
 def migration(out: Console, found: Data) -> None:
     """Show how many people moved between buckets from one run to another."""
+    if not found["before"]:
+        out.print(Text(f"{found['after']:,} people have scores now; nobody had one before to be compared with."))
+        return
     names = ("low", "medium", "high", None)
     counts = {(move["before"], move["after"]): move["people"] for move in found["moves"]}
     rows = [
