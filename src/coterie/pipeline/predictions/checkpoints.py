@@ -17,7 +17,7 @@ import numpy as np
 from coterie.core.errors import Damaged
 from coterie.pipeline.predictions import folders
 from coterie.prediction.frame import Examples, Feature, Frame
-from coterie.prediction.run import RunKind, Stage, Trigger
+from coterie.prediction.run import Run, RunKind, Stage, Status, Trigger
 from coterie.store import staging
 
 if TYPE_CHECKING:
@@ -56,6 +56,26 @@ class State(msgspec.Struct, frozen=True):
     def id(self) -> str:
         """The id of the run."""
         return f"{self.key}/{self.number}"
+
+    def run(self, status: Status) -> Run:
+        """Return the run as far as it is."""
+        return Run(
+            id=self.id,
+            key=self.key,
+            number=self.number,
+            kind=self.kind,
+            status=status,
+            as_of=self.as_of,
+            started_at=self.started_at,
+            finished_at=None,
+            configuration=self.configuration,
+            seed=self.seed,
+            trigger=self.trigger,
+            version=self.champion,
+            stages=self.stages,
+            eligible=self.eligible,
+            warnings=self.warnings,
+        )
 
 
 @dataclass(frozen=True)

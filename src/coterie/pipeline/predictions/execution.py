@@ -292,25 +292,9 @@ class Execution:
     @property
     def _draft(self) -> Run:
         """The run as it is so far."""
-        state = self.state
-        return Run(
-            id=state.id,
-            key=state.key,
-            number=state.number,
-            kind=state.kind,
-            status=Status.PUBLISHING,
-            as_of=state.as_of,
-            started_at=state.started_at,
-            finished_at=None,
-            configuration=state.configuration,
-            seed=state.seed,
-            trigger=state.trigger,
-            stages=state.stages,
-            eligible=state.eligible,
-            warnings=state.warnings,
-            version=self._decision.number if self._replaces else state.champion,
-            trained=self._decision.number if deciding.FILE in self._kept else None,
-        )
+        trained = self._decision.number if deciding.FILE in self._kept else None
+        draft = msgspec.structs.replace(self.state.run(Status.PUBLISHING), trained=trained)
+        return msgspec.structs.replace(draft, version=trained) if self._replaces else draft
 
     @property
     def _replaces(self) -> bool:

@@ -244,24 +244,8 @@ def _left(sandbox: Sandbox, key: str) -> Iterator[State]:
 
 def _interrupted(state: State) -> Run:
     """Return a run of which nothing is known but how far it was."""
-    return Run(
-        id=state.id,
-        key=state.key,
-        number=state.number,
-        kind=state.kind,
-        status=Status.CANCELLED,
-        as_of=state.as_of,
-        started_at=state.started_at,
-        finished_at=None,
-        configuration=state.configuration,
-        seed=state.seed,
-        trigger=state.trigger,
-        version=state.champion,
-        stages=state.stages,
-        eligible=state.eligible,
-        warnings=(*state.warnings, "It was interrupted."),
-        resumable=True,
-    )
+    warnings = (*state.warnings, "It was interrupted.")
+    return msgspec.structs.replace(state.run(Status.CANCELLED), warnings=warnings, resumable=True)
 
 
 def _next_number(sandbox: Sandbox, key: str) -> int:
