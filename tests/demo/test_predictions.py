@@ -37,6 +37,15 @@ def test_a_model_could_be_trained_on_the_households_that_bought(loaded: Loaded, 
     assert min(found.positives, found.negatives) >= 100
 
 
+def test_models_are_told_with_three_digits_of_their_auc() -> None:
+    model = {"model": "buys", "goal": "Purchase within 7 days", "scored": 9, "buckets": None, "learner": "blend"}
+    told = {"models": [{**model, "auc": 0.80412345}], "audience": "a", "members": 1234, "pql": "x", "household": []}
+    out = io.StringIO()
+    report._predictions(Console(file=out, width=120), told)
+    assert "│ 0.804 │" in out.getvalue()
+    assert "1,234 members" in out.getvalue()
+
+
 def test_nothing_is_said_of_predictions_that_were_not_asked_for(loaded: Loaded) -> None:
     _, made = loaded
     assert made.predicted is None

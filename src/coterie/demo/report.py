@@ -9,6 +9,7 @@ from rich.console import Console
 
 from coterie.cli import show as tables
 from coterie.cli.ai import told
+from coterie.cli.ai.measured import figure
 
 Data = dict[str, Any]
 
@@ -109,12 +110,12 @@ def _predictions(out: Console, predicted: Data | None) -> None:
         return
     out.print()
     rows = [
-        (row["model"], row["goal"], row["scored"], *_spread(row["buckets"]), row["learner"], row["auc"])
+        (row["model"], row["goal"], row["scored"], *_spread(row["buckets"]), row["learner"], figure(row["auc"]))
         for row in predicted["models"]
     ]
     heads = ["model", "*predicted", "people", "low", "medium", "high", "learner", "AUC"]
     tables.table(out, "Predictions, with AUC on past dates", rows, heads)
-    out.print(f"Audience {predicted['audience']}: {predicted['members']} members", markup=False)
+    out.print(f"Audience {predicted['audience']}: {predicted['members']:,} members", markup=False)
     out.print(predicted["pql"], soft_wrap=True, markup=False)
     out.print()
     told.all_of(out, predicted["household"])
