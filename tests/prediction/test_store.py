@@ -343,7 +343,7 @@ GOALS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(EVENTS, GOALS)
 def test_labels_are_what_plain_python_says(events: list[Event], goal: Goal) -> None:
     anybody = [Event(person, START - DAY, "visit") for person in range(3)]
