@@ -73,8 +73,8 @@ def run(target: Path) -> dict[str, Any]:
         stages = {str(stage.stage): stage.seconds for stage in found.stages}
         asked = con.execute(
             "SELECT n.code || ':' || i.value FROM identity i JOIN namespace n ON n.namespace = i.namespace "
-            f"JOIN person_of p USING (identity) JOIN profile_default w USING (person) "
-            f"WHERE n.code = 'CustomerID' AND w.\"customerAI.{KEY}.score\" IS NOT NULL ORDER BY hash(i.value) LIMIT {ASKED}"
+            "JOIN person_of p USING (identity) JOIN profile_default w USING (person) WHERE n.code = 'CustomerID' "
+            f'AND w."customerAI.{KEY}.score" IS NOT NULL ORDER BY hash(i.value) LIMIT {ASKED}'
         ).fetchall()
         took = []
         for (person,) in asked:

@@ -74,8 +74,8 @@ READS = {
     "policy list", "policy show", "policy compare",
     "pql check", "pql explain-text",
     "audience list", "audience show", "audience check", "audience count", "audience members", "audience history",
-    "ai list", "ai show", "ai check", "ai goal", "ai due", "ai runs", "ai insights", "ai evaluation", "ai card", "ai value",
-    "ai drift", "ai outcomes", "ai migration", "ai explain", "ai score", "ai plot",
+    "ai list", "ai show", "ai check", "ai goal", "ai due", "ai runs", "ai insights", "ai evaluation", "ai card",
+    "ai value", "ai drift", "ai outcomes", "ai migration", "ai explain", "ai score", "ai plot",
     "retention show", "audience overlap", "audience analyse", "audience diff",
 }  # fmt: skip
 
