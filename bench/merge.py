@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import machine
 from coterie.core.schema import Field, FieldType, Leaf, leaves, read_fields
@@ -161,15 +162,19 @@ def main() -> None:
             'JOIN person_of p ON p.identity = r."$identity" WHERE r."$batch" < 3 GROUP BY p.person'
         )
 
+        def merged(view: View, touched: npt.NDArray[np.int32] | None = None) -> None:
+            with history.transaction():  # as a load does, of which this is a part
+                bulk.refresh(history.con, view, attributes, touched)
+
         def touch() -> None:
             touched = rng.choice(people, min(TOUCHED, people), replace=False).astype(np.int32)
-            bulk.refresh(history.con, STITCHED, attributes, touched)
+            merged(STITCHED, touched)
 
         runs = {
             "group_by_s": lambda: history.con.execute(bare),
-            "full_s": lambda: bulk.refresh(history.con, STITCHED, attributes),
+            "full_s": lambda: merged(STITCHED),
             "touched_s": touch,
-            "precedence_s": lambda: bulk.refresh(history.con, ORDERED, attributes),
+            "precedence_s": lambda: merged(ORDERED),
         }
         times: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(RUNS):
