@@ -25,11 +25,11 @@ from coterie.engine.sql.marks import Whose, few
 from coterie.engine.sql.statements import PEOPLE
 from coterie.ingest.sql import literal
 from coterie.pql.ast import Expr
-from coterie.pql.normal import event_form
+from coterie.prediction import predicates
 from coterie.prediction.arrival import arrivals
 from coterie.prediction.definition import Model
 from coterie.prediction.features.subjects import Subjects
-from coterie.prediction.predicates import condition, own, predicate
+from coterie.prediction.predicates import predicate
 from coterie.prediction.vocabulary import Vocabulary
 from coterie.store.history import quote
 
@@ -116,18 +116,17 @@ class Compiled:
 
     def _conditions(self, asked: Asked) -> dict[str, Expr | None]:
         """Return conditions on one event: whether it is passed over, a person's own, and of each kind."""
-        texts = {"passed": condition(self.model.exclusions)}
         match asked:
             case "own":
-                texts["own"] = own(self.model)
+                return predicates.asked(self.model, self.union, {})
             case "goal":
-                texts |= {f"k{number}": predicate(event) for number, event in enumerate(self.model.goal.events)}
+                kinds = {f"k{number}": predicate(event) for number, event in enumerate(self.model.goal.events)}
+                return predicates.asked(self.model, self.union, kinds, by_whom=False)
             case "all":
-                texts["own"] = own(self.model)
-                texts |= {f"k{number}": kind.pql or "true" for number, kind in enumerate(self.vocabulary.kinds)}
+                kinds = {f"k{number}": kind.pql or "true" for number, kind in enumerate(self.vocabulary.kinds)}
+                return predicates.asked(self.model, self.union, kinds)
             case _:
                 assert_never(asked)
-        return {name: event_form(text, self.union) for name, text in texts.items()}
 
     def _columns(self, asked: Asked) -> dict[str, str]:
         match asked:

@@ -24,9 +24,9 @@ from coterie.prediction.extent import (
     Extent,
     completeness,
     extent,
-    gap_days,
     late_share,
     silence,
+    usual_gap,
     usual_lag,
 )
 from coterie.prediction.features import attributes
@@ -373,7 +373,7 @@ class _Examination:
             yield problems.long_window(goal.window_days, self.history.days)
         restricted = model.population.where is not None or model.population.audience is not None
         if goal.polarity == "will_not_occur" and not restricted:
-            gap = gap_days(self.con, self.union, model, self.scoring_at)
+            gap = usual_gap(self.con, self.union, model, self.scoring_at)
             days = max(goal.window_days, gap or 0)
             happening = msgspec.structs.replace(goal, polarity="will_occur")
             yield problems.churn_population(days, to_pql(happening, self.union, days))

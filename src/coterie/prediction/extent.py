@@ -15,13 +15,12 @@ from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
 from coterie.engine.sql.marks import Whose
 from coterie.engine.sql.statements import PEOPLE
-from coterie.pql.normal import event_form
 from coterie.prediction.arrival import arrivals
 from coterie.prediction.checks import Completeness
 from coterie.prediction.cutoffs import YEAR
 from coterie.prediction.definition import Model
 from coterie.prediction.drift import Pace
-from coterie.prediction.predicates import condition, own, predicate
+from coterie.prediction.predicates import asked, predicate
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
@@ -79,11 +78,8 @@ def extent(con: DuckDBPyConnection, union: Union, model: Model, before: int) -> 
 
 
 def _marks(con: DuckDBPyConnection, union: Union, model: Model, *, goals: bool, whose: Whose = "everybody") -> str:
-    asked = {"passed": condition(model.exclusions), "own": own(model)}
-    if goals:
-        asked |= {f"k{place}": predicate(event) for place, event in enumerate(model.goal.events)}
-    conditions = {name: event_form(text, union) for name, text in asked.items()}
-    return SqlEngine(con, union).marks(conditions, {}, model.view, whose)
+    kinds = {f"k{place}": predicate(event) for place, event in enumerate(model.goal.events)} if goals else {}
+    return SqlEngine(con, union).marks(asked(model, union, kinds), {}, model.view, whose)
 
 
 def silence(
@@ -178,7 +174,7 @@ def _full(
     return found
 
 
-def gap_days(con: DuckDBPyConnection, union: Union, model: Model, before: int) -> int | None:
+def usual_gap(con: DuckDBPyConnection, union: Union, model: Model, before: int) -> int | None:
     """Return the 90th percentile of the days between one event of the goal and the next of the same person."""
     hit = " OR ".join(f"k{place}" for place in range(len(model.goal.events)))
     found = con.execute(

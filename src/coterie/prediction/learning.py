@@ -11,14 +11,13 @@ from coterie.core.clock import DAY
 from coterie.core.schema import FieldType, Leaf, Union, leaves
 from coterie.engine.sql import SqlEngine
 from coterie.ingest.sql import literal as sql_literal
-from coterie.pql.normal import event_form
 from coterie.pql.printer import path as path_of
 from coterie.prediction.arrival import arrivals
 from coterie.prediction.cutoffs import LEAST_DAYS, YEAR, Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.events import units
 from coterie.prediction.features.attributes import known
-from coterie.prediction.predicates import condition, countable_paths, literal, own, predicate
+from coterie.prediction.predicates import asked, countable_paths, literal, own, predicate
 from coterie.prediction.vocabulary import Amount, Category, EventKind, Vocabulary
 from coterie.profile.policy import View
 from coterie.store.history import quote
@@ -153,13 +152,10 @@ class _Study:
         self.numbers = list(dict.fromkeys([*self.model.goal.measured, *numbers]))
         self.every = {leaf.path: leaf for leaf in leaves(self.union.event)}
         self.candidates = list(self._candidates())
-        asked = {"passed": condition(self.model.exclusions), "own": own(self.model)}
-        asked |= {f"k{place}": kind.pql or "true" for place, kind in enumerate(self.candidates)}
+        kinds = {f"k{place}": kind.pql or "true" for place, kind in enumerate(self.candidates)}
         columns = {f"s{place}": path for place, path in enumerate(self.names)}
         columns |= {f"v{place}": path for place, path in enumerate(self.numbers)}
-        marks = SqlEngine(self.con, self.union).marks(
-            {name: event_form(text, self.union) for name, text in asked.items()}, columns, self.model.view
-        )
+        marks = SqlEngine(self.con, self.union).marks(asked(self.model, self.union, kinds), columns, self.model.view)
         told = [f"k{place}" for place in range(len(self.candidates))] + [f"s{n}" for n in range(len(self.names))]
         told += [f"{units(self.every[path], f'v{place}')} AS v{place}" for place, path in enumerate(self.numbers)]
         parts = -(-count // SAMPLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, assert_never
 from typing import Literal as Choice
@@ -13,6 +13,7 @@ from coterie.core.errors import CoterieError, Invalid, suggestion
 from coterie.core.schema import Field, FieldType, Union, leaves, lookup
 from coterie.pql.ast import ArrayLiteral, Binary, Expr, Literal, Method, Name, Property, Unary
 from coterie.pql.logic import operands_of
+from coterie.pql.normal import event_form
 from coterie.pql.printer import path as path_of
 from coterie.pql.printer import quoted
 from coterie.prediction.definition import GoalEvent, Kind, Model, Operator, Test
@@ -48,6 +49,24 @@ def condition(kinds: Sequence[Kind]) -> str:
 def own(model: Model) -> str:
     """Return the condition on an event that a person did: neither shown to them nor passed over."""
     return f"not ({condition((*model.exposures, *model.exclusions))})"
+
+
+def asked(model: Model, union: Union, kinds: Mapping[str, str], *, by_whom: bool = True) -> dict[str, Expr | None]:
+    """Return conditions on one event: whether it is `passed` over, whether it is a person's `own`, and others.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    union : Union
+        The fields there are.
+    kinds : mapping of str to str
+        The others, in PQL, by name.
+    by_whom : bool
+        Whether `own` is among them.
+    """
+    texts = {"passed": condition(model.exclusions), **({"own": own(model)} if by_whom else {}), **kinds}
+    return {name: event_form(text, union) for name, text in texts.items()}
 
 
 def _text(test: Test) -> str:
