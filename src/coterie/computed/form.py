@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, assert_never, get_args
+from typing import Literal, assert_never
 
 import msgspec
 
 from coterie.core.errors import Invalid, suggestion
+from coterie.core.faults import fault
 from coterie.core.schema import Field, FieldType, Union
 from coterie.pql import parse, to_text
 from coterie.pql.ast import Unit
@@ -178,5 +179,5 @@ def read_form(spec: object) -> Form:
     try:
         return msgspec.convert(spec, Form)
     except msgspec.ValidationError as error:
-        functions, units = ", ".join(get_args(Function)), ", ".join(get_args(Unit)[:8])
-        raise _wrong(f"{error}.", f"Functions are {functions}; units are {units}.") from error
+        found = fault(error, spec, Form)
+        raise _wrong(f"{found.message}.", found.hint) from error

@@ -9,6 +9,7 @@ import msgspec
 import yaml
 
 from coterie.core.errors import Invalid
+from coterie.core.faults import fault
 from coterie.ingest.mapping import Mapping
 from coterie.ingest.source import SourceFormat
 
@@ -54,7 +55,8 @@ class Draft(msgspec.Struct, frozen=True):
         try:
             form = msgspec.convert(parts.get("format") or {}, SourceFormat)
         except msgspec.ValidationError as error:
-            raise Invalid("draft.spec", f"format: {error}.") from error
+            found = fault(error, parts["format"], SourceFormat)
+            raise Invalid("draft.spec", f"format: {found.message}.", hint=found.hint) from error
         return cls(
             dict(parts["schema"]),
             Mapping.read(parts.get("mapping") or {}),

@@ -11,6 +11,7 @@ import yaml
 
 from coterie.core.clock import zone
 from coterie.core.errors import Invalid, suggestion
+from coterie.core.faults import fault
 from coterie.core.schema import Field, FieldType, Leaf, Schema, leaves, lookup
 from coterie.ingest.operation import LEAF as OPERATION
 from coterie.ingest.shape import Reach, Shape, reach
@@ -74,14 +75,12 @@ class Mapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         if not isinstance(fields, Dict):
             raise Invalid("mapping.spec", "a mapping needs `fields`: field paths with their sources.")
         rules = {path: {"source": rule} if isinstance(rule, str) else rule for path, rule in fields.items()}
+        whole = {**spec, "fields": rules}
         try:
-            return msgspec.convert({**spec, "fields": rules}, cls)
+            return msgspec.convert(whole, cls)
         except msgspec.ValidationError as error:
-            raise Invalid(
-                "mapping.spec",
-                f"the mapping is not well-formed: {error}.",
-                hint=f"Keys of a rule are {', '.join(Rule.__struct_fields__)}.",
-            ) from error
+            found = fault(error, whole, cls)
+            raise Invalid("mapping.spec", f"the mapping: {found.message}.", hint=found.hint) from error
 
     @classmethod
     def from_yaml(cls, text: str) -> Mapping:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from coterie.core.errors import Invalid, suggestion
+from coterie.core.faults import fault, spelt
 from coterie.core.schema import (
     CLASS_FIELDS,
     FieldGroup,
@@ -76,4 +77,6 @@ def convert(spec: Mapping[str, Any], type_: type[T], code: str, where: str) -> T
     try:
         return msgspec.convert(dict(spec) if isinstance(spec, Mapping) else spec, type_)
     except msgspec.ValidationError as error:
-        raise Invalid(code, f"{where}: {error}.") from error
+        found = fault(error, spec, type_)
+        place = {"field": spelt(found.path)} if found.path else None
+        raise Invalid(code, f"{where}: {found.message}.", hint=found.hint, where=place) from error

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from coterie.cli.files import parsed, read_text
 from coterie.core.errors import Invalid, suggestion
+from coterie.core.faults import fault
 from coterie.prediction.definition import Goal, GoalEvent, Model, Test
 from coterie.prediction.goal import from_pql, words
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from coterie.workspace import Workspace
 
 _SPAN = re.compile(r"([0-9]{1,6})\s*(d|days?|w|weeks?|)", re.IGNORECASE)
-_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _FILES = (".yaml", ".yml", ".json")
 
 
@@ -71,13 +71,9 @@ def read_model(path: Path) -> dict[str, Any]:
     try:
         msgspec.convert(spec, Model)
     except msgspec.ValidationError as error:
-        what, _, at = str(error).partition(" - at ")
-        steps = tuple(name or (int(number) if number.isdigit() else 0) for name, number in _STEP.findall(at.strip("`")))
-        raise Invalid(
-            "model.spec",
-            f"{'.'.join(map(str, steps)) or 'the model'}: {what[0].lower()}{what[1:]}.",
-            where=_place(path, line_of(text, steps)),
-        ) from error
+        found = fault(error, spec, Model)
+        place = _place(path, line_of(text, found.path))
+        raise Invalid("model.spec", f"{found.message}.", hint=found.hint, where=place) from error
     return spec
 
 
