@@ -130,6 +130,16 @@ def test_an_export_tells_and_refuses_labels(run: Run, tmp_path) -> None:
     assert not (tmp_path / "no.csv").exists()
 
 
+def test_an_export_has_columns(run: Run, tmp_path) -> None:
+    asked = ("-c", "visits=xEvent.count()", "-c", "tier", "-c", 'gold=tier = "gold"')
+    told = " ".join(ok(run("audience", "export", "mail", str(tmp_path / "mail.csv"), *asked)).split())
+    assert "Labels of the columns: C2, S2" in told
+    header = (tmp_path / "mail.csv").read_text().splitlines()[0]
+    assert header.split(",")[-3:] == ["visits", "tier", "gold"]
+    plain = run("audience", "export", "mail", str(tmp_path / "plain.csv"), "-c", 'tier = "gold"', "--json")
+    assert plain.data["columns"] == ['tier = "gold"'], "an expression without a name is its own name"
+
+
 def test_labels_and_groups_are_shown(run: Run) -> None:
     lines = {row.split("│")[1].strip(): row for row in ok(run("schema", "show", "crm")).splitlines() if "│" in row}
     assert "I1" in lines["crm.email"]

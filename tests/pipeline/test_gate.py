@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import duckdb
 import pytest
 
 import coterie
@@ -178,6 +179,46 @@ def test_an_export_refuses_labels(ws, tmp_path):
             ws.audiences.export("gold", tmp_path / "no.csv", refuse_labels=["C9", label])
         assert (caught.value.code, caught.value.where["label"]) == ("export.label", label)
     assert not (tmp_path / "no.csv").exists()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_an_export_has_the_columns_that_are_asked_for(ws, tmp_path, suffix):
+    ws.computed.put("logins", "xEvent.count()")
+    ws.audiences.put("everyone-gold", 'tier = "gold"', exclude_opt_out=False)
+    ws.audiences.evaluate(["everyone-gold"])
+    columns = {
+        "tier": "tier",
+        "since": "consents.marketing.email.time",
+        "opt;outs": "privacyOptOuts.optOutValue",
+        "twice": "computedAttributes.logins * 2",
+    }
+    file = tmp_path / f"gold.{suffix}"
+    written = ws.audiences.export("everyone-gold", file, columns=columns)
+    assert (written.columns, written.column_labels) == (tuple(columns), ("C2", "S2"))
+    read = {"csv": "read_csv('{}', all_varchar := true)", "jsonl": "read_json('{}')", "parquet": "read_parquet('{}')"}
+    who = "CRMID" if suffix == "csv" else "CRMID[1]"
+    shown = f'{who}, tier, left(since::VARCHAR, 10), "opt;outs", twice::INTEGER'
+    rows = duckdb.sql(f"SELECT {shown} FROM {read[suffix].format(file)} ORDER BY 1").fetchall()
+    opted_out = "out" if suffix == "csv" else ["out"]
+    assert rows == [
+        ("both", "gold", None, opted_out, 0),
+        ("no", "gold", "2026-04-02", None, 0),
+        ("out", "gold", None, opted_out, 0),
+        ("unknown", "gold", None, None, 0),
+        ("yes", "gold", None, None, 0),
+    ]
+    with pytest.raises(Conflict) as caught:
+        ws.audiences.export("everyone-gold", file, columns=columns, refuse_labels=["S2"])
+    assert caught.value.code == "export.label"
+    ws.audiences.delete("everyone-gold")
+    ws.computed.delete("logins")
+
+
+@pytest.mark.parametrize("names", [["person"], ["email"], ["GAID"], [" "], ["a", "A"]])
+def test_a_column_has_a_name_of_its_own(ws, tmp_path, names):
+    with pytest.raises(Invalid) as caught:
+        ws.audiences.export("gold", tmp_path / "gold.csv", columns=dict.fromkeys(names, "tier"))
+    assert (caught.value.code, caught.value.where["column"]) == ("export.column", names[-1])
 
 
 def test_labels_of_a_saved_schema_may_change(ws):

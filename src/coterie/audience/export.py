@@ -9,14 +9,19 @@ import msgspec
 from pyroaring import BitMap
 
 from coterie.audience import ledger
+from coterie.audience.columns import DIVIDER, Columns, escaped
 from coterie.core.errors import Invalid
 from coterie.core.ids import xid_sql
 from coterie.engine import people
+from coterie.engine.sql.statements import PEOPLE
 from coterie.ingest.sql import literal
 from coterie.store import exported
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+OWN = ("person", "entered_at")
+"""The columns that stand before those of the namespaces."""
 
 FORMATS = {
     "csv": "FORMAT csv, HEADER",
@@ -29,7 +34,7 @@ class Export(msgspec.Struct, frozen=True):
     """A written file.
 
     Members who chose otherwise since the last evaluation are `withheld` from it. `labels` are those of the audience,
-    `identity_labels` those of the identities in the file.
+    `column_labels` those of what its `columns` read, `identity_labels` those of the identities in the file.
     """
 
     audience: str
@@ -40,6 +45,8 @@ class Export(msgspec.Struct, frozen=True):
     withheld: int = 0
     labels: tuple[str, ...] = ()
     identity_labels: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    column_labels: tuple[str, ...] = ()
 
 
 def format_of(path: Path, format_: str | None) -> str:
@@ -55,27 +62,31 @@ def format_of(path: Path, format_: str | None) -> str:
     return name
 
 
-def member_rows(view: str, namespaces: list[str], *, joined: bool, without: str | None = None) -> str:
+def member_rows(
+    view: str, namespaces: list[str], *, joined: bool, without: str | None = None, more: str | None = None
+) -> str:
     r"""Return SQL for the open members of audience ``$audience``: person, entered_at, and a column a namespace.
 
     With `joined` several identities of one namespace stand in one text, divided by ``;`` (a ``;`` or ``\`` inside a
-    value is escaped by ``\``); otherwise they are a list. Persons in the table `without` are left out.
+    value is escaped by ``\``); otherwise they are a list. Persons in the table `without` are left out. `more` is a
+    query for ``person`` and what else is told of each.
     """
     left_out = f"AND m.person NOT IN (SELECT person FROM {without})" if without else ""
     columns = []
     for position, code in enumerate(namespaces):
-        value = r"regexp_replace(i.value, '([;\\])', '\\\1', 'g')" if joined else "i.value"
+        value = escaped("i.value") if joined else "i.value"
         among = f"FILTER (WHERE n.code = $namespace{position})"
         gathered = (
-            f"string_agg({value}, ';' ORDER BY i.identity) {among}"
+            f"string_agg({value}, '{DIVIDER}' ORDER BY i.identity) {among}"
             if joined
             else f"list({value} ORDER BY i.identity) {among}"
         )
         quoted = code.replace('"', '""')
         columns.append(f', {gathered} AS "{quoted}"')
-    return f"""
+    rows = f"""
         SELECT 'p-' || any_value({xid_sql("founder_ns.code", "founder.value")}) AS person,
                strftime(make_timestamp_ms(m.entered_at), '%Y-%m-%dT%H:%M:%S.%gZ') AS entered_at{"".join(columns)}
+               {', m.person AS "$person"' if more else ""}
         FROM membership m
         JOIN "person_of_{view}" p ON p.person = m.person
         JOIN identity i ON i.identity = p.identity
@@ -85,6 +96,12 @@ def member_rows(view: str, namespaces: list[str], *, joined: bool, without: str 
         WHERE m.audience = $audience AND m.namespace = 'ups' AND m.exited_at IS NULL {left_out}
         GROUP BY m.person, m.entered_at
         ORDER BY m.person"""
+    if more is None:
+        return rows
+    return (
+        f'SELECT m.* EXCLUDE ("$person"), v.* EXCLUDE (person) FROM ({rows}) m LEFT JOIN ({more}) v '
+        'ON v.person = m."$person" ORDER BY m."$person"'
+    )
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -122,6 +139,7 @@ def export(
     path: Path,
     format_: str | None = None,
     without: BitMap | None = None,
+    columns: Columns | None = None,
 ) -> Export:
     """Write the present members of an audience to `path`.
 
@@ -137,6 +155,8 @@ def export(
         Default: what the file name ends with.
     without : BitMap, optional
         Members who are left out.
+    columns : Columns, optional
+        What else is written of each.
 
     Returns
     -------
@@ -146,9 +166,23 @@ def export(
     name = format_of(path, format_)
     namespaces, parameters = _namespaces(con, audience)
     without = BitMap() if without is None else without
-    with exported.whole(path) as partial, people.lent(con, "coterie_withheld", without) as withheld:
-        rows = member_rows(view, namespaces, joined=name == "csv", without=withheld)
-        con.execute(f"COPY ({rows}) TO {literal(str(partial))} ({FORMATS[name]})", parameters)
     present = ledger.members(con, audience)
-    left_out = present.intersection_cardinality(without)
-    return Export(audience, str(path), name, len(present) - left_out, path.stat().st_size, left_out)
+    written = present - without
+    with (
+        exported.whole(path) as partial,
+        people.lent(con, "coterie_withheld", without) as withheld,
+        people.lent(con, PEOPLE, written),
+    ):
+        joined = name == "csv"
+        more = columns.values(con, view, written, joined=joined) if columns and columns.columns else None
+        rows = member_rows(view, namespaces, joined=joined, without=withheld, more=more)
+        con.execute(f"COPY ({rows}) TO {literal(str(partial))} ({FORMATS[name]})", parameters)
+    return Export(
+        audience,
+        str(path),
+        name,
+        len(written),
+        path.stat().st_size,
+        len(present) - len(written),
+        columns=tuple(column.name for column in columns.columns) if columns else (),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,14 @@ from coterie.cli.identity import View
 from coterie.cli.session import Session
 from coterie.cli.verb import verb
 from coterie.core.errors import CoterieError, Invalid
+
+_NAMED = re.compile(r"([^\s=<>!\"'()\[\].]+)=(?!=)")
+"""A name right before the sign that divides it from an expression; `city = "Lyon"`, with a blank, is an expression."""
+_CARRIERS = (
+    ("labels", "the audience"),
+    ("identity_labels", "the identities in the file"),
+    ("column_labels", "the columns"),
+)
 
 app = typer.Typer(help="Rules, members, exports.", no_args_is_help=True)
 
@@ -224,9 +233,21 @@ def export(
         list[str] | None,
         typer.Option("--refuse-labels", help="Write nothing if what is exported carries this label; repeatable."),
     ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            "-c",
+            metavar="NAME=PQL",
+            help="Also write this of each member, an attribute or any expression; repeatable. The name is optional.",
+        ),
+    ] = None,
 ) -> None:
-    """Write the members of an audience to a file."""
-    answer = session.change(lambda ws: ws.audiences.export(name, path, format_, refuse_labels=refuse or ()))
+    """Write the members of an audience to a file, with their identities."""
+    columns = dict(map(_column, column or ()))
+    answer = session.change(
+        lambda ws: ws.audiences.export(name, path, format_, refuse_labels=refuse or (), columns=columns)
+    )
     session.print(answer, _export)
 
 
@@ -345,12 +366,18 @@ def _members(out: Console, page: dict[str, Any]) -> None:
         out.print(f"More: --after {page['next']}", style="dim")
 
 
+def _column(text: str) -> tuple[str, str]:
+    """Return name and expression of a column; an expression without a name is its own name."""
+    found = _NAMED.match(text)
+    return (found[1], text[found.end() :].strip()) if found else (text.strip(), text.strip())
+
+
 def _export(out: Console, written: dict[str, Any]) -> None:
     members = "1 member" if written["members"] == 1 else f"{written['members']:,} members"
     out.print(f"{members} of {written['audience']} written to {written['path']}")
     if written["withheld"]:
         out.print(f"{written['withheld']:,} left out: they chose so since the last evaluation.")
-    for key, whose in (("labels", "the audience"), ("identity_labels", "the identities in the file")):
+    for key, whose in _CARRIERS:
         if written[key]:
             out.print(f"Labels of {whose}: {', '.join(written[key])}", style="dim")
 

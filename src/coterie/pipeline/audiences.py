@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from coterie.audience import export, ledger
+from coterie.audience.columns import Columns, read_columns
 from coterie.audience.definition import Audience
 from coterie.audience.export import Export
 from coterie.audience.ledger import Outcome
 from coterie.governance.consent import Consent
+from coterie.governance.labels import in_order
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.labels import Labels, refuse_labels
 from coterie.pipeline.questions import Questions
@@ -58,7 +60,12 @@ def views(sandbox: Sandbox, audiences: Iterable[Audience]) -> list[AudienceView]
 
 
 def export_members(
-    questions: Questions, name: str, path: Path, format_: str | None, refused: Iterable[str] = ()
+    questions: Questions,
+    name: str,
+    path: Path,
+    format_: str | None,
+    refused: Iterable[str] = (),
+    columns: Mapping[str, str] | None = None,
 ) -> Export:
     """Write the present members of an audience to a file, without those who are withheld by now.
 
@@ -74,9 +81,15 @@ def export_members(
         Default: what the file name ends with.
     refused : iterable of str
         Labels that what is exported must not carry.
+    columns : mapping of str to str, optional
+        Expressions in PQL by the name of their column: what else is written of each member.
 
     Raises
     ------
+    PqlError
+        With all problems of an expression.
+    Invalid
+        ``export.column``, ``export.format``.
     Conflict
         ``export.label`` when it does.
     """
@@ -84,7 +97,10 @@ def export_members(
     audience = definitions.get(Audience, name)
     labels = Labels(definitions)
     of_audience, of_identities = labels.of_audience(audience), labels.of_identities()
-    refuse_labels(name, refused, of_audience, of_identities)
-    con = questions.sandbox.history.con
-    written = export.export(con, name, audience.view, path, format_, questions.withheld(name))
-    return msgspec.structs.replace(written, labels=of_audience, identity_labels=of_identities)
+    con, union = questions.sandbox.history.con, definitions.union()
+    chosen = read_columns(columns or {}, union, (*export.OWN, *definitions.namespaces()))
+    of_columns = in_order(label for column in chosen for label in labels.of_reading(column.reads))
+    refuse_labels(name, refused, of_audience, of_identities, of_columns)
+    told = Columns(chosen, union, questions.sandbox.clock.now(), audience.zone)
+    written = export.export(con, name, audience.view, path, format_, questions.withheld(name), told)
+    return msgspec.structs.replace(written, labels=of_audience, identity_labels=of_identities, column_labels=of_columns)

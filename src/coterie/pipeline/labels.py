@@ -41,7 +41,10 @@ class Labels:
         return labels.in_order(label for name in chosen for label in self._of_rule(known[name]))
 
     def _of_rule(self, audience: Audience) -> frozenset[str]:
-        reads = reduce(or_, self._reads.of(audience), Analysis())
+        return self.of_reading(reduce(or_, self._reads.of(audience), Analysis()))
+
+    def of_reading(self, reads: Analysis) -> frozenset[str]:
+        """Return the labels of the fields that something reads."""
         found = self._of_fields(SchemaClass.PROFILE, reads.profile_fields)
         if reads.reads_events:
             found |= self._of_fields(SchemaClass.EVENT, reads.event_fields or {""})
@@ -78,12 +81,21 @@ class Labels:
 
 
 def refuse_labels(
-    audience: str, refused: Iterable[str], carried: Collection[str], of_identities: Collection[str]
+    audience: str,
+    refused: Iterable[str],
+    carried: Collection[str],
+    of_identities: Collection[str],
+    of_columns: Collection[str] = (),
 ) -> None:
-    """Raise ``export.label`` when an audience, or the identities that go with its members, carry a refused label."""
+    """Raise ``export.label`` when an audience, or what the file has of its members, carries a refused label."""
+    carriers = (
+        (carried, f"audience {audience} carries"),
+        (of_identities, "identities of its members carry"),
+        (of_columns, "columns of the file carry"),
+    )
     for label in refused:
-        if label in carried or label in of_identities:
-            whose = f"audience {audience} carries" if label in carried else "identities of its members carry"
+        whose = next((told for labels_, told in carriers if label in labels_), None)
+        if whose is not None:
             raise Conflict(
                 "export.label",
                 f"audience {audience} is not exported: {whose} the label {label}.",

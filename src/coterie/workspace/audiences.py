@@ -213,13 +213,34 @@ class Audiences(Room):
         format: str | None = None,  # noqa: A002
         *,
         refuse_labels: Iterable[str] = (),
+        columns: Mapping[str, str] | None = None,
     ) -> export.Export:
-        """Write the present members to a CSV, JSONL or Parquet file.
+        """Write the present members to a CSV, JSONL or Parquet file, with their identities.
 
-        Those who are withheld since the last evaluation are left out. Raises ``export.label`` when what is exported
-        carries a label of `refuse_labels`.
+        Those who are withheld since the last evaluation are left out.
+
+        Parameters
+        ----------
+        name : str
+            The audience.
+        path : path
+            The file; replaced when it exists.
+        format : {"csv", "jsonl", "parquet"}, optional
+            Default: what the file name ends with.
+        refuse_labels : iterable of str
+            Labels that what is exported must not carry.
+        columns : mapping of str to str, optional
+            What else is written of each member: attributes, computed ones too, and any other expression in PQL, by the
+            name of their column.
+
+        Raises
+        ------
+        Conflict
+            ``export.label``.
+        Invalid
+            ``export.column``, ``export.format``.
         """
-        return audiences.export_members(self._workspace.questions, name, Path(path), format, refuse_labels)
+        return audiences.export_members(self._workspace.questions, name, Path(path), format, refuse_labels, columns)
 
     def history(self, name: str, limit: int = 100) -> builtins.list[ledger.Change]:
         """Return entries and exits of an audience by instant and cause, newest first."""
