@@ -107,8 +107,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     began = time.perf_counter()
     lookback = options.lookback if 0 < options.lookback < FOREVER else None
     written = _model(json.loads(options.goal.read_text(encoding="utf-8")), lookback)
-    file = EventFile(options.events)
     cutoff, since = _instant(options.cutoff), options.train_from and _instant(options.train_from)
+    file = EventFile(options.events, cutoff)
     with tempfile.TemporaryDirectory(prefix="customer-ai-") as scratch:
         past = Path(scratch, "events.parquet")
         if not file.write(past, cutoff, since):

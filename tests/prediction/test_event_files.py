@@ -97,12 +97,14 @@ def test_conditions_of_goals(file: EventFile, event: dict[str, Any], met: bool) 
     assert file.outcome(goal(events=[asked]), "2024-03-05 00:00:00", 30).hit[1] is met
 
 
-@pytest.mark.parametrize("written", ["20240301", "1709251200", "1709251200000", "1709251200000000"])
-def test_numbers_are_days_seconds_milliseconds_or_microseconds(tmp_path: Path, written: str) -> None:
+DAYS = ["20240301", "1709251200", "1709251200000", "1709251200000000", "1709251200000000000"]
+
+
+@pytest.mark.parametrize("written", DAYS)
+def test_numbers_are_days_or_counted_from_1970(tmp_path: Path, written: str) -> None:
     path = tmp_path / "events.parquet"
-    duckdb.sql(f"SELECT 5.0::DOUBLE AS customer_id, {written}::BIGINT AS timestamp, 'x' AS event_type").write_parquet(
-        str(path)
-    )
+    event = f"SELECT 5.0::DOUBLE AS customer_id, {written}::BIGINT AS timestamp, 'x' AS event_type"
+    duckdb.execute(f"COPY ({event}) TO '{path}' (FORMAT parquet)")
     assert rows(EventFile(path)) == [("5", "2024-03-01 23:59:59.999", "x")]
 
 
@@ -111,6 +113,8 @@ def test_numbers_are_days_seconds_milliseconds_or_microseconds(tmp_path: Path, w
     [
         ("customer_id,timestamp\n1,2024-01-01\n", "no column event_type"),
         ("customer_id,timestamp,event_type\n1,yesterday,x\n", "no time stamp"),
+        ("customer_id,timestamp,event_type,__ts\n1,2024-01-01,x,3\n", "has a column __ts; that name is taken"),
+        ("PAR1 and no more", "neither as Parquet nor as CSV"),
     ],
 )
 def test_files_of_another_form_are_refused_in_words(tmp_path: Path, text: str, said: str) -> None:
@@ -118,6 +122,87 @@ def test_files_of_another_form_are_refused_in_words(tmp_path: Path, text: str, s
     path.write_text(text)
     with pytest.raises(Unreadable, match=said):
         EventFile(path)
+
+
+LATER = """customer_id,timestamp,event_type,amount,seen,code,flag
+1,2024-03-01,order,12.5,2024-01-31,017,true
+2,2024-03-02,order,3.0,2024-02-01,018,FALSE
+"""
+
+
+def test_what_came_later_does_not_tell_what_columns_hold(tmp_path: Path) -> None:
+    whole, cut, past = tmp_path / "whole.csv", tmp_path / "cut.csv", tmp_path / "past.parquet"
+    whole.write_text(LATER + "2,2024-03-05T10:00:00Z,order,4.12345,unknown,x,maybe\n1,2024-03-06,order,many,,,\n")
+    cut.write_text(LATER)
+    before = "2024-03-04 00:00:00"
+    known, all_there_is = EventFile(whole, before), EventFile(cut, before)
+    assert known.columns == all_there_is.columns
+    types = {column.name: (str(column.field.type), column.field.decimals) for column in known.columns}
+    assert types == {
+        "amount": ("number", 2),
+        "seen": ("date", None),
+        "code": ("string", None),
+        "flag": ("boolean", None),
+    }
+    written = []
+    for file in (known, all_there_is):
+        file.write(past, before)
+        written.append(duckdb.read_parquet(str(past)).fetchall())
+    assert written[0] == written[1]
+    measured = {"name": "Spends", "where": [{"field": "amount", "op": "gt", "value": 4.1234}]}
+    assert known.outcome(goal(events=[measured]), before, 30).hit == [False, True]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "01.03.2024 14:05",
+        "3/1/2024 14:05",
+        "03/01/2024 02:05 PM",
+        "2024-03-01T15:05:00+0100",
+        "2024-03-01 14:05:00 UTC",
+    ],
+)
+def test_texts_of_instants(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(f"customer_id;timestamp;event_type;price\n1;{written};x;1,5\n2;{written};x;20\n")
+    file = EventFile(path)
+    assert rows(file)[0] == ("1", "2024-03-01 14:05:00", "x")
+    assert [str(column.field.type) for column in file.columns] == ["number"]
+
+
+@pytest.mark.parametrize("type_", ["TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMPTZ_NS"])
+def test_instants_of_parquet(tmp_path: Path, type_: str) -> None:
+    path = tmp_path / "EVENTS.PARQUET"
+    instant = "'2024-03-01 14:05:00+00'"
+    events = f"SELECT 1 AS customer_id, {instant}::{type_} AS timestamp, 'x' AS event_type, {instant}::{type_} AS due"
+    duckdb.execute(f"COPY ({events}) TO '{path}' (FORMAT parquet)")
+    file = EventFile(path)
+    assert rows(file)[0][1] == "2024-03-01 14:05:00"
+    assert str(file.columns[0].field.type) == "date-time"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("customer_id,timestamp,event_type,city\nJürgen,2024-03-01,x,Köln\n", encoding=encoding)
+    file = EventFile(path)
+    assert file.con.execute("SELECT __customer, city FROM event").fetchall() == [("Jürgen", "Köln")]
+
+
+def test_fields_have_names_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    names = ["a.b", "a b", "a_b", "person", "EventType", "list[0]{x}", "select"]
+    path.write_text(f"customer_id,timestamp,event_type,{','.join(names)}\n1,2024-03-01,x{',1' * len(names)}\n")
+    assert [column.path for column in EventFile(path).columns] == [
+        "a_b",
+        "a_b_",
+        "a_b__",
+        "person_",
+        "EventType_",
+        "list_0_x_",
+        "select",
+    ]
 
 
 def test_goals_and_models_are_read_alike(file: EventFile) -> None:
