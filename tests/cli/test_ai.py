@@ -115,6 +115,15 @@ def test_churn_is_what_does_not_occur(own: Run) -> None:
     assert "people who would leave" in own("ai", "show", "stops").out
 
 
+def test_a_goal_that_never_happened_is_told_at_once(own: Run) -> None:
+    made = own("ai", "create", "typo", "--goal", "purchas", "--within", "30d")
+    assert made.code == 0, made.err
+    assert "warning 421" in made.out
+    assert "Did you mean purchase?" in made.out
+    right = own("ai", "create", "right", "--goal", "purchase", "--within", "30d", "--json")
+    assert [item["code"] for item in right.data["advice"]] == ["model.uplift"]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -182,7 +182,30 @@ def test_421_it_never_happened(sound: Workspace) -> None:
     assert told(check) == {421: "error"}
     assert "Order of the new model" in check.problems[0].message
     both = Goal((launched, GoalEvent("Order", ORDER)), 14, combiner="any_of")
-    assert told(checked(sound, model(goal=both))) == {}
+    found = checked(sound, model(goal=both)).problems
+    assert [(each.code, each.severity) for each in found if each.severity != "note"] == [
+        ("model.event-never-seen", "warning")
+    ]
+    assert found[0].hint == "Correct its conditions, or leave it out."
+    misspelt = GoalEvent("Order", (FieldTest("eventType", "eq", "odrer"),))
+    assert "Did you mean order?" in checked(sound, model(goal=Goal((misspelt,), 14))).problems[0].hint
+
+
+def test_kinds_of_events_that_never_happened_are_pointed_out(sound: Workspace) -> None:
+    kinds = {
+        word: Kind(f"{word} of nobody", (FieldTest("eventType", "eq", f"{word}-of-nobody"),))
+        for word in ("custom", "exposure", "exclusion")
+    }
+    seen = Kind("Visit", (FieldTest("eventType", "eq", "visit"),))
+    asked = model(
+        custom_events=(kinds["custom"], seen), exposures=(kinds["exposure"],), exclusions=(kinds["exclusion"],)
+    )
+    check = checked(sound, asked)
+    assert check.passed
+    found = [each for each in check.problems if each.code == "model.event-never-seen"]
+    assert [each.figures["event"] for each in found] == [each.name for each in kinds.values()]
+    assert found[0].message.startswith("the custom event 'custom of nobody' has not happened once from ")
+    assert {each.severity for each in found} == {"warning"}
 
 
 def test_422_old_data_are_scored_as_of_then(sound: Workspace) -> None:

@@ -242,6 +242,11 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     description: str = ""
     draft: bool = False
 
+    @property
+    def kinds(self) -> tuple[Kind | GoalEvent, ...]:
+        """The kinds of events that it names, those of the goal first."""
+        return (*self.goal.events, *self.custom_events, *self.exposures, *self.exclusions)
+
 
 def fingerprint(model: Model) -> str:
     """Return the hash of what a model learns: everything but its name, description, schedule and state."""

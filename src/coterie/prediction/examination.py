@@ -16,7 +16,7 @@ from coterie.core.clock import DAY
 from coterie.core.schema import Union
 from coterie.engine.people import bitmap
 from coterie.governance.labels import in_order
-from coterie.prediction import leakage, policies, problems, warnings
+from coterie.prediction import leakage, policies, problems, unseen, warnings
 from coterie.prediction.checks import Check, Completeness, CutoffCount, History, Role
 from coterie.prediction.cutoffs import Cutoffs, plan, required_days
 from coterie.prediction.definition import Goal, Model
@@ -251,9 +251,7 @@ class _Examination:
     @cached_property
     def completeness(self) -> tuple[Completeness, ...]:
         model, vocabulary = self.model, self.vocabulary
-        goals = (event.kind for event in model.goal.events)
-        kinds = (*goals, *model.custom_events, *model.exposures, *model.exclusions)
-        events = {test.field for kind in kinds for test in kind.where}
+        events = {test.field for kind in model.kinds for test in kind.where}
         events |= set(model.goal.measured)
         if vocabulary is not None:
             events |= {category.field for category in vocabulary.categories}
@@ -312,9 +310,9 @@ class _Examination:
             return
         if self._stale and not self.fixed:
             yield problems.data_stale(seen.last, self.at, self._lag)
-        if not _met(model.goal, seen.hits):
-            names = [event.name for event, hits in zip(model.goal.events, seen.hits, strict=True) if not hits]
-            yield problems.goal_never_before(names, seen.first, seen.last)
+        never = tuple(unseen.problems_of(self.con, self.union, model, seen))
+        yield from never
+        if problems.errors(never):
             return
         if self.scores_with is None:
             yield from self._history(seen.first, seen.last)
@@ -377,10 +375,6 @@ class _Examination:
             days = max(goal.window_days, gap or 0)
             happening = msgspec.structs.replace(goal, polarity="will_occur")
             yield problems.churn_population(days, to_pql(happening, self.union, days))
-
-
-def _met(goal: Goal, hits: tuple[int, ...]) -> bool:
-    return all(hits) if goal.combiner == "all_of" else any(hits)
 
 
 def said(goal: Goal) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from coterie.core.clock import DAY
-from coterie.core.schema import Union, leaves
+from coterie.core.schema import FieldType, Union, leaves
 from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
 from coterie.engine.sql.marks import Whose
@@ -18,7 +18,7 @@ from coterie.engine.sql.statements import PEOPLE
 from coterie.prediction.arrival import arrivals
 from coterie.prediction.checks import Completeness
 from coterie.prediction.cutoffs import YEAR
-from coterie.prediction.definition import Model
+from coterie.prediction.definition import GoalEvent, Kind, Model
 from coterie.prediction.drift import Pace
 from coterie.prediction.predicates import asked, predicate
 from coterie.store.history import quote
@@ -48,7 +48,7 @@ class Extent(Struct, frozen=True):
     first, last : int or None
         Instants of the first and the last of what people did.
     hits : tuple of int
-        How often each event of the goal occurred.
+        How often each kind of events that the model names occurred, those of the goal first.
     """
 
     events: int
@@ -62,14 +62,15 @@ class Extent(Struct, frozen=True):
 
 def extent(con: DuckDBPyConnection, union: Union, model: Model, before: int) -> Extent:
     """Return how many events a model has before an instant, by one statement."""
-    goals = model.goal.events
-    hits = "".join(f", count(*) FILTER (WHERE NOT passed AND k{place})" for place in range(len(goals)))
+    named, excluded = model.kinds, len(model.kinds) - len(model.exclusions)
+    of = ["NOT passed AND " if place < excluded else "" for place in range(len(named))]
+    hits = "".join(f", count(*) FILTER (WHERE {which}k{place})" for place, which in enumerate(of))
     row = con.execute(
         f"""
         SELECT count(*), count(*) FILTER (WHERE passed), count(*) FILTER (WHERE mine),
             count(DISTINCT person) FILTER (WHERE mine), min(happened) FILTER (WHERE mine),
             max(happened) FILTER (WHERE mine){hits}
-        FROM (SELECT *, own AND NOT passed AS mine FROM ({_marks(con, union, model, goals=True)}))
+        FROM (SELECT *, own AND NOT passed AS mine FROM ({_marks(con, union, model, named)}))
         WHERE happened < {before}
         """
     ).fetchall()[0]
@@ -77,9 +78,15 @@ def extent(con: DuckDBPyConnection, union: Union, model: Model, before: int) -> 
     return Extent(int(row[0]), int(row[1]), int(row[2]), int(row[3]), first, last, tuple(map(int, row[6:])))
 
 
-def _marks(con: DuckDBPyConnection, union: Union, model: Model, *, goals: bool, whose: Whose = "everybody") -> str:
-    kinds = {f"k{place}": predicate(event) for place, event in enumerate(model.goal.events)} if goals else {}
-    return SqlEngine(con, union).marks(asked(model, union, kinds), {}, model.view, whose)
+def _marks(
+    con: DuckDBPyConnection,
+    union: Union,
+    model: Model,
+    kinds: Sequence[Kind | GoalEvent] = (),
+    whose: Whose = "everybody",
+) -> str:
+    conditions = {f"k{place}": predicate(kind) for place, kind in enumerate(kinds)}
+    return SqlEngine(con, union).marks(asked(model, union, conditions), {}, model.view, whose)
 
 
 def silence(
@@ -94,11 +101,25 @@ def silence(
         recent, before = con.execute(
             f"""
             SELECT count(*) FILTER (WHERE happened >= {start}), count(*) FILTER (WHERE happened < {start})
-            FROM ({_marks(con, union, model, goals=False, whose="lent")})
+            FROM ({_marks(con, union, model, whose="lent")})
             WHERE own AND NOT passed AND happened < {end}
             """
         ).fetchall()[0]
     return int(recent), before * days * DAY / max(start - since, DAY)
+
+
+def values_of(con: DuckDBPyConnection, union: Union, view: str, path: str, most: int = 1000) -> list[str]:
+    """Return the texts that a field of events holds, the most frequent first; none for lists and other types."""
+    leaf = next((leaf for leaf in leaves(union.event) if leaf.path == path and not leaf.depth), None)
+    if leaf is None or leaf.field.type is not FieldType.STRING:
+        return []
+    rows = con.execute(
+        f"""
+        SELECT {quote(path)}, count(*) FROM {quote(f"event_of_{view}")}
+        WHERE {quote(path)} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}
+        """
+    ).fetchall()
+    return [value for value, _ in rows]
 
 
 def usual_lag(con: DuckDBPyConnection, view: str) -> int:
@@ -182,7 +203,8 @@ def usual_gap(con: DuckDBPyConnection, union: Union, model: Model, before: int) 
         SELECT quantile_disc(gap, 0.9) FROM (
             SELECT day - lag(day) OVER (PARTITION BY person ORDER BY day) AS gap FROM (
                 SELECT DISTINCT person, happened // {DAY} AS day
-                FROM ({_marks(con, union, model, goals=True)}) WHERE NOT passed AND ({hit}) AND happened < {before}
+                FROM ({_marks(con, union, model, model.goal.events)})
+                WHERE NOT passed AND ({hit}) AND happened < {before}
             )
         ) WHERE gap IS NOT NULL
         """

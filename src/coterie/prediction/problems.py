@@ -356,16 +356,37 @@ def snapshot_unconfirmed(name: str, auc: float | None, late: float) -> Problem:
     )
 
 
-def goal_never_before(names: Sequence[str], first: int, last: int) -> Problem:
-    """Return 421: events of the goal have never occurred, such as of a product not launched yet."""
+def goal_never_before(names: Sequence[str], first: int, last: int, meant: str | None) -> Problem:
+    """Return 421: events of the goal have never occurred, such as of a product not launched yet.
+
+    `meant` is a suggestion, where a value of theirs is nearly one that is there.
+    """
     return problem(
         "model.goal-never-before",
         421,
         f"{' and '.join(map(repr, names))} {'has' if len(names) == 1 else 'have'} not happened once from"
         f" {format_date(first)} to {format_date(last)}. What has never happened cannot be learnt, such as who buys a"
         " product that is not launched yet.",
-        "Correct the goal's conditions, or choose an event that has happened and is like it.",
+        meant or "Correct the goal's conditions, or choose an event that has happened and is like it.",
         events=list(names),
+        first=first,
+        last=last,
+    )
+
+
+def event_never_seen(name: str, what: str, first: int, last: int, meant: str | None) -> Problem:
+    """Return a warning: a kind of events that a model names has never occurred.
+
+    `what` says what it is to the model; `meant` is a suggestion, as of `goal_never_before`.
+    """
+    return problem(
+        "model.event-never-seen",
+        None,
+        f"{what} {name!r} has not happened once from {format_date(first)} to {format_date(last)}, so it changes"
+        " nothing.",
+        meant or "Correct its conditions, or leave it out.",
+        warning=True,
+        event=name,
         first=first,
         last=last,
     )

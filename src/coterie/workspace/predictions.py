@@ -21,6 +21,7 @@ from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.explanation import TimingTest
 from coterie.prediction.insights import Insights, Migration
 from coterie.prediction.outcomes import Monitoring
+from coterie.prediction.problems import Problem
 from coterie.prediction.run import ModelView, Prediction, Run, ScoresFile, ScoresPage, Status, Version
 from coterie.prediction.value import Value
 from coterie.workspace.room import Room, instant
@@ -111,6 +112,13 @@ class Predictions(Room):
             The instant to score as of; default now, or earlier where the data are old.
         """
         return reading.check(self._sandbox, model, instant(at))
+
+    def advice(self, key: str) -> tuple[Problem, ...]:
+        """Return what is to be known of a model as it is stated: what it is not for, and what has never happened.
+
+        It takes one look at the events; `check` counts people and dates too.
+        """
+        return reading.advice(self._sandbox, key)
 
     # -- runs -------------------------------------------------------------------------------------------------------
 

@@ -120,11 +120,17 @@ def create(
 
 
 def _made(ws: Any, spec: dict[str, Any]) -> Any:
-    return {"model": ws.predictions.view(ws.predictions.create(spec).key), "stated": ws.predictions.get(spec["key"])}
+    return _whole(ws, ws.predictions.create(spec).key)
+
+
+def _whole(ws: Any, key: str) -> Any:
+    predictions = ws.predictions
+    return {"model": predictions.view(key), "stated": predictions.get(key), "advice": predictions.advice(key)}
 
 
 def _created(out: Console, found: dict[str, Any]) -> None:
     listed.model(out, found["model"], found["stated"])
+    listed.problems(out, [item for item in found["advice"] if item["severity"] == "warning"])
     key = found["model"]["key"]
     out.print()
     out.print(Text(f"Next: coterie ai check {key}, then coterie ai run {key}", style="dim"))
@@ -237,7 +243,7 @@ def clone(
 
     def change(ws: Any) -> Any:
         ws.predictions.clone(key, new, **asked)
-        return {"model": ws.predictions.view(new), "stated": ws.predictions.get(new)}
+        return _whole(ws, new)
 
     session.print(session.change(change), _created)
 

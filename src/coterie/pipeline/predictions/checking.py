@@ -63,6 +63,21 @@ def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None 
     return replace(found, check=msgspec.structs.replace(found.check, problems=problems))
 
 
+def advice(data: Data, at: int) -> tuple[Problem, ...]:
+    """Return what is to be known of a model as it is stated: what it is not for, and what has never happened.
+
+    Nothing in it stops a model from being saved: events may still come.
+    """
+    from coterie.prediction import extent, problems, unseen, warnings
+
+    history, model = data.sandbox.history.con, data.model
+    others = [item for item in Definitions(data.sandbox.catalog).list(Model) if item.key != model.key]
+    seen = extent.extent(history, data.union, model, at)
+    found = [*unseen.problems_of(history, data.union, model, seen)] if seen.events else [problems.no_input(model.view)]
+    told = (msgspec.structs.replace(item, severity="warning") for item in found)
+    return ordered((*told, *warnings.warnings_of(model, others)))
+
+
 def _left_out(definitions: Definitions, data: Data) -> Iterator[Problem]:
     """Yield a warning when the merge policy of a model leaves out the dataset that its scores are written to."""
     order = data.policy.policy.attribute_datasets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from coterie.pipeline.reads import Reads
 from coterie.pipeline.written import convert
 from coterie.pql import check
 from coterie.prediction import policies, predicates, schedule
-from coterie.prediction.definition import GoalEvent, Kind, Model, Population
+from coterie.prediction.definition import Model, Population
 from coterie.prediction.run import Run, Version
 from coterie.prediction.vocabulary import Vocabulary
 from coterie.store.catalog import BatchStatus
@@ -219,7 +219,7 @@ def require_sound(definitions: Definitions, model: Model) -> None:
             where={"model": model.key},
         )
     definitions.view(model.view)
-    for kind in kinds_of(model):
+    for kind in model.kinds:
         for fault in predicates.faults(kind, union):
             fault.where = {"model": model.key} | fault.where
             raise fault
@@ -237,12 +237,6 @@ def require_sound(definitions: Definitions, model: Model) -> None:
                 where={"model": model.key, "field": path},
             )
     _require_population(definitions, model)
-
-
-def kinds_of(model: Model) -> Iterator[Kind | GoalEvent]:
-    """Yield the kinds of events that a model names, those of the goal first."""
-    yield from model.goal.events
-    yield from (*model.custom_events, *model.exposures, *model.exclusions)
 
 
 def _require_names(model: Model) -> None:
@@ -342,7 +336,7 @@ def carried(definitions: Definitions, model: Model, vocabulary: Vocabulary | Non
 
 def read_fields_of(definitions: Definitions, model: Model) -> tuple[set[str], set[str]]:
     """Return the paths of profiles and of events that a model learns from; what it protects is only compared."""
-    events = {test.field for kind in kinds_of(model) for test in kind.where}
+    events = {test.field for kind in model.kinds for test in kind.where}
     events |= {*model.goal.measured, *(model.categories or ())}
     attributes = {item.field for item in model.attributes}
     rule = population_of(definitions, model).where

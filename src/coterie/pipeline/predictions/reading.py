@@ -20,6 +20,7 @@ from coterie.prediction.definition import Model
 from coterie.prediction.drift import Drift
 from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.insights import Insights, Migration
+from coterie.prediction.problems import Problem
 from coterie.prediction.run import ModelView, Run, ScoredPerson, ScoresFile, ScoresPage, Version
 from coterie.prediction.value import Gains, Value, worth
 from coterie.store.sandbox import Sandbox
@@ -57,6 +58,12 @@ def check(sandbox: Sandbox, model: str | Mapping[str, Any] | Model, at: int | No
     models.require_sound(definitions, stated)
     instant = sandbox.clock.now() if at is None else at
     return checking.examine(Data.of(sandbox, stated), instant, fixed=at is not None).check
+
+
+def advice(sandbox: Sandbox, key: str) -> tuple[Problem, ...]:
+    """Return what is to be known of a saved model as it is stated."""
+    stated = models.model_named(Definitions(sandbox.catalog), key)
+    return checking.advice(Data.of(sandbox, stated), sandbox.clock.now())
 
 
 def last_scored(sandbox: Sandbox, key: str) -> Run | None:
