@@ -86,14 +86,12 @@ def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, eve
         WITH mine AS {kept} (SELECT {written} FROM {mine}), claim AS (
             SELECT w.person, {rank} AS "$rank"{claimed}
             FROM ({settled("mine", leaves, which)}) f JOIN whose w ON w.identity = f."$identity"
-        )
+        ), united AS MATERIALIZED ({merged("claim", ("person",), leaves)})
         SELECT person{columns} FROM (
-            {merged("claim", ("person",), leaves)}
+            FROM united
             UNION ALL BY NAME
             SELECT DISTINCT w.person FROM whose w SEMI JOIN {events} e ON e."$identity" = w.identity
-            ANTI JOIN (
-                SELECT w.person FROM ({settled("mine", [], which)}) f JOIN whose w ON w.identity = f."$identity"
-            ) p ON p.person = w.person
+            ANTI JOIN united u ON u.person = w.person
         ) ORDER BY person
         """
     ).fetchall()
