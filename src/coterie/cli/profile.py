@@ -20,6 +20,7 @@ Known = Annotated[
     str | None,
     typer.Option("--known", metavar="INSTANT", help="The profile as it was known: what had been recorded by then."),
 ]
+Audience = Annotated[str | None, typer.Option(help="Only members of this audience.")]
 Samples = Annotated[int, typer.Option(min=0, max=100, help="How many people to show.")]
 
 
@@ -37,6 +38,9 @@ def show_(
     dataset: Annotated[list[str] | None, typer.Option(help="Only events of this dataset. Repeatable.")] = None,
     since: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only events at or after it.")] = None,
     until: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only events before it.")] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="PQL", help="Only events for which this holds, such as `total >= 100`.")
+    ] = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Events in the order of time.")] = False,
     at: AsOf = None,
     known: Known = None,
@@ -53,6 +57,7 @@ def show_(
         datasets=_joined(dataset),
         since=since,
         until=until,
+        where=where,
         oldest_first=oldest_first,
         at=at,
         known=known,
@@ -94,9 +99,10 @@ def sample(
     session: Session,
     limit: Annotated[int, typer.Option("-n", min=1, max=100, help="How many at most.")] = 10,
     view: View = None,
+    audience: Audience = None,
 ) -> None:
     """Show some profiles, those with the most identities first."""
-    session.print(session.read("sample", limit=limit, view=view), profiles.sample)
+    session.print(session.read("sample", limit=limit, view=view, audience=audience), profiles.sample)
 
 
 @verb(app, "report")
@@ -109,7 +115,7 @@ def report(session: Session, view: View = None) -> None:
 def conflicts(
     session: Session,
     view: View = None,
-    audience: Annotated[str | None, typer.Option(help="Only members of this audience.")] = None,
+    audience: Audience = None,
     samples: Samples = 3,
 ) -> None:
     """Show where records of the same person say different things, and which dataset wins."""

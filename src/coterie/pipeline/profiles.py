@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,11 +18,13 @@ from coterie.identity.past import Moment, PastGraph, graph_as_of
 from coterie.ingest.dataset import Dataset
 from coterie.ingest.sql import literals
 from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.pql.interpreter import events_where
+from coterie.pql.normal import event_form
 from coterie.profile import lookup
 from coterie.profile.comparison import Comparison, compare
 from coterie.profile.conflicts import Conflicts, conflicts
 from coterie.profile.fragments import folded, settled
-from coterie.profile.lookup import ProfileView
+from coterie.profile.lookup import ProfileSummary, ProfileView
 from coterie.profile.policy import View
 from coterie.profile.record import record_of
 from coterie.profile.report import ProfileReport, report
@@ -32,7 +35,7 @@ from coterie.profile.writes import writes
 from coterie.store.sandbox import Sandbox
 
 MOST_EVENTS = 1_000_000
-"""Events of a person from which computed attributes are worked out: more than anybody has."""
+"""Events of a person that are looked at, for computed attributes and for conditions: more than anybody has."""
 
 
 @dataclass
@@ -58,23 +61,42 @@ class Look:
         self.policy: View = self.definitions.view(self.view)
         self.con = self.sandbox.history.con
 
-    def profile(self, namespace: str, value: str, page: Page) -> ProfileView | None:
+    def profile(self, namespace: str, value: str, page: Page, where: str | None = None) -> ProfileView | None:
         """Return the profile that an identity belongs to, with its computed attributes, or None.
+
+        Parameters
+        ----------
+        namespace, value : str
+            The identity.
+        page : Page
+            Which events.
+        where : str, optional
+            A condition on one event, in PQL, as in a filter of `xEvent`: only events for which it holds.
 
         Raises
         ------
         NotFound
             ``dataset.not-found`` when the page asks for events of a dataset that there is not.
+        PqlError
+            With all problems of the condition.
         """
         for dataset in page.datasets or ():
             self.definitions.get(Dataset, dataset)
         union = self.definitions.union()
-        found = self._found(namespace, value, union, page)
-        if found is None or not union.computed:
-            return found
+        condition = None if where is None else event_form(where, union)
+        if condition is None and not union.computed:
+            return self._found(namespace, value, union, page)
         whole = self._found(namespace, value, union, Page(MOST_EVENTS, oldest_first=True))
-        assert whole is not None
-        return msgspec.structs.replace(found, computed=values_of(record_of(whole), union, self._instant))
+        if whole is None:
+            return None
+        record = record_of(whole)
+        if condition is not None:
+            held = {id(event) for event in events_where(condition, record, self._instant, union)}
+            only = tuple((item.dataset, item.event["_id"]) for item in whole.events if id(item.event) in held)
+            page = msgspec.structs.replace(page, only=only)
+        found = self._found(namespace, value, union, page)
+        assert found is not None
+        return msgspec.structs.replace(found, computed=values_of(record, union, self._instant))
 
     @property
     def _instant(self) -> int:
@@ -110,6 +132,16 @@ class Look:
             graph=self._graph(namespace, value),
         )
 
+    def sample(self, n: int, audience: str | None = None) -> list[ProfileSummary]:
+        """Return up to `n` profiles, those with the most identities first: of all, or of the members of an audience."""
+        leaves = profile_leaves(self.definitions)
+        if audience is None:
+            found = lookup.sample(self.con, self.policy.name, n, leaves=leaves)
+        else:
+            with self._members_lent(audience) as among:
+                found = lookup.sample(self.con, self.policy.name, n, leaves=leaves, among=among)
+        return [msgspec.structs.replace(item, attributes=lasting(item.attributes, self._instant)) for item in found]
+
     def why(self, namespace: str, value: str, path: str) -> AttributeView | None:
         """Return one attribute of a profile whole, or None when there is no such profile."""
         profile = self._found(namespace, value, self.definitions.union(), Page(0))
@@ -133,9 +165,7 @@ class Look:
         leaves = profile_leaves(self.definitions)
         if audience is None:
             return conflicts(self.con, self.policy, leaves, samples=samples)
-        known = {audience: self.definitions.get(Audience, audience)}
-        plan.require_view(self.policy.name, known, known)
-        with people.lent(self.con, "coterie_among", ledger.members(self.con, audience)) as among:
+        with self._members_lent(audience) as among:
             return conflicts(self.con, self.policy, leaves, among, samples)
 
     def compare(self, other: str, samples: int = 5) -> Comparison:
@@ -152,6 +182,12 @@ class Look:
                 f"WHERE list_contains([{literals(listed)}]::VARCHAR[], id))"
             )
         return report(self.con, self.policy, records, self.sandbox.clock.now())
+
+    def _members_lent(self, audience: str) -> AbstractContextManager[str]:
+        """Let a table hold the members of an audience of this view, while it is asked about them."""
+        known = {audience: self.definitions.get(Audience, audience)}
+        plan.require_view(self.policy.name, known, known)
+        return people.lent(self.con, "coterie_among", ledger.members(self.con, audience))
 
     def _graph(self, namespace: str, value: str) -> PastGraph | None:
         """Return the graph of an identity as it was; None when the present one is meant."""

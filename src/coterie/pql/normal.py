@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from coterie.core.schema import Union
 from coterie.pql.ast import Binary, Expr, Filter, Literal, Method, Unary
 from coterie.pql.canon import Canon
@@ -17,10 +19,15 @@ from coterie.pql.conditions import And, Condition, Constant, Leaf, Not, Or, Rule
 from coterie.pql.expansion import expanded
 from coterie.pql.local import UTC, zone_of
 from coterie.pql.logic import operands_of
+from coterie.pql.parser import parse
+from coterie.pql.problems import PqlError, Problem
 from coterie.pql.resolve import resolve, unsupported
 from coterie.pql.scopes import root_scopes
 from coterie.pql.validity import lasting
 from coterie.pql.zones import reads_calendar
+
+_BEFORE = "xEvent["
+"""What stands before a condition on one event where it is checked."""
 
 
 def normalise(expr: Expr, union: Union, zone: str = UTC) -> Rule:
@@ -71,12 +78,23 @@ def event_form(text: str, union: Union) -> Expr | None:
     Raises
     ------
     PqlError
-        For a condition with problems; their places are those in ``xEvent[…].count()``.
+        For a condition with problems.
     """
-    counted = check(f"xEvent[{text}].count()", union).require()
+    parse(text)  # by itself first: a bracket within it must not end the filter around it
+    try:
+        counted = check(f"{_BEFORE}{text}].count()", union).require()
+    except PqlError as error:
+        raise PqlError([_moved(problem, len(text)) for problem in error.problems]) from None
     found = value_form(counted, union)
     assert isinstance(found, Method)
     return found.receiver.condition if isinstance(found.receiver, Filter) else None
+
+
+def _moved(problem: Problem, length: int) -> Problem:
+    """Return a problem at its place in a condition, from that in the query around it."""
+    start, end = (max(0, min(place - len(_BEFORE), length)) for place in (problem.start, problem.end))
+    column = max(1, problem.column - len(_BEFORE)) if problem.line == 1 else problem.column
+    return msgspec.structs.replace(problem, start=start, end=end, column=column)
 
 
 def rule_of(expr: Expr, zone: Callable[[Expr], str]) -> Rule:

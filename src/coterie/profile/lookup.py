@@ -171,8 +171,14 @@ def _members(con: DuckDBPyConnection, view: View, identity: int | None) -> tuple
     return (named, *(member for member in members(con, view.name, named) if member != named))
 
 
-def sample(con: DuckDBPyConnection, view: str, n: int, *, leaves: Iterable[Leaf]) -> list[ProfileSummary]:
-    """Return up to `n` profiles of a view, those with the most identities first, the older ones first among equals."""
+def sample(
+    con: DuckDBPyConnection, view: str, n: int, *, leaves: Iterable[Leaf], among: str | None = None
+) -> list[ProfileSummary]:
+    """Return up to `n` profiles of a view, those with the most identities first, the older ones first among equals.
+
+    `among` is a table of the only persons asked about.
+    """
+    asked = f"SEMI JOIN {among} a ON a.person = p.person" if among else ""
     shape = Shape(leaves)
     persons, profiles = quote(f"person_of_{view}"), quote(f"profile_{view}")
     rows = rows_of(
@@ -180,7 +186,7 @@ def sample(con: DuckDBPyConnection, view: str, n: int, *, leaves: Iterable[Leaf]
         f"""
         WITH chosen AS (
             SELECT p.person, count(*) AS size FROM {persons} p SEMI JOIN {profiles} f ON f.person = p.person
-            GROUP BY p.person ORDER BY size DESC, p.person LIMIT $1
+            {asked} GROUP BY p.person ORDER BY size DESC, p.person LIMIT $1
         )
         SELECT c.size AS "$size", n.code AS "$namespace", i.value AS "$value", f.*
         FROM chosen c JOIN {profiles} f ON f.person = c.person

@@ -45,6 +45,8 @@ class Page(msgspec.Struct, frozen=True):
         Only events at or after the one instant, and before the other, ms.
     oldest_first : bool
         Whether the order is that of time; otherwise the newest come first.
+    only : sequence of pairs of str, optional
+        Only these events, each by its dataset and its ``_id``.
     """
 
     count: int = 100
@@ -54,6 +56,7 @@ class Page(msgspec.Struct, frozen=True):
     since: int | None = None
     until: int | None = None
     oldest_first: bool = False
+    only: tuple[tuple[str, str], ...] | None = None
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -131,6 +134,13 @@ def _filter(page: Page) -> tuple[list[str], dict[str, Any]]:
     if page.datasets is not None:
         conditions.append('"$dataset" IN (SELECT dataset FROM dataset WHERE list_contains($datasets::VARCHAR[], id))')
         parameters["datasets"] = list(page.datasets)
+    if page.only is not None:
+        conditions.append(
+            '("$dataset", _id) IN (SELECT d.dataset, o.id FROM (SELECT unnest($only_datasets::VARCHAR[]) AS name, '
+            "unnest($only_ids::VARCHAR[]) AS id) o JOIN dataset d ON d.id = o.name)"
+        )
+        parameters["only_datasets"] = [dataset for dataset, _ in page.only]
+        parameters["only_ids"] = [id_ for _, id_ in page.only]
     if page.since is not None:
         conditions.append('"timestamp" >= $since')
         parameters["since"] = page.since

@@ -5,11 +5,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 
-import msgspec
-
+from coterie.audience.definition import Audience
 from coterie.core.errors import NotFound
 from coterie.identity.past import Moment
-from coterie.pipeline.definitions import profile_leaves
 from coterie.pipeline.effects.evaluations import everyone
 from coterie.pipeline.profiles import Look
 from coterie.profile import lookup
@@ -18,7 +16,6 @@ from coterie.profile.conflicts import Conflicts
 from coterie.profile.lookup import ProfileView
 from coterie.profile.report import ProfileReport
 from coterie.profile.timeline import Page
-from coterie.profile.validity import lasting
 from coterie.profile.why import AttributeView
 from coterie.workspace.room import Room, instant
 
@@ -38,6 +35,7 @@ class Profiles(Room):
         datasets: Iterable[str] | None = None,
         since: str | int | None = None,
         until: str | int | None = None,
+        where: str | None = None,
         oldest_first: bool = False,
         at: str | int | None = None,
         known: str | int | None = None,
@@ -58,6 +56,8 @@ class Profiles(Room):
             Only events of these types, of these datasets.
         since, until : str or int, optional
             Only events at or after the one instant, and before the other.
+        where : str, optional
+            Only events for which this condition holds: PQL, as in ``xEvent[…]``.
         oldest_first : bool
             Whether events come in the order of time.
         at : str or int, optional
@@ -69,6 +69,8 @@ class Profiles(Room):
         ------
         NotFound
             ``identity.not-found``; ``dataset.not-found`` for events of a dataset that there is not.
+        PqlError
+            With all problems of `where`.
         """
         page = Page(
             events,
@@ -79,7 +81,7 @@ class Profiles(Room):
             instant(until),
             oldest_first,
         )
-        found = self._look(view, at, known).profile(namespace, value, page)
+        found = self._look(view, at, known).profile(namespace, value, page, where)
         if found is None:
             raise _unknown_identity(namespace, value, past=at is not None or known is not None)
         return found
@@ -155,12 +157,23 @@ class Profiles(Room):
         view = self._definitions.view(view).name
         return len(everyone(self._sandbox, view))
 
-    def sample(self, n: int = 20, view: str | None = None) -> builtins.list[lookup.ProfileSummary]:
-        """Return up to `n` profiles: those with the most identities first."""
-        view = self._definitions.view(view).name
-        now = self._sandbox.clock.now()
-        found = lookup.sample(self._con, view, n, leaves=profile_leaves(self._definitions))
-        return [msgspec.structs.replace(item, attributes=lasting(item.attributes, now)) for item in found]
+    def sample(
+        self, n: int = 20, view: str | None = None, audience: str | None = None
+    ) -> builtins.list[lookup.ProfileSummary]:
+        """Return up to `n` profiles, those with the most identities first.
+
+        Parameters
+        ----------
+        n : int
+            How many at most.
+        view : str, optional
+            Which view; default that of the audience, or of the sandbox.
+        audience : str, optional
+            Only members of this audience; default everybody.
+        """
+        if view is None and audience is not None:
+            view = self._definitions.get(Audience, audience).view
+        return self._look(view).sample(n, audience)
 
 
 def _unknown_identity(namespace: str, value: str, *, past: bool) -> NotFound:

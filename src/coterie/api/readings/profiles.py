@@ -25,9 +25,14 @@ class Count(msgspec.Struct, frozen=True):
 
 
 @get("/api/profiles")
-def sample(ws: Workspace, limit: Annotated[int, Ge(1), Le(100)] = 10, view: Name | None = None) -> list[ProfileSummary]:
-    """Show some profiles."""
-    return ws.profiles.sample(limit, view)
+def sample(
+    ws: Workspace,
+    limit: Annotated[int, Ge(1), Le(100)] = 10,
+    view: Name | None = None,
+    audience: Name | None = None,
+) -> list[ProfileSummary]:
+    """Show some profiles, of everybody or of the members of an audience."""
+    return ws.profiles.sample(limit, view, audience)
 
 
 @get("/api/profiles:count")
@@ -82,6 +87,7 @@ def profile(
     datasets: Name | None = None,
     since: Name | None = None,
     until: Name | None = None,
+    where: str | None = None,
     oldest_first: bool = False,
     at: Name | None = None,
     known: Name | None = None,
@@ -97,6 +103,7 @@ def profile(
         datasets=_listed(datasets),
         since=since,
         until=until,
+        where=where,
         oldest_first=oldest_first,
         at=at,
         known=known,

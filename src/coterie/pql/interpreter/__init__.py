@@ -37,7 +37,7 @@ from coterie.pql.interpreter.times import Clock
 from coterie.pql.interpreter.values import Array, Object, Time, Value, plain, read
 from coterie.pql.local import UTC, zone_of
 
-__all__ = ["Object", "holds", "next_change", "read_profile", "value"]
+__all__ = ["Object", "events_where", "holds", "next_change", "read_profile", "value"]
 
 Profile = Mapping[str, Any] | Object
 
@@ -83,6 +83,30 @@ def value(
     person = read_profile(profile, union, zone)
     try:
         return plain(Evaluation(person, Clock(at, zone), union.computed).value(expr, _scope(person, within)), zone)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def events_where(
+    condition: Expr, profile: Profile, at: int, union: Union, *, zone: str = UTC
+) -> list[Mapping[str, Any]]:
+    """Return the events of a profile for which a condition on one event holds, as they were given, in order of time.
+
+    The condition is as in a filter of `xEvent`; the other parameters are those of `holds`.
+    """
+    person = read_profile(profile, union, zone)
+    events, evaluation, scope = (
+        person.get("xEvent"),
+        Evaluation(person, Clock(at, zone), union.computed),
+        _scope(person, ()),
+    )
+    assert isinstance(events, Array)
+    try:
+        return [
+            event.raw
+            for event in events.items
+            if isinstance(event, Object) and event.raw is not None and evaluation.truth(condition, scope.inside(event))
+        ]
     except RecursionError:
         raise _too_deep() from None
 
