@@ -63,6 +63,7 @@ PARAMETERS = {
     "unknown": "What it means when nothing is known of somebody's choice.",
     "until": "Only events before this instant.",
     "value": "Value of the identity.",
+    "where": "Only events for which this condition holds: PQL, as in a filter of `xEvent`.",
     "value_per_success": "What one success brings.",
     "year": "A calendar year (UTC); default this one.",
     "version": "Version of the model; default the one in use.",
