@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coterie.cli import session
+from coterie.cli import console
 
 from .conftest import Run, coterie, serving
 from .shop import BUYERS, GOLD
@@ -171,7 +171,7 @@ def test_a_funnel_shows_what_each_condition_leaves(run: Run, monkeypatch: pytest
     assert [line for line in shown.splitlines() if GOLD in line and "25 %" in line and "████" in line]
     assert "1 more person would be in without" in shown
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(session, "WIDTH", 80)
+    monkeypatch.setattr(console, "WIDTH", 80)
     narrow = run("audience", "count", BOTH).out.splitlines()
     assert max(map(len, narrow)) <= 80
     assert any("25 %" in line for line in narrow)

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElap
 from rich.progress import Progress as Display
 from rich.text import Text
 
+from coterie.cli.console import console
 from coterie.core.progress import Progress, Quiet
 
 
@@ -80,8 +81,6 @@ def shown(*, enabled: bool = True, stages: Mapping[str, str] | None = None) -> I
     stages : mapping of str to str, optional
         Stages that leave a line when they are done, with their words; also where there is no terminal.
     """
-    from coterie.cli.session import console
-
     out = console(stderr=True)
     if not enabled:
         yield Quiet()

@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from coterie.cli.console import console
 from coterie.core.clock import FixedClock
 from coterie.core.errors import Busy
 
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 Show = Callable[[Console, Any], None]
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)  # numbers are shown as they are written
-
-WIDTH = 120
-"""Columns of a table where there is no terminal to ask."""
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Return the console of a stream."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH, highlight=False, markup=False)
 
 
 def tell_recovered(workspace: Workspace) -> None:

@@ -14,7 +14,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from coterie.cli import show
-from coterie.cli.session import Session, console
+from coterie.cli.console import console
+from coterie.cli.session import Session
 from coterie.core.errors import CoterieError
 
 PANEL = "Everywhere"

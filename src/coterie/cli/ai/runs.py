@@ -12,7 +12,8 @@ from rich.text import Text
 from coterie.cli import show
 from coterie.cli.ai import listed, tested
 from coterie.cli.ai.models import At, Key
-from coterie.cli.session import Session, console
+from coterie.cli.console import console
+from coterie.cli.session import Session
 from coterie.cli.verb import STOPPED, verb
 from coterie.core.errors import Busy, Invalid
 
