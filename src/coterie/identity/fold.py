@@ -94,6 +94,10 @@ class Links(msgspec.Struct, frozen=True, eq=False):
         ends = np.stack([self.a, self.b], axis=1, dtype=np.int32, casting="same_kind")
         return ends, np.stack([self.first_at, self.last_at], axis=1, dtype=np.int64)
 
+    def take(self, chosen: Bools) -> Links:
+        """Return the links that are chosen."""
+        return Links(self.a[chosen], self.b[chosen], self.first_at[chosen], self.last_at[chosen])
+
     @classmethod
     def none(cls) -> Links:
         """Return the state before the first record."""

@@ -166,6 +166,28 @@ def named(con: DuckDBPyConnection, identities: Iterable[int]) -> dict[int, Ident
     return {number: Identity(code, value) for number, code, value in rows}
 
 
+def graphs_of(con: DuckDBPyConnection, identities: Iterable[Identity]) -> dict[Identity, frozenset[Identity]]:
+    """Return the graphs that identities belong to, by each of their members; those that are nobody's are left out."""
+    listed = list(identities)
+    rows = con.execute(
+        """
+        SELECT n.code, i.value, p.person FROM person_of p
+        JOIN identity i ON i.identity = p.identity JOIN namespace n ON n.namespace = i.namespace
+        WHERE p.person IN (
+            SELECT o.person FROM person_of o JOIN identity m ON m.identity = o.identity
+            JOIN namespace c ON c.namespace = m.namespace
+            JOIN (SELECT unnest($1::VARCHAR[]) AS code, unnest($2::VARCHAR[]) AS value) w
+            ON w.code = c.code AND w.value = m.value
+        )
+        """,
+        [[item.namespace for item in listed], [item.value for item in listed]],
+    ).fetchall()
+    persons: dict[int, set[Identity]] = {}
+    for code, value, number in rows:
+        persons.setdefault(number, set()).add(Identity(code, value))
+    return {member: whole for whole in map(frozenset, persons.values()) for member in whole}
+
+
 def of_persons(con: DuckDBPyConnection, persons: Iterable[int]) -> tuple[Members, ...]:
     """Return persons of the identity graph with their identities; those that are nobody are left out."""
     rows = con.execute(

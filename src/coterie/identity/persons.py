@@ -11,9 +11,11 @@ from coterie.identity import saved
 from coterie.identity.cluster import distinct
 from coterie.identity.evidence import NOBODY, Evidence, ints, lent
 from coterie.identity.fold import Ints
-from coterie.identity.stitch import KINDS, Causes, Known, Replayed, Scope, Stitched, grown, stitch
+from coterie.identity.stitch import KINDS, Causes, Known, Replayed, Scope, Stitched, stitch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from duckdb import DuckDBPyConnection
 
 _TOLD = {"folded": "identity", "graph_link": "a", "removed_link": "a", "evicted": "identity"}
@@ -59,58 +61,89 @@ def refresh(evidence: Evidence, scope: Scope, cause: Cause) -> Changes:
     cause : Cause
         Why and when.
     """
-    con = evidence.con
-    before = known(con)
+    evidence, before = known(evidence, scope)
     after = stitch(evidence, before, scope)
-    _retell(con, before, after)
-    saved.write(con, before.saved, after.saved, after.states)
-    new = after.person
-    old = grown(before.person, len(new))
+    _retell(evidence, before, after)
+    saved.write(evidence, before.saved, after.saved, after.states)
+    old, new = before.person, after.person
     changed = np.flatnonzero(old != new).astype(np.int32)
     if not changed.size:
         return Changes(changed, changed)
-    _store(con, old, new, changed)
-    merged, split, renamed = _tell(con, old, new, changed, cause)
+    _store(evidence, old, new, changed)
+    merged, split, renamed = _tell(evidence, old, new, changed, cause)
     touched = distinct(np.concatenate([old[changed], new[changed]]))
     come_or_gone = changed[(old[changed] == NOBODY) | (new[changed] == NOBODY)]
-    return Changes(touched[touched != NOBODY], come_or_gone, merged, split, renamed)
+    numbers = evidence.numbers
+    return Changes(numbers(touched[touched != NOBODY]), numbers(come_or_gone), merged, split, renamed)
 
 
-def known(con: DuckDBPyConnection) -> Known:
-    """Return the persons that the history tells now."""
-    persons = con.execute("SELECT identity, person FROM person_of").fetchnumpy()
-    folded = con.execute("SELECT identity, component FROM folded").fetchnumpy()
-    identity, person = ints(persons["identity"]), ints(persons["person"])
-    replayed, component = ints(folded["identity"]), ints(folded["component"])
-    size = max(int(each.max()) + 1 if each.size else 0 for each in (identity, replayed))
-    persons_by_number, components_by_number = np.full((2, size), NOBODY, np.int32)
-    persons_by_number[identity] = person
-    components_by_number[replayed] = component
-    return Known(persons_by_number, components_by_number, saved.saved(con, size))
+def known(evidence: Evidence, scope: Scope) -> tuple[Evidence, Known]:
+    """Return the persons that the history tells now of the components that a change touches.
+
+    Beside the evidence about just their identities.
+    """
+    con = evidence.con
+    changed = evidence.concerned([scope.batch]) if scope.batch is not None else scope.identities
+    if changed is None:
+        persons = con.execute("SELECT identity, person FROM person_of").fetchnumpy()
+        folded: Mapping[str, Any] = con.execute("SELECT identity, component FROM folded").fetchnumpy()
+        identity, person = ints(persons["identity"]), ints(persons["person"])
+        changed, among = np.empty(0, np.int32), None
+    else:
+        # facts that come or go name all that they join; a decision lets links count that were there
+        named = changed if scope.batches else np.concatenate([changed, evidence.beside(changed)])
+        identity, person, folded = _around(con, named)
+        among = distinct(np.concatenate([named, identity]))
+    evidence = evidence.within(among)
+    person_of, component_of = np.full((2, evidence.size), NOBODY, np.int32)
+    person_of[evidence.places(identity)] = evidence.places(person)
+    component_of[evidence.places(ints(folded["identity"]))] = evidence.places(ints(folded["component"]))
+    return evidence, Known(person_of, component_of, saved.saved(evidence), evidence.places(changed))
 
 
-def _retell(con: DuckDBPyConnection, before: Known, after: Stitched) -> None:
+def _around(con: DuckDBPyConnection, named: Ints) -> tuple[Ints, Ints, Mapping[str, Any]]:
+    """Return the identities of the components of some, with their persons, and which of them were replayed.
+
+    An identity may be told twice.
+    """
+    with lent(con, "named", identity=named):
+        folded = con.execute(
+            "SELECT identity, component FROM folded "
+            "WHERE component IN (SELECT component FROM folded SEMI JOIN named USING (identity))"
+        ).fetchnumpy()
+    replayed = ints(folded["identity"])
+    with lent(con, "named", identity=np.concatenate([named, replayed])):
+        first = con.execute("SELECT identity, person FROM person_of SEMI JOIN named USING (identity)").fetchnumpy()
+    identity, person = ints(first["identity"]), ints(first["person"])
+    with lent(con, "graph", person=distinct(person[~np.isin(identity, replayed)])):
+        rest = con.execute("SELECT identity, person FROM person_of SEMI JOIN graph USING (person)").fetchnumpy()
+    return np.concatenate([identity, ints(rest["identity"])]), np.concatenate([person, ints(rest["person"])]), folded
+
+
+def _retell(evidence: Evidence, before: Known, after: Stitched) -> None:
     """Replace what is told of replays of the touched components."""
-    told = grown(before.component, len(after.person))[after.touched] != NOBODY
+    con, replayed = evidence.con, after.replayed
+    told = before.component[after.touched] != NOBODY
     if told.any():
-        replayed = after.replayed
         stands = np.full(len(after.person), saved.NEVER, np.int64)
         if replayed is not None:
             stands[replayed.identities] = replayed.stands
         gone = after.touched[told]
-        with lent(con, "gone", identity=gone, stands=stands[gone]):
+        with lent(con, "gone", identity=evidence.numbers(gone), stands=stands[gone]):
             for table, whose in _TOLD.items():
                 later = f' AND {table}."at" > gone.stands' if table in _LOGS else ""
                 con.execute(f"DELETE FROM {table} USING gone WHERE {table}.{whose} = gone.identity{later}")
-    if after.replayed is not None:
-        _write(con, after.replayed)
+    if replayed is not None:
+        _write(evidence, replayed)
 
 
-def _write(con: DuckDBPyConnection, replayed: Replayed) -> None:
-    _insert(con, "folded", {"identity": replayed.identities, "component": replayed.component})
+def _write(evidence: Evidence, replayed: Replayed) -> None:
+    con, numbers = evidence.con, evidence.numbers
+    _insert(con, "folded", {"identity": numbers(replayed.identities), "component": numbers(replayed.component)})
     links = replayed.links
-    _insert(con, "graph_link", {"a": links.a, "b": links.b, "first_at": links.first_at, "last_at": links.last_at})
-    a, b = replayed.removed
+    a, b = numbers(links.a), numbers(links.b)
+    _insert(con, "graph_link", {"a": a, "b": b, "first_at": links.first_at, "last_at": links.last_at})
+    a, b = map(numbers, replayed.removed)
     removed = {"a": a, "b": b, "reason": replayed.removed_kind, "namespace": replayed.removed_namespace}
     words = " ".join(f"WHEN {kind:d} THEN '{word}'" for kind, word in KINDS.items())
     _insert(
@@ -119,7 +152,8 @@ def _write(con: DuckDBPyConnection, replayed: Replayed) -> None:
         removed | _columns(replayed.removed_by),
         f"* EXCLUDE (reason) REPLACE (nullif(namespace, -1) AS namespace, {_NOWHERE}), CASE reason {words} END AS kind",
     )
-    _insert(con, "evicted", {"identity": replayed.evicted} | _columns(replayed.evicted_by), f"* REPLACE ({_NOWHERE})")
+    evicted = {"identity": numbers(replayed.evicted)} | _columns(replayed.evicted_by)
+    _insert(con, "evicted", evicted, f"* REPLACE ({_NOWHERE})")
 
 
 _NOWHERE = 'nullif(batch, -1) AS batch, nullif("row", -1) AS "row", nullif(decision, -1) AS decision'
@@ -134,20 +168,21 @@ def _insert(con: DuckDBPyConnection, table: str, columns: dict[str, Any], select
         con.execute(f"INSERT INTO {table} BY NAME SELECT {select} FROM told")
 
 
-def _store(con: DuckDBPyConnection, old: Ints, new: Ints, changed: Ints) -> None:
-    if len(changed) > len(new) // 4:
+def _store(evidence: Evidence, old: Ints, new: Ints, changed: Ints) -> None:
+    con, numbers = evidence.con, evidence.numbers
+    if evidence.among is None and len(changed) > len(new) // 4:
         con.execute("DELETE FROM person_of")
         kept = np.flatnonzero(new != NOBODY).astype(np.int32)
     else:
         gone = changed[old[changed] != NOBODY]
         if gone.size:
-            with lent(con, "moved", identity=gone):
+            with lent(con, "moved", identity=numbers(gone)):
                 con.execute("DELETE FROM person_of WHERE identity IN (SELECT identity FROM moved)")
         kept = changed[new[changed] != NOBODY]
-    _insert(con, "person_of", {"identity": kept, "person": new[kept]})
+    _insert(con, "person_of", {"identity": numbers(kept), "person": numbers(new[kept])})
 
 
-def _tell(con: DuckDBPyConnection, old: Ints, new: Ints, changed: Ints, cause: Cause) -> tuple[int, int, int]:
+def _tell(evidence: Evidence, old: Ints, new: Ints, changed: Ints, cause: Cause) -> tuple[int, int, int]:
     """Add a row to the lineage for each person of whom identities went to another one; count the rows by kind."""
     moved = changed[(old[changed] != NOBODY) & (new[changed] != NOBODY)]
     if not moved.size:
@@ -160,8 +195,8 @@ def _tell(con: DuckDBPyConnection, old: Ints, new: Ints, changed: Ints, cause: C
     merged = (new[person] != person) & (sizes[into] > counts)
     renamed = (sizes[into] == counts) & (were[person] == counts)
     kind = np.select([merged, renamed], [0, 1], 2)
-    with lent(con, "moved", person=person, into=into, kind=kind):
-        con.execute(
+    with lent(evidence.con, "moved", person=evidence.numbers(person), into=evidence.numbers(into), kind=kind):
+        evidence.con.execute(
             'INSERT INTO lineage BY NAME SELECT person, "into", $batch::INTEGER AS batch, '
             "$decision::INTEGER AS decision, "
             "$at AS \"at\", ['merged', 'renamed', 'split'][kind + 1] AS kind FROM moved",

@@ -18,7 +18,7 @@ from coterie.identity.fold import Bools, Ints
 from coterie.identity.namespaces import PERSON
 from coterie.identity.persons import known
 from coterie.identity.settings import IdentitySettings
-from coterie.identity.stitch import Replayed, Scope, grown, stitch
+from coterie.identity.stitch import Replayed, Scope, stitch
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -125,10 +125,9 @@ class Coverage(msgspec.Struct, frozen=True):
 
 def preview(evidence: Evidence, warnings: Sequence[str] = ()) -> SettingsPreview:
     """Return what the settings of `evidence` would change if they were saved; `warnings` are passed on."""
-    before = known(evidence.con)
+    evidence, before = known(evidence, Scope())
     stitched = stitch(evidence, before, Scope())
-    new = stitched.person
-    old = grown(before.person, len(new))
+    old, new = before.person, stitched.person
     there = np.flatnonzero((old != NOBODY) & (new != NOBODY)).astype(np.int32)
     joint, kinds = _compared(old, new, there)
     carrying = _carrying(evidence.con, len(new))

@@ -15,13 +15,11 @@ import msgspec
 import numpy as np
 
 from coterie.identity.cluster import distinct
-from coterie.identity.evidence import NOBODY, ints, lent, longs
+from coterie.identity.evidence import NOBODY, Evidence, ints, lent, longs
 from coterie.identity.fold import Bools, Ints, Links, Longs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from duckdb import DuckDBPyConnection
 
 GIANT = 5_000
 """A component of which more records are folded at once has states saved."""
@@ -37,19 +35,13 @@ class Saved(msgspec.Struct, frozen=True, eq=False):
     """Which states are saved.
 
     `part` is the part of each identity, `NOBODY` where it has none; states at `since` and later tell of it.
-    `instants` are those of the states of each part, ascending.
+    `instants` are those of the states of each part, ascending. Parts of other identities have numbers below `free`.
     """
 
     part: Ints
     since: Longs
     instants: Mapping[int, tuple[int, ...]]
-
-    def grown(self, size: int) -> Saved:
-        """Return the same for so many identities."""
-        more = none(size)
-        more.part[: len(self.part)] = self.part
-        more.since[: len(self.since)] = self.since
-        return msgspec.structs.replace(more, instants=self.instants)
+    free: int = 0
 
     @property
     def last(self) -> dict[int, int]:
@@ -59,10 +51,10 @@ class Saved(msgspec.Struct, frozen=True, eq=False):
     @property
     def covered(self) -> Longs:
         """Up to which instant the last state tells of each identity; `NEVER` where none does."""
-        covered = np.full(len(self.part), NEVER, np.int64)
-        for part, instant in self.last.items():
-            covered[(self.part == part) & (self.since <= instant)] = instant
-        return covered
+        last = np.full(max(self.instants, default=NOBODY) + 2, NEVER, np.int64)  # one more for those without a part
+        last[[*self.last]] = [*self.last.values()]
+        found = last[self.part]
+        return np.where(self.since <= found, found, NEVER)
 
 
 class State(msgspec.Struct, frozen=True, eq=False):
@@ -73,18 +65,27 @@ class State(msgspec.Struct, frozen=True, eq=False):
     links: Links
 
 
-def none(size: int) -> Saved:
+def none(size: int, free: int = 0) -> Saved:
     """Return that no states are saved."""
-    return Saved(np.full(size, NOBODY, np.int32), np.full(size, NEVER, np.int64), {})
+    return Saved(np.full(size, NOBODY, np.int32), np.full(size, NEVER, np.int64), {}, free)
 
 
-def saved(con: DuckDBPyConnection, size: int) -> Saved:
-    """Return which states the history holds, for so many identities."""
-    found = none(size)
-    covered = con.execute("SELECT identity, part, since FROM graph_part").fetchnumpy()
-    found.part[ints(covered["identity"])] = ints(covered["part"])
-    found.since[ints(covered["identity"])] = longs(covered["since"])
-    states = con.execute("SELECT part, list(DISTINCT upto ORDER BY upto) FROM graph_state GROUP BY part").fetchall()
+def saved(evidence: Evidence) -> Saved:
+    """Return which states the history holds of the identities that evidence is about."""
+    con = evidence.con
+    ((free,),) = con.execute("SELECT coalesce(max(part) + 1, 0) FROM graph_part").fetchall()
+    found = none(evidence.size, free)
+    if not free:
+        return found
+    with evidence.asked() as mine:
+        covered = con.execute(f"SELECT identity, part, since FROM graph_part {mine}").fetchnumpy()
+    places, parts = evidence.places(ints(covered["identity"])), ints(covered["part"])
+    found.part[places], found.since[places] = parts, longs(covered["since"])
+    states = con.execute(
+        "SELECT part, list(DISTINCT upto ORDER BY upto) FROM graph_state "
+        "WHERE part IN (SELECT unnest($1::INTEGER[])) GROUP BY part",
+        [distinct(parts).tolist()],
+    ).fetchall()
     return msgspec.structs.replace(found, instants={part: tuple(instants) for part, instants in states})
 
 
@@ -105,14 +106,13 @@ def sound(before: Saved, forest: Ints, touched: Ints, folded: Ints, changed_at: 
         The instant of the first change in the component of each identity.
     """
     if not before.instants:
-        return none(len(forest))
-    old = before.grown(len(forest))
+        return none(len(forest), before.free)
     plain = forest == NOBODY
     plain[touched] = True
     plain[folded] = False
     part, instants = np.full(len(forest), NOBODY, np.int32), {}
     for number, all_ in before.instants.items():
-        members = np.flatnonzero((old.part == number) & ~plain)
+        members = np.flatnonzero((before.part == number) & ~plain)
         if not members.size:
             continue
         # of a component that fell apart, the largest piece keeps the states
@@ -121,21 +121,21 @@ def sound(before: Saved, forest: Ints, touched: Ints, folded: Ints, changed_at: 
         kept = tuple(instant for instant in all_ if instant < changed_at[members[0]])
         if kept:
             instants[number] = kept
-            part[members[old.since[members] <= kept[-1]]] = number
-    return Saved(part, old.since, instants)
+            part[members[before.since[members] <= kept[-1]]] = number
+    return Saved(part, before.since, instants, before.free)
 
 
-def links(con: DuckDBPyConnection, states: Saved, wanted: Bools) -> Links:
+def links(evidence: Evidence, states: Saved, wanted: Bools) -> Links:
     """Return the links of the last state of each part, those of identities that are `wanted`."""
     last = states.last
     parts, instants = np.array([*last], np.int32), np.array([*last.values()], np.int64)
-    with lent(con, "asked", part=parts, upto=instants):
-        found = con.execute(
+    with lent(evidence.con, "asked", part=parts, upto=instants):
+        found = evidence.con.execute(
             "SELECT part, a, b, first_at, last_at FROM graph_state SEMI JOIN asked USING (part, upto)"
         ).fetchnumpy()
-    a = ints(found["a"])
-    mine = wanted[a] & (states.part[a] == ints(found["part"]))
-    return Links(a[mine], ints(found["b"])[mine], longs(found["first_at"])[mine], longs(found["last_at"])[mine])
+    a, b = evidence.places(ints(found["a"])), evidence.places(ints(found["b"]))
+    held = Links(a, b, longs(found["first_at"]), longs(found["last_at"]))
+    return held.take(wanted[a] & (states.part[a] == ints(found["part"])))
 
 
 def cuts(times: Longs) -> list[int]:
@@ -172,7 +172,7 @@ def extended(
         What is saved then, and the part of each component.
     """
     part, since, instants = states.part.copy(), states.since.copy(), dict(states.instants)
-    free = max(int(part.max(initial=NOBODY)), *instants, NOBODY) + 1
+    free = max(states.free, int(part.max(initial=NOBODY)) + 1, *(number + 1 for number in instants))
     parts = []
     for component, members in components.items():
         there = part[members]
@@ -188,7 +188,7 @@ def extended(
         since[joining] = new[component][0]
         instants[mine] = _thinned((*instants.get(mine, ()), *new[component]))
         parts.append(mine)
-    return Saved(part, since, instants), parts
+    return Saved(part, since, instants, free), parts
 
 
 def _thinned(instants: tuple[int, ...]) -> tuple[int, ...]:
@@ -197,8 +197,9 @@ def _thinned(instants: tuple[int, ...]) -> tuple[int, ...]:
     return instants
 
 
-def write(con: DuckDBPyConnection, before: Saved, after: Saved, new: Sequence[State]) -> None:
+def write(evidence: Evidence, before: Saved, after: Saved, new: Sequence[State]) -> None:
     """Bring the tables from what was saved to what is saved now, given the states that are new."""
+    con = evidence.con
     fresh = {(state.part, state.upto) for state in new}
     void = [
         (part, instant)
@@ -210,21 +211,21 @@ def write(con: DuckDBPyConnection, before: Saved, after: Saved, new: Sequence[St
         parts, instants = np.array([part for part, _ in void], np.int32), np.array([at for _, at in void], np.int64)
         with lent(con, "void", part=parts, upto=instants):
             con.execute("DELETE FROM graph_state WHERE (part, upto) IN (SELECT (part, upto) FROM void)")
-    old = before.grown(len(after.part))
-    moved = (old.part != after.part) | (old.since != after.since)
-    gone = np.flatnonzero(moved & (old.part != NOBODY)).astype(np.int32)
+    moved = (before.part != after.part) | (before.since != after.since)
+    gone = np.flatnonzero(moved & (before.part != NOBODY)).astype(np.int32)
     if gone.size:
-        with lent(con, "gone", identity=gone, part=old.part[gone]):
+        with lent(con, "gone", identity=evidence.numbers(gone), part=before.part[gone]):
             con.execute("DELETE FROM graph_part WHERE identity IN (SELECT identity FROM gone)")
             con.execute("DELETE FROM graph_state WHERE (part, a) IN (SELECT (part, identity) FROM gone)")
     come = np.flatnonzero(moved & (after.part != NOBODY)).astype(np.int32)
     if come.size:
-        with lent(con, "come", identity=come, part=after.part[come], since=after.since[come]):
+        with lent(con, "come", identity=evidence.numbers(come), part=after.part[come], since=after.since[come]):
             con.execute("INSERT INTO graph_part BY NAME SELECT * FROM come")
     for state in new:
         if state.upto in after.instants.get(state.part, ()):
             held = state.links
-            with lent(con, "held", a=held.a, b=held.b, first_at=held.first_at, last_at=held.last_at):
+            a, b = evidence.numbers(held.a), evidence.numbers(held.b)
+            with lent(con, "held", a=a, b=b, first_at=held.first_at, last_at=held.last_at):
                 con.execute(
                     "INSERT INTO graph_state BY NAME SELECT $1::INTEGER AS part, $2::BIGINT AS upto, * FROM held",
                     [state.part, state.upto],

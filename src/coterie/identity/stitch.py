@@ -59,15 +59,17 @@ class Scope(msgspec.Struct, frozen=True, eq=False):
 
 
 class Known(msgspec.Struct, frozen=True, eq=False):
-    """Persons as they were: by number of the identity, `NOBODY` where there is none.
+    """Persons as they were: by the place of the identity in the evidence, `NOBODY` where there is none.
 
     `component` is the evidence component of identities that were replayed, `NOBODY` for the others; `saved` the states
-    there are of giant ones.
+    there are of giant ones. `changed` are the places of the identities that the facts or decisions are about which
+    changed, if that was not everything.
     """
 
     person: Ints
     component: Ints
     saved: Saved
+    changed: Ints
 
 
 class Causes(msgspec.Struct, frozen=True, eq=False):
@@ -99,7 +101,7 @@ class Replayed(msgspec.Struct, frozen=True, eq=False):
 
 
 class Stitched(msgspec.Struct, frozen=True, eq=False):
-    """Persons as they are.
+    """Persons as they are, by the place of the identity in the evidence.
 
     `touched` are the identities of all components that were looked at: what was told of their replays holds no more,
     and what `replayed` tells holds instead. `states` are those of `saved` that are new.
@@ -118,11 +120,11 @@ def stitch(evidence: Evidence, known: Known, scope: Scope) -> Stitched:
     Parameters
     ----------
     evidence : Evidence
-        The facts, decisions and settings.
+        The facts, decisions and settings, about all identities of the components that the change touches.
     known : Known
         Persons before the change.
     scope : Scope
-        What changed. What it does not touch is taken over.
+        What changed.
     """
     forest, seeds = _components(evidence, known, scope)
     there = forest != NOBODY
@@ -136,14 +138,12 @@ def stitch(evidence: Evidence, known: Known, scope: Scope) -> Stitched:
     states = saved.sound(known.saved, forest, touched, bad, _changed_at(evidence, known, forest, touched, scope))
     if bad.size:
         replayed, graph[bad], states, new = _replay(evidence, known, forest, bad, states, scope.batch)
-    person = grown(known.person, len(forest))
+    person = known.person.copy()
     person[~there] = NOBODY
     person[touched] = _persons(evidence, graph, touched)
-    return Stitched(person, _union(touched, scope.identities), replayed, states, new)
-
-
-def _union(touched: Ints, given: Ints | None) -> Ints:
-    return touched if given is None else np.union1d(touched, given).astype(np.int32)
+    if scope.identities is not None:
+        touched = distinct(np.concatenate([touched, known.changed]))
+    return Stitched(person, touched, replayed, states, new)
 
 
 # -- components -------------------------------------------------------------------------------------------------------
@@ -154,36 +154,33 @@ def _components(evidence: Evidence, known: Known, scope: Scope) -> tuple[Ints, I
 
     An identity may be named more than once.
     """
-    size = max(evidence.size, len(known.person))
     if scope.batch is not None:
-        forest, fresh = _with(_before(known, size), evidence.occurring(scope.batch))
+        forest, fresh = _with(_before(known), known.changed)
         a, b = evidence.pairs(scope.batch)
         return _extended(forest, a, b), np.concatenate([a, fresh])
     if scope.identities is None:
-        forest, fresh = _with(np.full(size, NOBODY, np.int32), evidence.occurring())
+        forest, fresh = _with(np.full(len(known.person), NOBODY, np.int32), evidence.occurring())
         return _extended(forest, *evidence.pairs()), fresh
-    forest = _before(known, size)
-    mine = scope.identities
-    parts = np.zeros(size + 1, np.bool_)
+    forest = _before(known)
+    mine = known.changed
+    parts = np.zeros(len(forest) + 1, np.bool_)
     parts[forest[mine]] = True
     parts[NOBODY] = False
-    members = _union(np.flatnonzero(parts[forest]).astype(np.int32), mine)
+    among = parts[forest]
+    among[mine] = evidence.still(mine)
+    members = np.flatnonzero(among).astype(np.int32)
+    forest[mine] = NOBODY
     forest[members] = members
-    gone = np.setdiff1d(mine, evidence.still(mine))
-    forest[gone] = NOBODY
-    members = np.setdiff1d(members, gone).astype(np.int32)
-    return _extended(forest, *evidence.pairs_of(members)), members
+    return _extended(forest, *evidence.pairs()), members
 
 
-def _before(known: Known, size: int) -> Ints:
+def _before(known: Known) -> Ints:
     """Return the components that the persons before came from: a graph that was not replayed is one."""
-    forest = np.full(size, NOBODY, np.int32)
-    plain = np.flatnonzero((known.person != NOBODY) & (grown(known.component, len(known.person)) == NOBODY))
-    smallest = np.empty(size, np.int32)
+    forest = known.component.copy()
+    plain = np.flatnonzero((known.person != NOBODY) & (known.component == NOBODY)).astype(np.int32)
+    smallest = np.empty(len(forest), np.int32)
     smallest[known.person[plain][::-1]] = plain[::-1]  # of several, the last one written stands: the smallest
     forest[plain] = smallest[known.person[plain]]
-    folded = np.flatnonzero(known.component != NOBODY)
-    forest[folded] = known.component[folded]
     return forest
 
 
@@ -237,7 +234,7 @@ def _changed_at(evidence: Evidence, known: Known, forest: Ints, touched: Ints, s
         return changed
     whose, at = evidence.first_seen(scope.batches)
     # facts that went were in a component that was there, those that came are in one that is
-    for component in (_before(known, len(forest)), forest):
+    for component in (_before(known), forest):
         first = np.full(len(forest) + 1, saved.ALWAYS, np.int64)  # one more for identities that have none
         np.minimum.at(first, component[whose], at)
         first[NOBODY] = saved.ALWAYS
@@ -254,11 +251,11 @@ def _replay(
     ones.
     """
     numbers = evidence.canonical(bad)
-    rank = np.full(len(forest), len(numbers), np.int32)
+    rank = np.full(len(forest) + 1, len(numbers), np.int32)  # one more for those that it is not about
     rank[numbers] = np.arange(len(numbers), dtype=np.int32)
     covered = states.covered
     course = _course(evidence, forest, bad, covered, batch)
-    state, sightings = _start(evidence, known, bad, course.later, states, batch)
+    state, sightings = _start(evidence, known, bad, course, states, batch)
     records, source = _prepared(evidence, numbers, rank, sightings)
     apart = evidence.decisions.apart
     mine = (rank[apart[0]] < len(numbers)) & (rank[apart[1]] < len(numbers))
@@ -284,14 +281,15 @@ def _replay(
 class _Course(msgspec.Struct, frozen=True, eq=False):
     """How components are replayed.
 
-    `later` tells by identity whether the records of the batch come after all others of its component. By component,
-    `floor` is the instant after which states may be saved, and `unsaved` about how many records there are after the
-    last state that are not folded again.
+    `later` tells by identity whether the records of the batch come after all others of its component; `links` are those
+    that the components had before. By component, `floor` is the instant after which states may be saved, and `unsaved`
+    about how many records there are after the last state that are not folded again.
     """
 
     later: Bools
     floor: Longs
     unsaved: Longs
+    links: Links
 
 
 def _course(evidence: Evidence, forest: Ints, bad: Ints, covered: Longs, batch: int | None) -> _Course:
@@ -301,14 +299,10 @@ def _course(evidence: Evidence, forest: Ints, bad: Ints, covered: Longs, batch: 
     np.maximum.at(floor, forest[bad], covered[bad])
     unsaved = np.zeros(size, np.int64)
     if batch is None:
-        return _Course(later, floor, unsaved)
+        return _Course(later, floor, unsaved, Links.none())
     last = np.full(size, saved.NEVER, np.int64)
-    whose, at, records = evidence.last_seen(bad, covered[bad], batch)
-    np.maximum.at(last, forest[whose], at)
-    merges = evidence.decisions.merges.records
-    occur = forest[merges.identities] != NOBODY
-    when = np.repeat(merges.time, np.diff(merges.offsets))
-    np.maximum.at(last, forest[merges.identities[occur]], when[occur])
+    links, records = evidence.earlier(bad, covered[bad], batch)
+    np.maximum.at(last, forest[links.a], links.last_at)
     first_new = np.full(size, saved.ALWAYS, np.int64)
     new, at = evidence.first_seen([batch])
     np.minimum.at(first_new, forest[new], at)
@@ -318,8 +312,8 @@ def _course(evidence: Evidence, forest: Ints, bad: Ints, covered: Longs, batch: 
     whole[chosen] = True
     later[bad] = whole[forest[bad]]
     floor[chosen] = last[chosen]
-    np.add.at(unsaved, forest[whose], np.where(later[whose], records, 0))
-    return _Course(later, floor, unsaved)
+    np.add.at(unsaved, forest[links.a], np.where(later[links.a], records, 0))
+    return _Course(later, floor, unsaved, links)
 
 
 def _due(records: Records, component: Ints, course: _Course) -> tuple[Ints, list[int]]:
@@ -368,12 +362,13 @@ def _saved(
 
 
 def _start(
-    evidence: Evidence, known: Known, bad: Ints, later: Bools, states: Saved, batch: int | None
+    evidence: Evidence, known: Known, bad: Ints, course: _Course, states: Saved, batch: int | None
 ) -> tuple[Links, Sightings]:
     """Return what to continue from and the records to take.
 
     Those of the batch where it continues; all others from the last saved state, or from the start.
     """
+    later = course.later
     continued, anew = bad[later[bad]], bad[~later[bad]]
     parts, starts = [], [Links.none()]
     if anew.size:
@@ -382,11 +377,11 @@ def _start(
         if states.instants:
             wanted = np.zeros(len(covered), np.bool_)
             wanted[anew] = covered[anew] != saved.NEVER
-            starts.append(saved.links(evidence.con, states, wanted))
+            starts.append(saved.links(evidence, states, wanted))
     if continued.size and batch is not None:
         parts.append(evidence.sightings(continued, np.full(len(continued), saved.NEVER), batch))
-        replayed = grown(known.component, len(later))[continued] != NOBODY
-        starts += [evidence.in_force(continued[replayed]), evidence.links_of(continued[~replayed], batch)]
+        plain = course.links.take(later[course.links.a] & (known.component[course.links.a] == NOBODY))
+        starts += [evidence.in_force(continued[known.component[continued] != NOBODY]), plain]
     columns = zip(*((each.a, each.b, each.first_at, each.last_at) for each in starts), strict=True)
     return Links(*map(np.concatenate, columns)), joined(parts)
 
@@ -445,10 +440,3 @@ def _persons(evidence: Evidence, graph: Ints, identities: Ints) -> Ints:
     best = np.full(len(graph), np.iinfo(np.int64).max)
     np.minimum.at(best, mine, key)
     return (best[mine] & 0xFFFFFFFF).astype(np.int32)
-
-
-def grown(numbers: Ints, size: int) -> Ints:
-    """Return numbers by identity for at least so many identities, nobody for those that are new."""
-    out = np.full(max(size, len(numbers)), NOBODY, np.int32)
-    out[: len(numbers)] = numbers
-    return out

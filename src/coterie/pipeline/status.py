@@ -6,6 +6,7 @@ import msgspec
 
 from coterie.audience.definition import Audience
 from coterie.identity.persons import known
+from coterie.identity.stitch import Scope
 from coterie.identity.preview import coverage
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.definitions import Definitions
@@ -174,7 +175,8 @@ def identities(sandbox: Sandbox, view: str) -> IdentityStats:
         "(SELECT count(DISTINCT identity) FROM evicted)"
     ).fetchall()
     links, replayed, removed, evicted = counts[0]
-    covered = coverage(graphs.evidence(sandbox), known(con).person)
+    evidence, told = known(graphs.evidence(sandbox), Scope())
+    covered = coverage(evidence, told.person)
     return IdentityStats(
         view=view,
         namespaces=tuple(NamespaceCount(*row) for row in namespaces),
