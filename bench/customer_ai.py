@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the line says."""
     began = time.perf_counter()
     lookback = options.lookback if 0 < options.lookback < FOREVER else None
-    written = _model(json.loads(options.goal.read_text(encoding="utf-8")), lookback)
+    written = _model(_goal(options.goal), lookback)
     cutoff, since = _instant(options.cutoff), options.train_from and _instant(options.train_from)
     file = EventFile(options.events, cutoff)
     with tempfile.TemporaryDirectory(prefix="customer-ai-") as scratch:
@@ -134,6 +134,21 @@ def _instant(text: str) -> str:
 
 
 # -- the model --------------------------------------------------------------------------------------------------------
+
+
+def _goal(path: Path) -> dict[str, Any]:
+    """Read a goal, or a model with a goal; events of a goal may go without a name."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path} is no JSON that can be read: {error}.") from error
+    goal = given.get("goal", given) if isinstance(given, dict) else None
+    if not isinstance(goal, dict):
+        raise Unreadable(f"{path} holds no goal: an object with `events` and `window_days`.")
+    events = goal.get("events")
+    if isinstance(events, list) and all(isinstance(event, dict) for event in events):
+        goal["events"] = [{"name": f"Event {number}", **event} for number, event in enumerate(events, 1)]
+    return given
 
 
 def _model(given: dict[str, Any], lookback: int | None) -> dict[str, Any]:

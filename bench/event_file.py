@@ -297,10 +297,16 @@ class EventFile:
         joined = (" AND " if goal.get("combiner", "all_of") == "all_of" else " OR ").join(parts)
         opens = f"{instant} + INTERVAL {int(goal.get('gap_days', 0))} DAY"
         closes = f"{opens} + INTERVAL {int(goal['window_days'])} DAY"
-        aliases = [f"{quoted(column.path)} AS {quoted(column.name)}" for column in self.columns]
-        seen = ", ".join(
-            ["__type AS event_type", "__ts AS timestamp", "__customer AS customer_id", "__customer", *aliases]
-        )
+        columns = {column.name: quoted(column.path) for column in self.columns}
+        fixed = {
+            "event_type": "__type",
+            FIXED["event_type"]: "__type",
+            "timestamp": "__ts",
+            "customer_id": "__customer",
+        }
+        taken = {name.lower() for name in columns}
+        columns |= {name: column for name, column in fixed.items() if name.lower() not in taken}
+        seen = ", ".join(["__customer", *(f"{column} AS {quoted(name)}" for name, column in columns.items())])
         least = "" if lookback is None else f" AND __ts >= {instant} - INTERVAL {lookback} DAY"
         least += "" if since is None else f" AND __ts >= TIMESTAMP '{since}'"
         rows = self.con.execute(

@@ -62,6 +62,12 @@ def test_windows_close_by_the_last_event_when_data_stopped() -> None:
     assert found.training[0] + 7 * DAY <= at - 19 * DAY
 
 
+@pytest.mark.parametrize(("window", "gap", "weekdays"), [(3, 0, 7), (10, 0, 7), (6, 2, 7), (7, 0, 1), (9, 5, 1)])
+def test_cutoffs_are_of_all_weekdays_or_of_that_of_the_prediction(window: int, gap: int, weekdays: int) -> None:
+    found = planned(model(window, gap=gap), "2020-01-01", "2022-01-01")
+    assert len({instant // DAY % 7 for instant in (found.scoring, *found.training)}) == weekdays
+
+
 @settings(max_examples=200)
 @given(
     window=st.integers(1, 365),

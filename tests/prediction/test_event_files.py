@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,8 @@ def test_who_was_there_and_what_they_did(file: EventFile) -> None:
         ({"where": [{"field": "value", "op": "neq", "value": 20}]}, False),
         ({"where": [{"field": "value", "op": "not_exists"}], "at_least": 1}, True),
         ({"where": [{"field": "event_type", "op": "matches", "value": "^or.er$"}]}, True),
+        ({"where": [{"field": "eventType", "op": "eq", "value": "order"}]}, True),
+        ({"where": [{"field": "timestamp", "op": "gte", "value": "2024-03-07"}]}, False),
     ],
 )
 def test_conditions_of_goals(file: EventFile, event: dict[str, Any], met: bool) -> None:
@@ -216,6 +219,20 @@ def test_goals_and_models_are_read_alike(file: EventFile) -> None:
         "name": "event_type",
         "where": [{"field": "eventType", "op": "exists"}, {"field": "Shop_name", "op": "eq", "value": "Shop name"}],
     }
+
+
+def test_events_of_a_goal_may_go_without_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "goal.json"
+    path.write_text(json.dumps({"goal": {"events": [{"where": []}, {"name": "Order"}], "window_days": 3}}))
+    assert [event["name"] for event in customer_ai._goal(path)["goal"]["events"]] == ["Event 1", "Order"]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"goal": 3}', "{events: 1}", "", '"churn"'])
+def test_what_is_no_goal_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "goal.json"
+    path.write_text(text)
+    with pytest.raises(Unreadable, match="goal.json (is no JSON|holds no goal)"):
+        customer_ai._goal(path)
 
 
 def test_the_comparison_is_that_of_scikit_learn() -> None:

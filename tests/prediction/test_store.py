@@ -184,6 +184,9 @@ def told(events: Sequence[Event], cutoff: int) -> dict[str, float]:
             found[f"{key}:gap_max"] = max(gaps, default=math.nan)
             found[f"{key}:gap_last"] = gaps[-1] if gaps else math.nan
             found[f"{key}:overdue"] = found[f"{key}:recency"] / statistics.median(gaps) if gaps else math.nan
+            window = {(cutoff + day * DAY) // DAY % 7 for day in (2, 3, 4)}
+            same = [(cutoff - (day + 1) * DAY) // DAY % 7 in window for day in days]
+            found[f"{key}:weekdays"] = statistics.fmean(same) if same else math.nan
     orders = kinds["goal"]
     paid = [event for event in orders if event.value is not None]
     for window in (7, 90):
@@ -216,9 +219,9 @@ def told(events: Sequence[Event], cutoff: int) -> dict[str, float]:
 def test_features_are_what_plain_python_says() -> None:
     events = shop(3, people=25)
     cutoffs = [START + day * DAY + 12_345 for day in (31, 90, 160, 200)]
-    frame = store(events, model=msgspec.structs.replace(MODEL, population=Population(lookback_days=None))).build(
-        cutoffs
-    )
+    goal = msgspec.structs.replace(GOAL, window_days=3, gap_days=2)
+    model = msgspec.structs.replace(MODEL, goal=goal, population=Population(lookback_days=None))
+    frame = store(events, model=model).build(cutoffs)
     assert len(frame) > 80
     for person, cutoff in zip(frame.people.tolist(), frame.cutoffs.tolist(), strict=True):
         got = row(frame, person, cutoff)
@@ -237,6 +240,12 @@ def test_nothing_of_a_kind_is_zero_times_and_never() -> None:
     assert got["goal:n_all"] == got["goal:n_30d"] == got["goal:value:sum_all"] == got["shelf=tea:n_all"] == 0
     assert all(math.isnan(got[name]) for name in ("goal:recency", "goal:tenure", "goal:gap_mean", "goal:value:mean"))
     assert all(math.isnan(got[name]) for name in ("goal:rate", "goal:overdue", "goal:trend_7_30"))
+
+
+def test_a_window_of_a_week_has_all_weekdays() -> None:
+    for days, weekly in ((6, True), (7, False)):
+        model = msgspec.structs.replace(MODEL, goal=msgspec.structs.replace(GOAL, window_days=days))
+        assert ("goal:weekdays" in {feature.name for feature in store([], model=model).features}) is weekly
 
 
 def test_names_are_unique_and_factors_join_what_belongs_together() -> None:

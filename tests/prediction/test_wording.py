@@ -162,6 +162,8 @@ def test_many_at_once_are_the_same_as_one_by_one():
 
 
 def test_every_feature_that_is_made_has_words_of_its_own():
+    from coterie.prediction.definition import Goal, GoalEvent
+    from coterie.prediction.definition import Test as Asked
     from coterie.prediction.features import amounts, counts, habit, rhythm
     from coterie.prediction.features.subjects import Subjects
     from coterie.prediction.vocabulary import Amount, Category, EventKind, Vocabulary
@@ -180,7 +182,8 @@ def test_every_feature_that_is_made_has_words_of_its_own():
         first=0,
     )
     subjects = Subjects(vocabulary)
-    made = [*counts.features(subjects), *rhythm.features(subjects)]
+    goal = Goal((GoalEvent("Purchase", (Asked("eventType", "eq", "purchase"),)),), 3)
+    made = [*counts.features(subjects), *rhythm.features(subjects, goal)]
     made += [*amounts.features(vocabulary), *habit.features(vocabulary)]
     assert len(made) > 50
     for feature in made:

@@ -39,7 +39,7 @@ ROWS = 100_000
 TOP = 3
 """Reasons on each side that a change is looked for."""
 
-TIMED = frozenset({"recency", "recency_of_tenure", "tenure", "rate", "overdue"})
+TIMED = frozenset({"recency", "recency_of_tenure", "tenure", "rate", "overdue", "weekdays"})
 """Measures without a window that change with time alone."""
 
 Buckets = npt.NDArray[np.int8]

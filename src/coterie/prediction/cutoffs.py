@@ -15,6 +15,7 @@ TRAINED_DAYS = 365
 """How far back training goes, unless that leaves no window to test on."""
 STEP_DAYS = (7, 21)
 """The least and the most days between cut-offs."""
+WEEK = 7
 CUTOFFS = (8, 24)
 """How many cut-offs are aimed at, at least and at most."""
 YEAR = 365 * DAY
@@ -111,6 +112,8 @@ def plan(model: Model, first: int, last: int, scoring: int) -> Cutoffs:
         return Cutoffs(scoring, (), (), by_time=False)
     least, most = STEP_DAYS
     step = min(max(round(lead / 3), least), most)
+    if step == WEEK and lead % WEEK:
+        step += 1  # or all would be of one weekday, and that of the prediction another
     preferred = max(newest, min(farthest, history - max(history * 2 // 5, 2 * lead)))
     if (preferred - newest) // step + 1 < CUTOFFS[0]:
         step = max(least, min(step, (farthest - newest) // (CUTOFFS[0] - 1)))

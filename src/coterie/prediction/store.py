@@ -81,7 +81,7 @@ class FeatureStore:
         subjects = self._subjects
         return (
             *counts.features(subjects),
-            *rhythm.features(subjects),
+            *rhythm.features(subjects, self.model.goal),
             *amounts.features(self.vocabulary),
             *habit.features(self.vocabulary),
             *attributes.features(self.vocabulary),
@@ -228,7 +228,7 @@ class FeatureStore:
         read_from = inline(self.vocabulary) if few else kept(con, self.vocabulary, part, parts, summed=summed)
         sheet = Sheet(self.features, len(rows))
         counts.fill(con, self._subjects, read_from, sheet)
-        rhythm.fill(con, self._subjects, read_from, sheet)
+        rhythm.fill(con, self._subjects, self.model.goal, read_from, sheet)
         amounts.fill(con, self.vocabulary, read_from, sheet)
         habit.fill(con, self.vocabulary, read_from, sheet, rows.cutoffs)
         con.unregister("prediction_asked")

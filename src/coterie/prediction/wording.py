@@ -170,6 +170,12 @@ ENGLISH = Language(
             r"overdue": Phrase(
                 "silence against the usual gap", "silent for {quantity} the usual gap", Unit.TIMES, "no rhythm yet"
             ),
+            r"weekdays": Phrase(
+                "part on the weekdays of the window",
+                "{quantity} on the weekdays of the window",
+                Unit.SHARE,
+                "never so far",
+            ),
             r"trend_(\d+)_(\d+)": Phrase(
                 "pace of {a} days against {b} days",
                 "{quantity} the pace of {b} days in the last {a}",

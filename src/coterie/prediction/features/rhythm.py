@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from coterie.prediction.definition import Goal
 from coterie.prediction.features.sheet import Sheet, ratio, read
 from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.frame import Family, Feature
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 WINDOWS = (30, 90, 365)
 """Days in which those with an event are counted."""
+WEEK = 7
 _GAPS = ("mean", "median", "sd", "min", "max", "last")
 
 
-def features(subjects: Subjects) -> Iterator[Feature]:
+def features(subjects: Subjects, goal: Goal) -> Iterator[Feature]:
     """Yield what is told of the rhythm of the main kinds of events."""
     for subject in subjects.counted:
         if not subject.main:
@@ -29,7 +31,8 @@ def features(subjects: Subjects) -> Iterator[Feature]:
         for days in _windows(subjects):
             yield Feature(f"{key}:days_{days}d", Family.FREQUENCY, name, subject.often, days)
         yield Feature(f"{key}:days_all", Family.FREQUENCY, name, subject.often)
-        for what in (*(f"gap_{what}" for what in _GAPS), "cv", "overdue"):
+        weekly = ("weekdays",) if _weekdays(goal) else ()
+        for what in (*(f"gap_{what}" for what in _GAPS), "cv", "overdue", *weekly):
             yield Feature(f"{key}:{what}", Family.RHYTHM, name, f"rhythm:{name}")
 
 
@@ -37,9 +40,21 @@ def _windows(subjects: Subjects) -> list[int]:
     return [days for days in subjects.vocabulary.windows if days in WINDOWS]
 
 
-def statement(windows: list[int], read_from: Gathered) -> str:
+def _weekdays(goal: Goal) -> list[int]:
+    """Return the ages in days, modulo a week, of days of the past on the weekdays of the window; none for all of them.
+
+    The day of the past of age `a` and that of the window `d` are of the same weekday where `a + 1 + d` are whole weeks.
+    """
+    if goal.window_days >= WEEK:
+        return []
+    return sorted((-1 - goal.gap_days - day) % WEEK for day in range(goal.window_days))
+
+
+def statement(windows: list[int], weekdays: list[int], read_from: Gathered) -> str:
     """Return the statement that tells of the gaps before each cut-off; a row for each row and kind of events."""
     within = "".join(f", count(*) FILTER (WHERE age < {days}) AS days_{days}" for days in windows)
+    if weekdays:
+        within += f", avg((age % {WEEK} IN ({', '.join(map(str, weekdays))}))::INTEGER) AS weekdays"
     return f"""
         SELECT "row", subject, count(*) AS days, count(gap) AS n, sum(gap) AS total, sum(gap * gap) AS squares,
                median(gap) AS middle, min(gap) AS least, max(gap) AS most, arg_min(gap, age) AS latest{within}
@@ -50,10 +65,10 @@ def statement(windows: list[int], read_from: Gathered) -> str:
     """
 
 
-def fill(con: DuckDBPyConnection, subjects: Subjects, read_from: Gathered, sheet: Sheet) -> None:
+def fill(con: DuckDBPyConnection, subjects: Subjects, goal: Goal, read_from: Gathered, sheet: Sheet) -> None:
     """Fill in the features of this family."""
-    windows = _windows(subjects)
-    found = read(con, statement(windows, read_from))
+    windows, weekdays = _windows(subjects), _weekdays(goal)
+    found = read(con, statement(windows, weekdays, read_from))
     rows, kinds = found["row"], found["subject"]
     keys = [subject.key for subject in subjects.counted]
     counted = {"days_all": "days"} | {f"days_{days}d": f"days_{days}" for days in windows}
@@ -71,6 +86,8 @@ def fill(con: DuckDBPyConnection, subjects: Subjects, read_from: Gathered, sheet
     )
     for what, values in told.items():
         sheet.scatter(rows, kinds, [f"{key}:gap_{what}" for key in keys], values)
+    if weekdays:
+        sheet.scatter(rows, kinds, [f"{key}:weekdays" for key in keys], found["weekdays"])
     for subject in subjects.counted:
         if subject.main:
             key = subject.key
