@@ -139,16 +139,17 @@ def _instant(text: str) -> str:
 def _goal(path: Path) -> dict[str, Any]:
     """Read a goal, or a model with a goal; events of a goal may go without a name."""
     try:
-        given = json.loads(path.read_text(encoding="utf-8-sig"))
+        given: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise Unreadable(f"{path} is no JSON that can be read: {error}.") from error
-    goal = given.get("goal", given) if isinstance(given, dict) else None
-    if not isinstance(goal, dict):
+    written: dict[str, Any] = given if isinstance(given, dict) else {}
+    goal = written.get("goal", written)
+    if not isinstance(goal, dict) or not goal:
         raise Unreadable(f"{path} holds no goal: an object with `events` and `window_days`.")
     events = goal.get("events")
     if isinstance(events, list) and all(isinstance(event, dict) for event in events):
         goal["events"] = [{"name": f"Event {number}", **event} for number, event in enumerate(events, 1)]
-    return given
+    return written
 
 
 def _model(given: dict[str, Any], lookback: int | None) -> dict[str, Any]:

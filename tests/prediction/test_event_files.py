@@ -231,7 +231,7 @@ def test_events_of_a_goal_may_go_without_a_name(tmp_path: Path) -> None:
 def test_what_is_no_goal_is_refused_in_words(tmp_path: Path, text: str) -> None:
     path = tmp_path / "goal.json"
     path.write_text(text)
-    with pytest.raises(Unreadable, match="goal.json (is no JSON|holds no goal)"):
+    with pytest.raises(Unreadable, match=r"goal\.json (is no JSON|holds no goal)"):
         customer_ai._goal(path)
 
 
