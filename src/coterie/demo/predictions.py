@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 AUDIENCE = "high-spenders-at-risk"
 TITLE = "High spenders out of rhythm"
 DESCRIPTION = (
-    "High spenders of the quarter who are not unlikely to stop, above all because they are out of their rhythm."
+    "Spent at least 2,500 dollars within a year, as every fourth household did, and are likelier to stop for a month "
+    "than most, above all because they are out of their rhythm."
 )
 RULE = (
-    'inSegment("high-spenders") and customerAI.stops_for_30_days.bucket != "low"\n'
+    'xEvent[eventType = "commerce.purchases" and timestamp occurs <= 1 year before now]'
+    ".sum(commerce.line.paid) >= 2500.00\n"
+    "and customerAI.stops_for_30_days.percentile > 50\n"
     'and customerAI.stops_for_30_days.factors.head().code.startsWith("rhythm:")'
 )
 

@@ -30,6 +30,10 @@ MONTHS = (
 )  # fmt: skip
 
 
+_LEAST = 0.05
+"""Times from which a tenth is told."""
+
+
 def rounded(unit: Unit, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return numbers as far as they are shown: few different ones, so that each is put in words once."""
     wide = np.asarray(values, np.float64)
@@ -70,6 +74,8 @@ def quantity(unit: Unit, value: float) -> str:
     ('23 days', '1 day', 'less than a day')
     >>> quantity(Unit.COUNT, 12.0), quantity(Unit.TIMES, 1.84), quantity(Unit.SHARE, 0.452), quantity(Unit.HOUR, 14.5)
     ('12', '1.8 times', '45 %', '14:30')
+    >>> quantity(Unit.TIMES, 0.02), spread(Unit.TIMES, 0.02, 1.6), between(Unit.TIMES, None, 0.02)
+    ('under 0.1 times', '0 to 1.6 times', 'under 0.1 times')
     """
     match unit:
         case Unit.COUNT:
@@ -80,6 +86,8 @@ def quantity(unit: Unit, value: float) -> str:
         case Unit.AMOUNT:
             return number(value)
         case Unit.TIMES:
+            if 0 < value < _LEAST:
+                return "under 0.1 times"
             return f"{value:.0f} times" if abs(value) >= 10 or value == 0 else f"{value:.1f} times"
         case Unit.SHARE:
             return percent(round(value, 2))
@@ -111,24 +119,30 @@ def between(unit: Unit, low: float | None, high: float | None) -> str:
         return "any"
     if low is None:
         assert high is not None
-        return f"{'before' if unit is Unit.HOUR else 'under'} {quantity(unit, high)}"
+        last = quantity(unit, high)
+        return last if last.startswith("under") else f"{'before' if unit is Unit.HOUR else 'under'} {last}"
     if high is None:
         if unit is Unit.HOUR:
             return f"{quantity(unit, low)} or later"
-        amount, gap, ending = quantity(unit, low).partition(" ")
+        amount, gap, ending = _bound(unit, low).partition(" ")
         return f"{amount} or more{gap}{ending}" if unit in (Unit.DAYS, Unit.TIMES) else f"{amount}{gap}{ending} or more"
     return spread(unit, low, high)
 
 
 def spread(unit: Unit, low: float, high: float) -> str:
     """Return two quantities, both included: "8 to 40 days"; one when they look the same."""
-    first, last = quantity(unit, low), quantity(unit, high)
+    first, last = _bound(unit, low), quantity(unit, high)
     if first == last:
         return first
     # the unit is said once, at the end
     words, ending = first.split(" ", 1) if " " in first and first[0].isdigit() else (first, "")
     same = ending and (last.endswith(f" {ending}") or (unit is Unit.DAYS and last.endswith("days")))
     return f"{words if same else first} to {last}"
+
+
+def _bound(unit: Unit, low: float) -> str:
+    """Return where a range begins."""
+    return quantity(unit, 0.0 if unit is Unit.TIMES and 0 < low < _LEAST else low)
 
 
 def _of_counts(low: float | None, high: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -116,11 +117,17 @@ def _factors(out: Console, part: Data, style: str) -> None:
             Text(_ranges(item, 2 if out.width >= show.WIDE else 1), style="dim"),
         )
     out.print(grid)
-    for item in part.get("exposures", ())[:3]:
-        way = "higher" if item["direction"] == "raises" else "lower"
-        out.print(
-            Text(f"  What was shown to them, not a reason: {show.words(item['label'])} ({way} with it)", style="dim")
-        )
+    if exposures := _exposures(part.get("exposures", ())):
+        out.print(Text(f"What others did counts too, and is never a reason: {exposures}.", style="dim"))
+
+
+def _exposures(found: Sequence[Data]) -> str:
+    """Return what people were exposed to, each once, and which way all of it leans."""
+    leaning: dict[str, float] = {}
+    for item in found:
+        subject = item["code"].partition(":")[2]
+        leaning[subject] = leaning.get(subject, 0.0) + float(item["contribution"])
+    return "; ".join(f"{name} ({'raises' if way >= 0 else 'lowers'} the chance)" for name, way in leaning.items())
 
 
 def both_ways(share: float, width: int = 7) -> Text:

@@ -195,14 +195,11 @@ def _tried(out: Console, found: Data) -> None:
         for item in found["candidates"]
     ]
     show.table(out, "Learners tried", rows, ["*learner", "log-loss", "AUC", "against the default", ""])
-    chosen = next((item["method"] for item in found["calibration"] if item["chosen"]), None)
-    if found["calibration"]:
-        tried = ", ".join(item["method"] for item in found["calibration"])
-        out.print(
-            Text(
-                f"Corrections of probabilities tried on later windows: {tried}; taken: {chosen or 'none'}.", style="dim"
-            )
-        )
+    corrections = [item for item in found["calibration"] if item["method"] != "identity"]
+    if corrections:
+        tried = ", ".join(item["method"] for item in corrections)
+        taken = next((item["method"] for item in corrections if item["chosen"]), "none")
+        out.print(Text(f"Corrections of probabilities tried on later windows: {tried}; taken: {taken}.", style="dim"))
     if found["season"]:
         season = found["season"]
         said = f"a year before {share(season['predicted'])} was said and {share(season['observed'])} came"
@@ -216,13 +213,13 @@ def versions(out: Console, found: list[Data]) -> None:
         (
             item["number"],
             day(item["as_of"]),
-            item["run"],
+            item["run"].rpartition("/")[2],
             ALGORITHMS.get(item["algorithm"], item["algorithm"]),
             estimate(item["auc"]),
-            "in use" if item["in_use"] else "",
-            item["decision"],
+            "in use" if item["in_use"] else " ",
+            sentence(item["decision"]) if item["decision"] else " ",
         )
         for item in found
     ]
-    columns = ["version", "learnt until", "run", "learner", "AUC", "", "*decision"]
+    columns = ["version", "learnt until", "run", "*learner", "AUC", "", "*why"]
     show.table(out, "Versions", rows, columns, empty="None yet: it has not been trained.")
