@@ -313,9 +313,11 @@ class EventFile:
             f"WITH pop AS (SELECT DISTINCT __customer FROM event "
             f"WHERE __ts < {instant}{least} AND __customer IS NOT NULL), "
             f"win AS (SELECT {seen} FROM event WHERE __ts >= {opens} AND __ts < {closes}), "
-            f"hit AS (SELECT __customer, coalesce({joined}, false) AS hit FROM win GROUP BY __customer) "
-            "SELECT __customer, coalesce(hit, false) FROM pop LEFT JOIN hit USING (__customer) ORDER BY 1",
-            parameters,
+            f"hit AS (SELECT __customer, {joined} AS hit FROM win GROUP BY __customer), "
+            f"nothing AS (SELECT {joined} AS hit FROM win WHERE FALSE) "
+            "SELECT __customer, coalesce(hit.hit, nothing.hit) FROM pop LEFT JOIN hit USING (__customer), nothing "
+            "ORDER BY 1",
+            [*parameters, *parameters],
         ).fetchall()
         return Outcome([customer for customer, _ in rows], [bool(hit) for _, hit in rows])
 

@@ -78,6 +78,12 @@ def test_who_was_there_and_what_they_did(file: EventFile) -> None:
     assert file.outcome(goal(), "2024-03-05 00:00:00", None, "2024-03-02 00:00:00").customers == ["007"]
 
 
+@pytest.mark.parametrize(("op", "value", "hit"), [("lt", 5, True), ("lte", 0, True), ("eq", 0, True), ("gt", 0, False)])
+def test_who_does_nothing_spends_nothing(file: EventFile, op: str, value: float, hit: bool) -> None:
+    spends = {**goal()["events"][0], "measure": {"sum": "value"}, "op": op, "value": value}
+    assert file.outcome(goal(events=[spends]), "2024-03-12 00:00:00", 30) == Outcome(["007", "12"], [hit, hit])
+
+
 @pytest.mark.parametrize(
     ("event", "met"),
     [
