@@ -2,14 +2,16 @@
 
 import json
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 from tests.pipeline import shopping as shop
 
 import coterie
 from coterie.core.clock import DAY, FixedClock
 from coterie.core.errors import Conflict, CoterieError, Invalid, NotFound
-from coterie.pipeline.predictions import folders, versions
+from coterie.pipeline.predictions import deciding, folders, publishing, versions
 from coterie.prediction.run import STAGES, Status
 
 RULES = {
@@ -145,6 +147,15 @@ def test_nothing_is_loaded_into_scores_by_hand(ws, tmp_path):
     assert error.value.code == "dataset.system"
 
 
+def test_the_first_run_makes_its_dataset_and_its_schema_both_or_neither(ws):
+    made = [
+        [item["kind"] for item in entry.body["definitions"]]
+        for entry in ws.sandbox.log.entries()
+        if entry.kind == "definitions.put"
+    ]
+    assert made == [["schema", "dataset"]]
+
+
 def test_a_rebuild_has_the_same_scores_and_versions(ws, tmp_path):
     rebuilt = ws.rebuild(tmp_path / "rebuilt")
     assert rebuilt.same, [table for table in rebuilt.tables if not table.same]
@@ -274,6 +285,34 @@ def test_a_challenger_is_compared_with_the_version_in_use(copy, tmp_path):
     before = copy.predictions.runs("buys")[-1]
     assert outcomes.outcomes[0].people == before.scored
     assert 0 <= outcomes.outcomes[0].actual <= 1
+
+
+def test_a_challenger_that_lost_is_followed_by_another_one_only_when_its_time_has_come(copy):
+    """A lasting alarm about drift asks for one training, not for one in every run."""
+    sandbox, model = copy.sandbox, copy.predictions.get("buys")
+    run, champion = copy.predictions.runs("buys")[0], copy.predictions.version("buys")
+
+    def why(days):
+        return deciding.retrain(sandbox, model, champion.as_of + days * DAY)
+
+    assert (why(1), why(30)) == (None, "schedule")
+    path = folders.run(sandbox.path, "buys", run.number) / publishing.DRIFT
+    path.write_bytes(msgspec.json.encode(replace(copy.predictions.drift("buys"), level="alarm")))
+    assert why(1) == "drift"
+    lost = replace(champion, id="buys/2", number=2, champion=False, as_of=champion.as_of + DAY)
+    publishing.note(sandbox, replace(run, id="buys/2", number=2, trained=2), lost)
+    assert copy.predictions.version("buys").number == 1
+    assert (why(2), why(30), why(31)) == (None, None, "schedule")
+
+
+def test_a_version_that_is_damaged_is_named_and_trained_anew(copy):
+    version = copy.predictions.version("buys")
+    next(folders.version(copy.sandbox.path, "buys", 1).rglob("*.json")).write_text("{}")
+    run = copy.predictions.run("buys", retrain=False)
+    assert (run.status, run.error.code) == (Status.FAILED, "model.damaged")
+    assert f"version {version.number} of model buys" in run.error.message
+    assert "coterie ai run buys --retrain" in run.error.hint
+    assert copy.audiences.size("likely") > 0  # the scores of the run before still stand
 
 
 def test_audiences_of_scores(copy):

@@ -40,9 +40,25 @@ T = TypeVar("T")
 def save(sandbox: Sandbox, name: str, definition: T) -> T:
     """Commit a definition, unless it is what is in force already."""
     if Definitions(sandbox.catalog).find(type(definition), name) != definition:
-        body = {"kind": KINDS[type(definition)], "id": name, "body": msgspec.to_builtins(definition)}
-        commit(sandbox, "definition.put", body)
+        commit(sandbox, "definition.put", _body(name, definition))
     return definition
+
+
+def save_made(sandbox: Sandbox, schema: Schema, dataset: Dataset) -> Dataset:
+    """Commit a schema and a dataset of it that the program makes for itself, both or neither; raises as `put_schema`.
+
+    What is in force already is not committed again.
+    """
+    definitions = Definitions(sandbox.catalog)
+    made: list[tuple[str, Schema | Dataset]] = [(schema.name, sound(definitions, schema)), (dataset.name, dataset)]
+    new = [_body(name, item) for name, item in made if definitions.find(type(item), name) != item]
+    if new:
+        commit(sandbox, "definitions.put", {"definitions": new})
+    return dataset
+
+
+def _body(name: str, definition: object) -> dict[str, Any]:
+    return {"kind": KINDS[type(definition)], "id": name, "body": msgspec.to_builtins(definition)}
 
 
 def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
@@ -62,6 +78,11 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
     """
     definitions = Definitions(sandbox.catalog)
     schema = spec if isinstance(spec, Schema) else read_schema(spec, partial(_group, definitions))
+    return save(sandbox, schema.name, sound(definitions, schema))
+
+
+def sound(definitions: Definitions, schema: Schema) -> Schema:
+    """Return a schema that can take its place among the others; raises as `put_schema`."""
     where = f"schema {schema.name}"
     labels.all_of(schema.fields, where)
     if COMPUTED in schema.fields and schema.class_ is SchemaClass.PROFILE:
@@ -97,7 +118,7 @@ def put_schema(sandbox: Sandbox, spec: Mapping[str, Any] | Schema) -> Schema:
                 where={"schema": schema.name},
             )
     union_of([*(item for item in definitions.list(Schema) if item.name != schema.name), schema])
-    return save(sandbox, schema.name, schema)
+    return schema
 
 
 def _group(definitions: Definitions, name: str) -> FieldGroup:

@@ -14,13 +14,13 @@ from coterie.core.clock import DAY, format_date
 from coterie.core.errors import Damaged
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import ended, folders, monitoring, publishing, versions
-from coterie.pipeline.predictions.checkpoints import State
+from coterie.pipeline.predictions.checkpoints import Checkpoints, State
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import problems, schedule
 from coterie.prediction.definition import Model, fingerprint
 from coterie.prediction.drift import Drift
 from coterie.prediction.problems import Problem
-from coterie.prediction.run import Trigger, Version
+from coterie.prediction.run import Run, Status, Trigger, Version
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def retrain(sandbox: Sandbox, model: Model, at: int) -> Trigger | None:
     By itself it is trained when there is no version for what it states, when 30 days have passed (a window has closed
     since then, as one closes every day), when the last run saw that people or data have moved far,
     and when what came was not what was promised.
+
+    The days are counted from the newest version, whether it is in use or not: a challenger that lost is not followed by
+    another one at once, and what has moved for good asks for a training once, then as often as the schedule does.
     """
     definitions = Definitions(sandbox.catalog)
     champion = versions.champion(definitions, model.key)
@@ -63,14 +66,15 @@ def retrain(sandbox: Sandbox, model: Model, at: int) -> Trigger | None:
         return "asked"
     if champion.configuration != fingerprint(model):
         return "configuration"
+    newest = versions.of_model(definitions, model.key)[-1]
     if model.schedule.retrain != schedule.AUTO:
-        due = schedule.next_after(model.schedule.retrain, champion.as_of)
+        due = schedule.next_after(model.schedule.retrain, newest.as_of)
         return "schedule" if due is not None and due <= at else None
-    if at - champion.as_of >= AGE * DAY:
+    if at - newest.as_of >= AGE * DAY:
         return "schedule"
-    if _moved(sandbox, definitions, model.key, champion):
+    if newest.number == champion.number and _moved(sandbox, definitions, model.key, champion):
         return "drift"
-    return "outcomes" if _broken(sandbox, definitions, model, champion) else None
+    return "outcomes" if _broken(sandbox, model, champion, newest) else None
 
 
 def _moved(sandbox: Sandbox, definitions: Definitions, key: str, champion: Version) -> bool:
@@ -82,13 +86,12 @@ def _moved(sandbox: Sandbox, definitions: Definitions, key: str, champion: Versi
     return path.exists() and msgspec.json.decode(path.read_bytes(), type=Drift).level == "alarm"
 
 
-def _broken(sandbox: Sandbox, definitions: Definitions, model: Model, champion: Version) -> bool:
+def _broken(sandbox: Sandbox, model: Model, champion: Version, newest: Version) -> bool:
     """Whether what came of the runs of the version in use was not what it promised, and nothing learnt from it yet."""
     try:
         found = monitoring.outcomes(sandbox, model.key, champion)
     except Damaged:
         return False  # it will be trained anew, or the run that is to score by it will say so
-    newest = versions.of_model(definitions, model.key)[-1]
     return found.level == "alarm" and found.outcomes[0].closes > newest.as_of
 
 
@@ -128,6 +131,15 @@ def decide(
         "that one stays in use, the new one is kept as a candidate."
     )
     return replace(asked, replaces=False, reason=f"worse; {told}", warnings=(*warnings, said))
+
+
+def so_far(kept: Checkpoints, state: State, status: Status) -> Run:
+    """Return a run as far as it is, with the version that it trained once that was decided on."""
+    run = state.run(status)
+    if FILE not in kept:
+        return run
+    decision = kept.get(FILE, Decision)
+    return replace(run, trained=decision.number, version=decision.number if decision.replaces else run.version)
 
 
 def _interval(new: Learnt) -> tuple[float, float, float]:

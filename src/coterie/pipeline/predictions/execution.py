@@ -292,9 +292,7 @@ class Execution:
     @property
     def _draft(self) -> Run:
         """The run as it is so far."""
-        trained = self._decision.number if deciding.FILE in self._kept else None
-        draft = msgspec.structs.replace(self.state.run(Status.PUBLISHING), trained=trained)
-        return msgspec.structs.replace(draft, version=trained) if self._replaces else draft
+        return deciding.so_far(self._kept, self.state, Status.PUBLISHING)
 
     @property
     def _replaces(self) -> bool:

@@ -146,5 +146,4 @@ def _dataset(sandbox: Sandbox, model: Model, vocabulary: Vocabulary) -> Dataset:
         name, schema = output.names(model, frozenset(taken))
         found = Dataset(name, schema, description=f"Scores of the model {model.key}.", system=True)
     labels = models.labels_of(definitions, model, vocabulary)
-    define.put_schema(sandbox, output.schema_of(model, found.schema, labels))
-    return define.save(sandbox, found.name, found)
+    return define.save_made(sandbox, output.schema_of(model, found.schema, labels), found)

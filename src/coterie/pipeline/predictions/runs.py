@@ -121,7 +121,8 @@ def resume(sandbox: Sandbox, key: str, progress: Progress) -> Run:
         return done
     (kept.path / folders.CANCEL).unlink(missing_ok=True)
     mine = _published(definitions, key)
-    if any(changes_facts(entry) and _defined(entry) not in mine for entry in sandbox.log.entries(after=left.entry)):
+    since = sandbox.log.entries(after=left.entry)
+    if any(changes_facts(entry) and not _defines(entry, mine) for entry in since):
         said = "Data have changed since it began, so it was begun anew."
         left = msgspec.structs.replace(left, stages=(), warnings=(said,), as_of=left.asked_at, entry=sandbox.log.last)
         kept.clear()
@@ -129,15 +130,17 @@ def resume(sandbox: Sandbox, key: str, progress: Progress) -> Run:
     return _executed(sandbox, model, left, progress)
 
 
-def _published(definitions: Definitions, key: str) -> set[tuple[str, str] | None]:
+def _published(definitions: Definitions, key: str) -> set[tuple[str, str]]:
     """Return the kinds and ids of what a run itself defines before it publishes scores."""
     found = models.dataset_of(definitions, key)
     return set() if found is None else {(KINDS[Dataset], found.name), (KINDS[Schema], found.schema)}
 
 
-def _defined(entry: Entry) -> tuple[str, str] | None:
-    """Return the kind and the id of what an entry defines; None for other entries."""
-    return (entry.body["kind"], entry.body["id"]) if entry.kind == "definition.put" else None
+def _defines(entry: Entry, mine: set[tuple[str, str]]) -> bool:
+    """Whether an entry defines what is among these kinds and ids, and nothing else."""
+    if entry.kind != "definitions.put":
+        return False
+    return {(item["kind"], item["id"]) for item in entry.body["definitions"]} <= mine
 
 
 _UNDER_WAY: set[str] = set()
@@ -170,7 +173,7 @@ def give_up(sandbox: Sandbox, key: str) -> list[int]:
     given = []
     for state in _left(sandbox, key):
         if Definitions(sandbox.catalog).find(Run, state.id) is None:
-            publishing.note(sandbox, msgspec.structs.replace(_interrupted(state), resumable=False))
+            publishing.note(sandbox, msgspec.structs.replace(_interrupted(sandbox, state), resumable=False))
         Checkpoints.of(sandbox.path, key, state.number).clear()
         given.append(state.number)
     return given
@@ -182,17 +185,17 @@ def listed(sandbox: Sandbox, key: str) -> list[Run]:
     models.model_named(definitions, key)
     left = {state.number: state for state in _left(sandbox, key)}
     runs = {item.number: item for item in ended.of_model(definitions, key)}
-    found = [_as_left(item, left.get(number)) for number, item in runs.items()]
-    found += [_interrupted(state) for number, state in left.items() if number not in runs]
+    found = [_as_left(sandbox, item, left.get(number)) for number, item in runs.items()]
+    found += [_interrupted(sandbox, state) for number, state in left.items() if number not in runs]
     return sorted(found, key=lambda item: -item.number)
 
 
-def _as_left(run: Run, state: State | None) -> Run:
+def _as_left(sandbox: Sandbox, run: Run, state: State | None) -> Run:
     """Return a run that was noted, by what it has left to be taken up."""
     if state is None or run.status is not Status.CANCELLED:
         return msgspec.structs.replace(run, resumable=False)
     if state.stages != run.stages:  # it was taken up since then, and interrupted
-        return _interrupted(state)
+        return _interrupted(sandbox, state)
     return msgspec.structs.replace(run, resumable=True)
 
 
@@ -242,10 +245,10 @@ def _left(sandbox: Sandbox, key: str) -> Iterator[State]:
             yield state
 
 
-def _interrupted(state: State) -> Run:
+def _interrupted(sandbox: Sandbox, state: State) -> Run:
     """Return a run of which nothing is known but how far it was."""
-    warnings = (*state.warnings, "It was interrupted.")
-    return msgspec.structs.replace(state.run(Status.CANCELLED), warnings=warnings, resumable=True)
+    run = deciding.so_far(Checkpoints.of(sandbox.path, state.key, state.number), state, Status.CANCELLED)
+    return msgspec.structs.replace(run, warnings=(*state.warnings, "It was interrupted."), resumable=True)
 
 
 def _next_number(sandbox: Sandbox, key: str) -> int:
