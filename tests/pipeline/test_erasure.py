@@ -13,7 +13,9 @@ import pytest
 
 import coterie
 from coterie.core.errors import Conflict, Damaged, Invalid, NotFound
+from coterie.core.ids import Identity
 from coterie.governance.traces import Sought
+from coterie.identity.suggest import Suggestion
 from coterie.pipeline.privacy.finding import HOLDERS, find, find_raw, holder_of
 from coterie.pipeline.privacy.rewriting import REMOVED, VERIFIED
 from coterie.store import replacement
@@ -79,6 +81,7 @@ def planted(loaded, tmp_path, clock):
     for suffix in ("csv", "jsonl", "parquet"):
         loaded.audiences.export("lyon", loaded.sandbox.exports / f"lyon.{suffix}")
     (loaded.sandbox.exports / "note.bin").write_bytes(b"\0\x01" + KEY.encode("utf-16-le"))
+    assert loaded.sandbox.history.copy_events(least=0)
     return loaded
 
 
@@ -86,7 +89,14 @@ PLACES = {
     "log": ["entry 22 (batch.reverted)", "(definition.put)", "(batch.accepted)"],
     "staged files": ["b000004", "b000005", "b000006", "b000007", "b000008"],
     "catalog": ["definition.body", "batch.metrics"],
-    "history": ["identity.value", "record.crm.id", "quarantine.value", "event.search.query", "profile_default.crm.id"],
+    "history": [
+        "identity.value",
+        "record.crm.id",
+        "quarantine.value",
+        "event.search.query",
+        "event_by_identity.search.query",
+        "profile_default.crm.id",
+    ],
     "exports": ["lyon.csv", "lyon.jsonl", "lyon.parquet"],
 }
 
@@ -252,6 +262,20 @@ def test_decisions_about_an_erased_person_go_and_the_others_stay(loaded, clock):
     kinds = [entry.kind for entry in loaded.sandbox.log.entries()]
     assert (kinds.count("identity.decided"), kinds.count(REMOVED)) == (1, 1)
     assert loaded.profiles.get("Email", "dee@example.org").attributes["loyalty"]["points"] == 10
+
+
+def test_of_decisions_made_together_those_of_others_stay(loaded, clock):
+    clock.at += 1000
+    ends = [(("CRMID", "2"), ("CRMID", "3")), (("Email", MAIL), ("Email", "dee@example.org"))]
+    loaded.identities.accept(
+        Suggestion(MAIL, Identity(*a), Identity(*b), 0.99, 9.0 - place, ()) for place, (a, b) in enumerate(ends)
+    )
+    loaded.identities.undo_all([1, 2])
+    loaded.privacy.erase([("Email", MAIL)], expand=False)
+    bodies = {entry.kind: entry.body for entry in loaded.sandbox.log.entries()}
+    assert [item["decision"] for item in bodies["identities.decided"]["decisions"]] == [1]
+    assert bodies["identities.undone"] == {"decisions": [1]}
+    assert not list(find(loaded.sandbox, Sought.of([("Email", MAIL)])))
 
 
 def test_kept_definitions_are_told_and_left_alone(loaded):

@@ -7,7 +7,8 @@ that lived.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from coterie.pipeline.effects.evaluations import EngineOf
 from coterie.pipeline.reading import restage
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 ACCEPTED = "accepted"
 """Progress stage: the log has the entry, its effect is about to become visible."""
@@ -67,7 +71,7 @@ def commit(
             hint="Close the workspace and open it again: what was accepted is then applied.",
         )
     entry = sandbox.log.prepare(kind, body)
-    with sandbox.history.transaction(entry.position, facts=changes_facts(entry)):
+    with _transaction(sandbox, entry):
         told = _effect(sandbox, entry, progress, engine)
         sandbox.log.append_as(entry)
         progress.report(ACCEPTED)
@@ -85,10 +89,26 @@ def replay(sandbox: Sandbox, entry: Entry, progress: Progress | None = None, *, 
     if entry.position > sandbox.history.position:
         if entry.kind == "batch.accepted" and not staged:
             restage(sandbox, entry.body, progress)
-        with sandbox.history.transaction(entry.position, facts=changes_facts(entry)):
+        with _transaction(sandbox, entry):
             told = _effect(sandbox, entry, progress)
     sandbox.catalog.apply(entry)
     return told
+
+
+def _transaction(sandbox: Sandbox, entry: Entry) -> AbstractContextManager[DuckDBPyConnection]:
+    return sandbox.history.transaction(
+        entry.position, facts=changes_facts(entry), rewrites=entry.kind not in _LEAVE_EVENTS
+    )
+
+
+_LEAVE_EVENTS = frozenset(
+    {
+        "audience.evaluated", "batch.accepted", "batch.refused", "definition.delete", "definition.put",
+        "definitions.delete", "definitions.put", "identities.decided", "identities.undone", "identity.decided",
+        "identity.undone",
+    }
+)  # fmt: skip
+"""Entries that leave the rows of `event` that earlier batches wrote as they are; of any other it is not known."""
 
 
 def changes_facts(entry: Entry) -> bool:
@@ -117,9 +137,9 @@ def _effect(sandbox: Sandbox, entry: Entry, progress: Progress, engine: EngineOf
             return batches.accepted(sandbox, entry, progress)
         case "batch.reverted":
             return batches.reverted(sandbox, entry, progress)
-        case "identity.decided":
+        case "identity.decided" | "identities.decided":
             return decisions.decided(sandbox, entry, progress)
-        case "identity.undone":
+        case "identity.undone" | "identities.undone":
             return decisions.undone(sandbox, entry, progress)
         case "retention.applied":
             return retention.applied(sandbox, entry, progress)

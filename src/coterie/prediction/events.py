@@ -8,10 +8,10 @@ day and kind can be added up once for all cut-offs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, assert_never
 
 import numpy as np
@@ -21,7 +21,7 @@ from coterie.core.clock import DAY
 from coterie.core.schema import Leaf, Union, leaves
 from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
-from coterie.engine.sql.marks import Whose, few
+from coterie.engine.sql.marks import FEW, Whose, events_of
 from coterie.engine.sql.statements import PEOPLE
 from coterie.ingest.sql import literal
 from coterie.pql.ast import Expr
@@ -114,6 +114,12 @@ class Compiled:
             self._statements[key] = f"SELECT * FROM ({found}) WHERE NOT passed"
         return self._statements[key]
 
+    @cached_property
+    def read(self) -> tuple[str, ...]:
+        """The columns of events that are read where all is asked of few people."""
+        engine = SqlEngine(self.con, self.union)
+        return engine.marks_read(self._conditions("all"), self._columns("all"), self.model.view)
+
     def _conditions(self, asked: Asked) -> dict[str, Expr | None]:
         """Return conditions on one event: whether it is passed over, a person's own, and of each kind."""
         match asked:
@@ -174,14 +180,27 @@ def marked(compiled: Compiled, anchor: int, upto: int, people: BitMap | None) ->
     people : BitMap or None
         Only those of some people.
     """
+    with _table(compiled, "all", _all_columns(compiled), anchor, upto, people):
+        yield
+
+
+def few_marked(compiled: Compiled, anchor: str) -> str:
+    """Return the query for what `prediction_mark` holds, of the events in `FEW` before an instant, given in SQL."""
+    return _query(compiled, "all", _all_columns(compiled), "few", anchor, 0)
+
+
+def few_events(compiled: Compiled, identities: Sequence[tuple[int, int]], columns: Sequence[str]) -> str:
+    """Return the query for some columns of the events of identities, each given after its person."""
+    return events_of(quote(f"event_by_identity_of_{compiled.model.view}"), identities, columns)
+
+
+def _all_columns(compiled: Compiled) -> dict[str, str]:
     columns = {"own": "own", "subjects": _subjects(compiled)}
     if compiled.vocabulary.categories:
         columns["varied"] = _varied(compiled)
     if compiled.vocabulary.amounts:
         columns["amounts"] = _amounts(compiled)
-    columns |= {"weekend": f"((happened // {DAY}) + 3) % 7 >= 5", "hour": f"(happened % {DAY}) // 3600000"}
-    with _table(compiled, "all", columns, anchor, upto, people):
-        yield
+    return columns | {"weekend": f"((happened // {DAY}) + 3) % 7 >= 5", "hour": f"(happened % {DAY}) // 3600000"}
 
 
 @contextmanager
@@ -195,8 +214,7 @@ def own_marked(compiled: Compiled, anchor: int, upto: int, people: BitMap | None
 def goal_marked(compiled: Compiled, anchor: int, since: int, upto: int, people: BitMap | None) -> Iterator[None]:
     """Let the table `prediction_mark` hold the events of the goal between two instants, while the block runs."""
     columns = {f"k{number}": f"k{number}" for number in range(len(compiled.model.goal.events))}
-    for number, path in enumerate(compiled.model.goal.measured):
-        columns[f"v{number}"] = units(compiled.leaves[path], f"v{number}")
+    columns |= {f"v{number}": f"u{number}" for number in range(len(compiled.model.goal.measured))}
     hit = " OR ".join(f"k{number}" for number in range(len(compiled.model.goal.events)))
     where = f"({hit}) AND elapsed <= {anchor - since}"
     with _table(compiled, "goal", columns, anchor, upto, people, where):
@@ -214,39 +232,66 @@ def _table(
     where: str = "TRUE",
 ) -> Iterator[None]:
     con = compiled.con
-    seen, joined = age("elapsed"), ""
-    arrived = {} if asked == "goal" else compiled.arrivals
-    if arrived:
-        con.register(
-            "prediction_batch",
-            {"batch": np.array(list(arrived), np.int32), "arrived": np.array(list(arrived.values()), np.int64)},
-        )
-        joined = "LEFT JOIN prediction_batch b USING (batch)"
-        seen = f"coalesce(least({seen}, {age(f'{anchor} - arrived')}), {seen})"
-    more = "".join(f", {sql} AS {quote(name)}" for name, sql in columns.items())
-
-    def query(whose: Whose) -> str:
-        return f"""
-            SELECT person, {age("elapsed")} AS age, {seen} AS seen, elapsed{more}
-            FROM (SELECT *, {anchor} - (happened + {compiled.late}) AS elapsed FROM ({compiled.source(asked, whose)}))
-            {joined} WHERE elapsed > {anchor - upto} AND {where}
-        """
-
-    table = "CREATE OR REPLACE TEMP TABLE prediction_mark AS"
-    identities = [] if people is None else _identities(compiled, people)
-    if identities:
-        con.execute(few(quote(f"event_of_{compiled.model.view}"), identities))
-        con.execute(f"{table} {query('few')}")
-    else:
-        with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
-            con.execute(f"{table} {query('everybody' if people is None else 'lent')}")
-    if arrived:
-        con.unregister("prediction_batch")
+    with arriving(compiled) if asked != "goal" else nullcontext():
+        table = "CREATE OR REPLACE TEMP TABLE prediction_mark AS"
+        query = partial(_query, compiled, asked, columns, anchor=str(anchor), least=anchor - upto, where=where)
+        identities = [] if people is None else identities_of(compiled, people)
+        if identities:
+            con.execute(f"{table} WITH {FEW} AS ({few_events(compiled, identities, ['*'])}) {query(whose='few')}")
+        else:
+            with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
+                con.execute(f"{table} {query(whose='everybody' if people is None else 'lent')}")
     yield
     con.execute("DROP TABLE IF EXISTS prediction_mark")
 
 
-def _identities(compiled: Compiled, people: BitMap) -> list[tuple[int, int]]:
+@contextmanager
+def arriving(compiled: Compiled) -> Iterator[None]:
+    """Let the table `prediction_batch` tell when batches became known while the block runs, if any are to be told."""
+    arrived = compiled.arrivals
+    if arrived:
+        compiled.con.register(
+            "prediction_batch",
+            {"batch": np.array(list(arrived), np.int32), "arrived": np.array(list(arrived.values()), np.int64)},
+        )
+    yield
+    if arrived:
+        compiled.con.unregister("prediction_batch")
+
+
+def _query(
+    compiled: Compiled,
+    asked: Asked,
+    columns: Mapping[str, str],
+    whose: Whose,
+    anchor: str,
+    least: int,
+    where: str = "TRUE",
+) -> str:
+    """Return the query for marked events that happened more than a time, ms, before the anchor."""
+    seen, joined = age("elapsed"), ""
+    if asked != "goal" and compiled.arrivals:
+        joined = "LEFT JOIN prediction_batch b USING (batch)"
+        seen = f"coalesce(least({seen}, {age(f'{anchor} - arrived')}), {seen})"
+    more = "".join(f", {sql} AS {quote(name)}" for name, sql in columns.items())
+    whole = "".join(f", {sql} AS {quote(name)}" for name, sql in _units(compiled, asked).items())
+    return f"""
+        SELECT person, {age("elapsed")} AS age, {seen} AS seen, elapsed{more}
+        FROM (
+            SELECT *, {anchor} - (happened + {compiled.late}) AS elapsed{whole}
+            FROM ({compiled.source(asked, whose)})
+        )
+        {joined} WHERE elapsed > {least} AND {where}
+    """
+
+
+def _units(compiled: Compiled, asked: Asked) -> dict[str, str]:
+    """Return the SQL of the numbers that are read of events in whole units, each said once."""
+    fields = {"own": (), "goal": compiled.model.goal.measured, "all": compiled.amounted}[asked]
+    return {f"u{number}": units(compiled.leaves[path], f"v{number}") for number, path in enumerate(fields)}
+
+
+def identities_of(compiled: Compiled, people: BitMap) -> list[tuple[int, int]]:
     """Return each identity of people with its person; nothing when they have more than are read one by one."""
     if len(people) > ONE_BY_ONE:
         return []
@@ -311,8 +356,7 @@ def _amounts(compiled: Compiled) -> str:
     numbers = Subjects(compiled.vocabulary).numbers
     found = []
     for place, amount in enumerate(compiled.vocabulary.amounts):
-        column = f"v{compiled.amounted.index(amount.field)}"
-        value = units(compiled.leaves[amount.field], column)
+        value = f"u{compiled.amounted.index(amount.field)}"
         pair = f"{{'amount': {place}::SMALLINT, 'value': {value}}}"
         found.append(f"CASE WHEN k{numbers[amount.kind]} AND {value} IS NOT NULL THEN {pair} END")
     return f"list_filter([{', '.join(found)}], lambda x: x IS NOT NULL)"

@@ -72,15 +72,18 @@ def eligible(
     """
     found: list[tuple[int, BitMap]] = []
     for cutoff in sorted(cutoffs):
-        back = (anchor - cutoff) // DAY
-        lookback = model.population.lookback_days
-        recent = "" if lookback is None else f" AND age < {back + lookback}"
-        statement = f"SELECT DISTINCT person FROM prediction_mark WHERE own AND seen >= {back}{recent}"
-        active = persons.read(con, statement)
+        active = persons.read(con, active_at(model, (anchor - cutoff) // DAY))
         if rule is not None and active:
             active &= holding(con, union, model.view, rule, cutoff, active if people is not None else None)
         found.append((cutoff, active))
     return rows_of(found)
+
+
+def active_at(model: Model, back: int) -> str:
+    """Return the statement for who had done something in the look-back, so many days before the anchor."""
+    lookback = model.population.lookback_days
+    recent = "" if lookback is None else f" AND age < {back + lookback}"
+    return f"SELECT DISTINCT person FROM prediction_mark WHERE own AND seen >= {back}{recent}"
 
 
 def rows_of(found: Sequence[tuple[int, BitMap]]) -> Rows:

@@ -6,7 +6,7 @@ Training and scoring run the same statements; only the cut-offs differ.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,10 +22,10 @@ from coterie.engine.people import bitmap
 from coterie.prediction.definition import Model
 from coterie.prediction.events import Compiled, goal_marked, marked, own_marked
 from coterie.prediction.features import amounts, attributes, counts, habit, rhythm
-from coterie.prediction.features.sheet import Sheet
+from coterie.prediction.features.sheet import Columns, Sheet, read
 from coterie.prediction.features.subjects import Subjects
-from coterie.prediction.frame import Examples, Feature, Frame, Outcomes, joined
-from coterie.prediction.gathering import forget, inline, kept
+from coterie.prediction.frame import Examples, Family, Feature, Frame, Outcomes, joined
+from coterie.prediction.gathering import Gathered, forget, inline, kept
 from coterie.prediction.labels import outcomes
 from coterie.prediction.population import Rows, eligible
 from coterie.prediction.sampling import MOST_ROWS, sampled
@@ -227,17 +227,35 @@ class FeatureStore:
         summed = len(np.unique(rows.cutoffs)) > 1
         read_from = inline(self.vocabulary) if few else kept(con, self.vocabulary, part, parts, summed=summed)
         sheet = Sheet(self.features, len(rows))
-        counts.fill(con, self._subjects, read_from, sheet)
-        rhythm.fill(con, self._subjects, self.model.goal, read_from, sheet)
-        amounts.fill(con, self.vocabulary, read_from, sheet)
-        habit.fill(con, self.vocabulary, read_from, sheet, rows.cutoffs)
+        found = {family: read(con, statement) for family, statement in self._statements(read_from).items()}
         con.unregister("prediction_asked")
         if not few:
             forget(con)
-        cutoffs = rows.cutoffs if known is None else np.minimum(rows.cutoffs, known)
-        attributes.fill(con, self.union, self.vocabulary, self.model.view, self.policy, sheet, rows.people, cutoffs)
-        attributes.age(self.union, self.vocabulary, sheet, (rows.cutoffs - cutoffs) / DAY)
+        self._fill(sheet, rows, found, known)
         return sheet
+
+    def _statements(self, read_from: Gathered) -> dict[Family, str]:
+        """Return the statements of the families of features that are made of events."""
+        found = {
+            Family.FREQUENCY: counts.statement(self._subjects, read_from),
+            Family.RHYTHM: rhythm.statement(self._subjects, self.model.goal, read_from),
+            Family.HABIT: habit.statement(read_from),
+        }
+        if self.vocabulary.amounts:
+            found[Family.MONETARY] = amounts.statement(self.vocabulary, read_from)
+        return found
+
+    def _fill(self, sheet: Sheet, rows: Rows, found: Mapping[Family, Columns], known: int | None = None) -> None:
+        """Fill in the features of rows: by what these statements found, and by what is known of people themselves."""
+        counts.fill(found[Family.FREQUENCY], self._subjects, sheet)
+        rhythm.fill(found[Family.RHYTHM], self._subjects, self.model.goal, sheet)
+        habit.fill(found[Family.HABIT], self.vocabulary, sheet, rows.cutoffs)
+        if self.vocabulary.amounts:
+            amounts.fill(found[Family.MONETARY], self.vocabulary, sheet)
+        cutoffs = rows.cutoffs if known is None else np.minimum(rows.cutoffs, known)
+        view, policy = self.model.view, self.policy
+        attributes.fill(self.con, self.union, self.vocabulary, view, policy, sheet, rows.people, cutoffs)
+        attributes.age(self.union, self.vocabulary, sheet, (rows.cutoffs - cutoffs) / DAY)
 
     def _parts(self, rows: Rows) -> int:
         """Return into how many parts people are divided, so that what is counted at once stays small."""

@@ -15,7 +15,7 @@ from coterie.engine import people as persons
 from coterie.engine.sql import doubles
 from coterie.engine.sql.changes import next_change
 from coterie.engine.sql.constructs import render
-from coterie.engine.sql.marks import Whose, marks
+from coterie.engine.sql.marks import Whose, columns_read, marks
 from coterie.engine.sql.plan import plan
 from coterie.engine.sql.projection import projection
 from coterie.engine.sql.statements import PEOPLE, Statement, Statements, refusals
@@ -165,8 +165,8 @@ class SqlEngine:
         view : str
             The view: whose persons, and which events.
         whose : {"everybody", "lent", "few"}
-            Whose events: of everybody, of people who must be lent when it is run (`PEOPLE`), or those of a view that
-            `marks.few` makes.
+            Whose events: of everybody, of people who must be lent when it is run (`PEOPLE`), or of those whose
+            events the relation `marks.FEW` holds.
 
         Returns
         -------
@@ -174,6 +174,12 @@ class SqlEngine:
             A query for ``person``, ``happened`` (ms), ``dataset``, ``batch``, ``row``, the truths and the leaves.
         """
         return self._ready(render(marks(self._statements(view, 0), conditions, leaves, whose), "duckdb"))
+
+    def marks_read(
+        self, conditions: Mapping[str, Expr | None], leaves: Mapping[str, str], view: str
+    ) -> tuple[str, ...]:
+        """Return the columns of events that such a statement for few people reads."""
+        return columns_read(marks(self._statements(view, 0), conditions, leaves, "few"))
 
     def explain(self, condition: Condition, view: str, at: int) -> str:
         """Return the SQL of a condition that is no membership; raises `Unsupported` without running anything."""

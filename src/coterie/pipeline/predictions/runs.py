@@ -163,9 +163,13 @@ def _executed(sandbox: Sandbox, model: Model, state: State, progress: Progress) 
     place = _place(sandbox, state.key, state.number)
     _UNDER_WAY.add(place)
     try:
-        return Execution(sandbox, Data.of(sandbox, model), state, progress).run()
+        run = Execution(sandbox, Data.of(sandbox, model), state, progress).run()
     finally:
         _UNDER_WAY.discard(place)
+    if run.status is Status.SUCCEEDED:
+        progress.report("events by identity")
+        sandbox.history.copy_events()  # for scores on demand, which may be asked for from now on
+    return run
 
 
 def give_up(sandbox: Sandbox, key: str) -> list[int]:

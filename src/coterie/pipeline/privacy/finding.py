@@ -23,7 +23,7 @@ from coterie.pipeline.predictions import folders
 from coterie.pipeline.privacy import concerned, exports
 from coterie.pipeline.privacy.mentions import held_lines
 from coterie.store import replacement, sandbox
-from coterie.store.history import quote
+from coterie.store.history import by_identity, quote
 from coterie.store.sandbox import Sandbox
 
 _BLOCK = 4 << 20
@@ -140,7 +140,8 @@ class Facts:
         con = box.history.con
         ((known,),) = con.execute(f"SELECT count(*) FROM {concerned.NUMBERS}").fetchall()
         yield from (("identity", "identity"),) * known
-        for table in ("event", "event_duplicate", "record"):
+        copied = () if by_identity.upto(con) is None else (by_identity.TABLE,)
+        for table in ("event", "event_duplicate", *copied, "record"):
             ((count,),) = con.execute(f"SELECT count(*) FROM ({concerned.rows(table)})").fetchall()
             yield from ((table, "row of the person"),) * count
 

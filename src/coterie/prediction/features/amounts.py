@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.prediction.events import UNITS
-from coterie.prediction.features.sheet import Sheet, read
+from coterie.prediction.features.sheet import Columns, Sheet
 from coterie.prediction.frame import Family, Feature
 from coterie.prediction.gathering import Gathered
 from coterie.prediction.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 CHANGES = ((30, 90), (90, 180))
 """Windows whose daily amounts are compared."""
@@ -38,8 +34,9 @@ def _changes(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     return [pair for pair in CHANGES if set(pair) <= set(vocabulary.windows)]
 
 
-def statement(windows: tuple[int, ...], read_from: Gathered) -> str:
+def statement(vocabulary: Vocabulary, read_from: Gathered) -> str:
     """Return the statement that sums what happened before each cut-off; a row for each row and amount."""
+    windows = vocabulary.windows
     within = "".join(f", sum(total) FILTER (WHERE age < {days}) AS sum_{days}" for days in windows)
     return f"""
         SELECT "row", amount, sum(n) AS n, sum(total) AS total, sum(squares) AS squares, max(largest) AS largest,
@@ -52,11 +49,8 @@ def statement(windows: tuple[int, ...], read_from: Gathered) -> str:
     """
 
 
-def fill(con: DuckDBPyConnection, vocabulary: Vocabulary, read_from: Gathered, sheet: Sheet) -> None:
-    """Fill in the features of this family."""
-    if not vocabulary.amounts:
-        return
-    found = read(con, statement(vocabulary.windows, read_from))
+def fill(found: Columns, vocabulary: Vocabulary, sheet: Sheet) -> None:
+    """Fill in the features of this family by what its statement found."""
     rows, kinds, n = found["row"], found["amount"], found["n"].astype(np.float64)
     keys = [amount.key for amount in vocabulary.amounts]
     sums = {"sum_all": "total"} | {f"sum_{days}d": f"sum_{days}" for days in vocabulary.windows}

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.core.clock import DAY
-from coterie.prediction.features.sheet import Sheet, ratio, read
+from coterie.prediction.features.sheet import Columns, Sheet, ratio
 from coterie.prediction.features.subjects import Subject, Subjects
 from coterie.prediction.frame import Family, Feature
 from coterie.prediction.gathering import Gathered
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 
 def features(subjects: Subjects) -> Iterator[Feature]:
@@ -45,8 +41,9 @@ def _of(subject: Subject) -> Iterator[Feature]:
         yield Feature(f"{key}:trend_{short}_{long}", Family.TREND, name, f"trend:{name}", long, exposure=exposure)
 
 
-def statement(windows: tuple[int, ...], read_from: Gathered) -> str:
+def statement(subjects: Subjects, read_from: Gathered) -> str:
     """Return the statement that counts what happened before each cut-off; a row for each row and subject."""
+    windows = subjects.vocabulary.windows
     within = "".join(f", sum(n) FILTER (WHERE age < {days}) AS n_{days}" for days in windows)
     return f"""
         SELECT "row", subject, min(latest) AS latest, max(earliest) AS earliest, sum(n) AS n{within}
@@ -58,10 +55,9 @@ def statement(windows: tuple[int, ...], read_from: Gathered) -> str:
     """
 
 
-def fill(con: DuckDBPyConnection, subjects: Subjects, read_from: Gathered, sheet: Sheet) -> None:
-    """Fill in the features of this family."""
+def fill(found: Columns, subjects: Subjects, sheet: Sheet) -> None:
+    """Fill in the features of this family by what its statement found."""
     windows = subjects.vocabulary.windows
-    found = read(con, statement(windows, read_from))
     rows, kinds = found["row"], found["subject"]
     fields = [category.field for category in subjects.vocabulary.categories]
     keys = [subject.key for subject in subjects.counted]

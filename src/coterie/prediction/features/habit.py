@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from coterie.prediction.features.sheet import Sheet, read
+from coterie.prediction.features.sheet import Columns, Sheet
 from coterie.prediction.frame import Family, Feature
 from coterie.prediction.gathering import Gathered
 from coterie.prediction.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 
 def features(vocabulary: Vocabulary) -> Iterator[Feature]:
@@ -34,15 +30,8 @@ def statement(read_from: Gathered) -> str:
     """
 
 
-def fill(
-    con: DuckDBPyConnection,
-    vocabulary: Vocabulary,
-    read_from: Gathered,
-    sheet: Sheet,
-    cutoffs: npt.NDArray[np.int64],
-) -> None:
-    """Fill in the features of this family."""
-    found = read(con, statement(read_from))
+def fill(found: Columns, vocabulary: Vocabulary, sheet: Sheet, cutoffs: npt.NDArray[np.int64]) -> None:
+    """Fill in the features of this family by what its statement found."""
     rows, n = found["row"], found["n"].astype(np.float64)
     sheet.column("habit:weekend")[rows] = found["weekend"] / n
     if vocabulary.hours:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.prediction.definition import Goal
-from coterie.prediction.features.sheet import Sheet, ratio, read
+from coterie.prediction.features.sheet import Columns, Sheet, ratio
 from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.frame import Family, Feature
 from coterie.prediction.gathering import Gathered
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 WINDOWS = (30, 90, 365)
 """Days in which those with an event are counted."""
@@ -50,8 +46,9 @@ def _weekdays(goal: Goal) -> list[int]:
     return sorted((-1 - goal.gap_days - day) % WEEK for day in range(goal.window_days))
 
 
-def statement(windows: list[int], weekdays: list[int], read_from: Gathered) -> str:
+def statement(subjects: Subjects, goal: Goal, read_from: Gathered) -> str:
     """Return the statement that tells of the gaps before each cut-off; a row for each row and kind of events."""
+    windows, weekdays = _windows(subjects), _weekdays(goal)
     within = "".join(f", count(*) FILTER (WHERE age < {days}) AS days_{days}" for days in windows)
     if weekdays:
         within += f", avg((age % {WEEK} IN ({', '.join(map(str, weekdays))}))::INTEGER) AS weekdays"
@@ -65,10 +62,9 @@ def statement(windows: list[int], weekdays: list[int], read_from: Gathered) -> s
     """
 
 
-def fill(con: DuckDBPyConnection, subjects: Subjects, goal: Goal, read_from: Gathered, sheet: Sheet) -> None:
-    """Fill in the features of this family."""
-    windows, weekdays = _windows(subjects), _weekdays(goal)
-    found = read(con, statement(windows, weekdays, read_from))
+def fill(found: Columns, subjects: Subjects, goal: Goal, sheet: Sheet) -> None:
+    """Fill in the features of this family by what its statement found."""
+    windows = _windows(subjects)
     rows, kinds = found["row"], found["subject"]
     keys = [subject.key for subject in subjects.counted]
     counted = {"days_all": "days"} | {f"days_{days}d": f"days_{days}" for days in windows}
@@ -86,7 +82,7 @@ def fill(con: DuckDBPyConnection, subjects: Subjects, goal: Goal, read_from: Gat
     )
     for what, values in told.items():
         sheet.scatter(rows, kinds, [f"{key}:gap_{what}" for key in keys], values)
-    if weekdays:
+    if _weekdays(goal):
         sheet.scatter(rows, kinds, [f"{key}:weekdays" for key in keys], found["weekdays"])
     for subject in subjects.counted:
         if subject.main:

@@ -13,8 +13,9 @@ import duckdb
 from coterie.core.errors import Busy, Conflict, CoterieError, Damaged, Invalid, NotFound
 from coterie.core.schema import CLASS_FIELDS, Field, FieldType, Leaf, SchemaClass, leaves
 from coterie.store.formats import refuse
+from coterie.store.history import by_identity
 from coterie.store.history.columns import column_type, missing, of_many_values, quote
-from coterie.store.history.tables import FORMAT, TABLES, UPGRADES, event_view, live_views, person_views
+from coterie.store.history.tables import FORMAT, TABLES, UPGRADES, event_views, live_views, person_views
 
 _VIEW = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _EVENT_LEAVES = list(leaves(Field(FieldType.OBJECT, properties=CLASS_FIELDS[SchemaClass.EVENT])))
@@ -37,6 +38,7 @@ class History:
         self._in_transaction = False
         self._position = 0
         self._changed = 0
+        self._copied: int | None = None
 
     @classmethod
     def open(cls, path: Path, tmp: Path, *, memory_limit: str = "4GB", threads: int | None = None) -> History:
@@ -94,7 +96,7 @@ class History:
 
     def _prepare(self) -> None:
         tables = {name for (name,) in self.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        with self.transaction():
+        with self.transaction(rewrites=False):
             if not tables:
                 for statement in TABLES:
                     self.con.execute(statement)
@@ -103,6 +105,7 @@ class History:
                 self.refresh_live_views()
             else:
                 self._upgrade(tables)
+                self._copied = by_identity.upto(self.con)
         (self._position,) = self._meta("position")
         self._changed = self._position
 
@@ -151,7 +154,9 @@ class History:
         return self.con.cursor()
 
     @contextmanager
-    def transaction(self, position: int | None = None, *, facts: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(
+        self, position: int | None = None, *, facts: bool = True, rewrites: bool = True
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Run a block in one transaction: all of it, or nothing when it raises.
 
         Parameters
@@ -160,6 +165,9 @@ class History:
             The log entry whose effect the block writes; it becomes the history's position in the same transaction.
         facts : bool
             Whether that effect may change persons, events or attributes (see `changed`).
+        rewrites : bool
+            Whether the block may add, change or remove rows of `event` under the number of an earlier batch. The copy
+            by identity is then let go first, so that what follows cannot differ from it.
 
         Raises
         ------
@@ -173,14 +181,17 @@ class History:
                 hint="Apply only the entries after the history's position.",
             )
         self.con.execute("BEGIN")
-        self._in_transaction = True
+        self._in_transaction, copied = True, self._copied
         try:
+            if rewrites:
+                self._forget_copy()
             yield self.con
             if position is not None:
                 self.con.execute("UPDATE meta SET value = ? WHERE key = 'position'", [position])
             self.con.execute("COMMIT")
         except BaseException:
             self._roll_back()
+            self._copied = copied
             raise
         finally:
             self._in_transaction = False
@@ -199,8 +210,32 @@ class History:
         if self._in_transaction:
             yield
         else:
-            with self.transaction():
+            with self.transaction(rewrites=False):
                 yield
+
+    # -- events by identity ------------------------------------------------------------------------------------------
+
+    def copy_events(self, least: int = by_identity.LEAST) -> bool:
+        """Copy the events into the order of identities if that is worth while (`by_identity.due`); whether it was done.
+
+        It takes a second or more for a million of them. A machine that has no room for it does without.
+        """
+        if not by_identity.due(self.con, least):
+            return False
+        try:
+            with self.transaction(rewrites=False):
+                by_identity.make(self.con)
+                self._copied = by_identity.upto(self.con)
+                self.refresh_live_views()
+        except (duckdb.OutOfMemoryException, duckdb.IOException):
+            return False
+        return True
+
+    def _forget_copy(self) -> None:
+        if self._copied is not None:
+            by_identity.drop(self.con)
+            self._copied = None
+            self.refresh_live_views()
 
     def ensure_leaves(self, table: Literal["event", "record"], leaves: Iterable[Leaf]) -> None:
         """Add a column for every leaf that has none; raises ``schema.retype`` where one has another type."""
@@ -208,7 +243,10 @@ class History:
         if not new:
             return
         with self._atomic():
-            for name in ("event", "event_duplicate") if table == "event" else ("record",):
+            names = ["event", "event_duplicate"] if table == "event" else ["record"]
+            if table == "event" and self._copied is not None:
+                names.append(by_identity.TABLE)
+            for name in names:
                 for leaf in new:
                     self.con.execute(f"ALTER TABLE {name} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
             self.refresh_live_views()
@@ -234,8 +272,9 @@ class History:
             self.refresh_live_views()
 
     def ensure_view(self, view: str, *, stitched: bool = True) -> None:
-        """Make what a view has: the SQL views `person_of_<view>`, `lineage_<view>` and `event_of_<view>`.
+        """Make what a view has: the SQL views `person_of_<view>`, `lineage_<view>` and those of its events.
 
+        `event_of_<view>` is read for many people, `event_by_identity_of_<view>` where identities are named.
         A new one sees the events of all datasets (see `limit_events`).
 
         Parameters
@@ -254,19 +293,23 @@ class History:
                 self.con.execute(statement)
             if self._first("SELECT 1 FROM event_view WHERE view = ?", view) is None:
                 self.con.execute("INSERT INTO event_view VALUES (?, NULL)", [view])
-                self.con.execute(event_view(quote(f"event_of_{view}"), None))
+                self._see_events(view, None)
 
     def limit_events(self, view: str, datasets: Sequence[int] | None) -> None:
         """Let a view see the events of some datasets only; of all when `datasets` is None."""
         with self._atomic():
             self.con.execute("UPDATE event_view SET datasets = $2::INTEGER[] WHERE view = $1", [view, datasets])
-            self.con.execute(event_view(quote(f"event_of_{view}"), datasets))
+            self._see_events(view, datasets)
+
+    def _see_events(self, view: str, datasets: Sequence[int] | None) -> None:
+        for statement in event_views(view, datasets):
+            self.con.execute(statement)
 
     def drop_view(self, view: str) -> None:
         """Drop all that a view has."""
         with self._atomic():
             self.con.execute("DELETE FROM event_view WHERE view = ?", [view])
-            for kind in ("event_of", "person_of", "lineage"):
+            for kind in ("event_of", "event_by_identity_of", "person_of", "lineage"):
                 self.con.execute(f"DROP VIEW IF EXISTS {quote(f'{kind}_{view}')}")
             self.con.execute(f"DROP TABLE IF EXISTS {quote(f'profile_{view}')}")
 
@@ -285,6 +328,8 @@ class History:
         """Note a batch under its running number; `recorded_at` is the instant of its log entry."""
         if self._first("SELECT 1 FROM batch WHERE batch = ? OR id = ?", batch, id):
             raise Conflict("batch.twice", f"batch {id} or its number {batch} is in the history already.")
+        if self._copied is not None and batch <= self._copied:
+            self._forget_copy()  # the copy was taken to hold all up to its last batch
         self.con.execute("INSERT INTO batch VALUES (?, ?, ?, ?, NULL)", [batch, id, dataset, recorded_at])
 
     def withdraw_batch(self, batch: int, at: int) -> None:
@@ -298,12 +343,12 @@ class History:
                 self.refresh_live_views()
 
     def refresh_live_views(self) -> None:
-        """Make the live views and every `event_of_<view>` anew, after a new column or a withdrawal."""
+        """Make the live views and the events of every view anew, after a new column or a withdrawal."""
         withdrawn = self._first("SELECT 1 FROM batch WHERE withdrawn_at IS NOT NULL LIMIT 1")
-        for statement in live_views(withdrawn is not None):
+        for statement in live_views(withdrawn is not None, by_identity.source(self.con, self._copied)):
             self.con.execute(statement)
         for view, datasets in self.con.execute("SELECT view, datasets FROM event_view ORDER BY view").fetchall():
-            self.con.execute(event_view(quote(f"event_of_{view}"), datasets))
+            self._see_events(view, datasets)
 
     def close(self) -> None:
         """Close the history; what was committed is in its file."""

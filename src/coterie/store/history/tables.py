@@ -1,14 +1,14 @@
 """The tables of the history (docs/architecture.md) and the steps from one format to the next.
 
 `event`, `event_duplicate` and `record` grow a column for every leaf; `profile_…` exists once for each view, and so do
-the SQL views `event_of_…`, `person_of_…` and `lineage_…`.
+the SQL views `event_of_…`, `event_by_identity_of_…`, `person_of_…` and `lineage_…`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-FORMAT = 3
+FORMAT = 4
 
 SYSTEM_COLUMNS = (
     '"$dataset" INTEGER NOT NULL, "$batch" INTEGER NOT NULL, "$row" BIGINT NOT NULL,'
@@ -141,25 +141,32 @@ UPGRADES: Sequence[Sequence[str]] = (
         *(statement for view, stitched in _FIRST_VIEWS.items() for statement in person_views(view, stitched=stitched)),
         "DROP VIEW IF EXISTS fragment",
     ),
+    # 3 to 4: views for the events of few identities, which are made with the live views
+    (),
 )
 """Statements that lead from format *n* (the position in the sequence) to *n* + 1."""
 
 
-def live_views(withdrawn: bool) -> tuple[str, ...]:
+def live_views(withdrawn: bool, by_identity: str) -> tuple[str, ...]:
     """Return the statements that (re)make the live views; they filter only when some batch is withdrawn.
 
+    `live_event_by_identity` has the rows of `live_event`, read from the relation `by_identity`.
     They are made anew after every new column, because a view keeps the columns that it was made with.
     """
     of_batch = ' WHERE "$batch" NOT IN (SELECT batch FROM batch WHERE withdrawn_at IS NOT NULL)' if withdrawn else ""
     of_link = of_batch.replace('"$batch"', "batch", 1)
     return (
         f"CREATE OR REPLACE VIEW live_event AS SELECT * FROM event{of_batch}",
+        f"CREATE OR REPLACE VIEW live_event_by_identity AS SELECT * FROM {by_identity}{of_batch}",
         f"CREATE OR REPLACE VIEW live_record AS SELECT * FROM record{of_batch}",
         f"CREATE OR REPLACE VIEW live_link AS SELECT * FROM link{of_link}",
     )
 
 
-def event_view(name: str, datasets: Sequence[int] | None) -> str:
-    """Return the statement that (re)makes the events that a view sees, given its quoted name."""
+def event_views(view: str, datasets: Sequence[int] | None) -> tuple[str, str]:
+    """Return the statements that (re)make the events that a view sees: in their order, and by identity."""
     seen = "" if datasets is None else f' WHERE "$dataset" IN ({", ".join(map(str, datasets)) or "NULL"})'
-    return f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM live_event{seen}"
+    return (
+        f'CREATE OR REPLACE VIEW "event_of_{view}" AS SELECT * FROM live_event{seen}',
+        f'CREATE OR REPLACE VIEW "event_by_identity_of_{view}" AS SELECT * FROM live_event_by_identity{seen}',
+    )
