@@ -412,6 +412,21 @@ def test_a_vocabulary_has_each_kind_of_events_once() -> None:
     assert found.arrival == "assumed"
 
 
+def test_a_rare_type_that_the_goal_follows_is_counted() -> None:
+    rng = np.random.default_rng(7)
+    types = [f"common {number:02d}" for number in range(20)] * 2 + [f"rare {number}" for number in range(10)]
+    events = [
+        Event(person, START + int(at), types[rng.integers(len(types))])
+        for person in range(150)
+        for at in rng.uniform(0, 200 * DAY, 30)
+    ]
+    asked = [event for event in events if event.type == "rare 3"]
+    events += [Event(event.person, event.at + DAY, "order") for event in asked if rng.random() < 0.8]
+    found = learn(history(events), UNION, MODEL, planned())
+    assert {kind.key for kind in found.kinds if "rare" in kind.key} == {"type.rare 3"}
+    assert sum("common" in kind.key for kind in found.kinds) >= 19
+
+
 def test_a_vocabulary_knows_nothing_of_what_comes_later() -> None:
     events, cutoffs = shop(4), planned()
     found = learn(history(events), UNION, MODEL, cutoffs)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from coterie.core.clock import DAY
 from coterie.core.schema import FieldType, Leaf, Union, leaves
 from coterie.engine.sql import SqlEngine
@@ -29,7 +31,11 @@ WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 VALUES = 15
 """Values of a field that are counted one by one."""
 TYPES = 20
-"""Types of events that are counted one by one."""
+"""Types of events that are counted one by one, the most frequent."""
+TELLING = 10
+"""Types beyond those that are counted because the goal follows them more, or less, often than other events."""
+BEYOND_CHANCE = 4.0
+"""Standard errors by which it must."""
 FIELDS = 6
 """Fields whose values are counted, unless the model names them."""
 AMOUNTS = 8
@@ -228,16 +234,39 @@ class _Study:
         rows = self.con.execute(
             f"""
             SELECT {column}, count(*), count(DISTINCT person), sum(id::HUGEINT) FROM prediction_study
-            WHERE own AND {column} IS NOT NULL
-            GROUP BY {column} ORDER BY 2 DESC, 1 LIMIT {TYPES}
+            WHERE own AND {column} IS NOT NULL GROUP BY {column} ORDER BY 2 DESC, 1
             """
         ).fetchall()
+        if len(rows) > TYPES:
+            telling = self._telling(column)
+            rows = rows[:TYPES] + [row for row in rows[TYPES:] if row[0] in telling]
         path = path_of(field.split("."))
         return [
             EventKind(f"type.{value}", str(value), f"{path} = {literal(value)}", "type")
             for value, count, people, identity in rows
             if count >= SEEN and people >= SEEN and (count, identity) not in taken
         ]
+
+    def _telling(self, column: str) -> set[str]:
+        """Return the rarer types of events that tell most of whether the goal comes within its window."""
+        hit = " OR ".join(f"k{place}" for place in range(len(self.model.goal.events)))
+        lead = self.model.goal.lead_days * DAY
+        rows = self.con.execute(
+            f"""
+            SELECT {column}, count(*), count(*) FILTER (WHERE coming - happened <= {lead})
+            FROM (
+                SELECT {column}, own, happened, min(CASE WHEN {hit} THEN happened END) OVER (
+                    PARTITION BY person ORDER BY happened RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+                ) AS coming FROM prediction_study
+            ) WHERE own AND happened < {self.learned - lead} GROUP BY {column} ORDER BY 2 DESC, 1
+            """
+        ).fetchall()
+        count, followed = (np.array([row[place] for row in rows], np.float64) for place in (1, 2))
+        rate = followed.sum() / max(count.sum(), 1)
+        beyond = np.abs(followed - count * rate) / np.sqrt(np.maximum(count * rate * (1 - rate), 1))
+        order = np.argsort(-beyond, kind="stable")
+        rarer = [place for place in order if place >= TYPES and beyond[place] >= BEYOND_CHANCE and rows[place][0]]
+        return {rows[place][0] for place in rarer[:TELLING]}
 
     def type_field(self) -> str | None:
         """Return the field that tells of what type events are."""
