@@ -92,6 +92,11 @@ def test_decisions_are_made_listed_and_undone(own: Path) -> None:
     assert "Decision 1 undone. It said: CustomerID:c3 and BrowserID:b3 are one person." in undone.out
     assert "1 person was split." in undone.out
     assert coterie(own, "identity", "undo", "1", "--json").error["code"] == "identity.undone"
+    assert coterie(own, "identity", "merge", "CustomerID:c3", "BrowserID:b3").code == 0
+    assert coterie(own, "identity", "never", "BrowserID:b1").code == 0
+    assert "2 decisions undone." in coterie(own, "identity", "undo", "2-3").out
+    assert coterie(own, "identity", "undo", "2-", "--json").error["code"] == "identity.decision"
+    assert coterie(own, "identity", "undo", "3-2", "--json").error["code"] == "identity.decision"
     assert coterie(own, "identity", "decisions", "--json").data[0]["withdrawn_at"] is not None
 
 

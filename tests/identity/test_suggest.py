@@ -122,16 +122,17 @@ def test_accepted_pairs_become_merges_with_their_weight_and_can_be_undone(ws: Wo
     before = ws.profiles.count()
     chosen = found.pairs[:3]
     done = ws.identities.accept(chosen)
-    assert [item.decision.source for item in done.made] == ["splink"] * 3
-    assert [item.decision.weight for item in done.made] == [item.weight for item in chosen]
+    assert [item.source for item in done.made] == ["splink"] * 3
+    assert [item.weight for item in done.made] == [item.weight for item in chosen]
     assert done.refused == ()
     assert ws.profiles.count() == before - 3
     assert ws.profiles.get(*chosen[0].a).person == ws.profiles.get(*chosen[0].b).person
     again = ws.identities.accept(chosen[:1])
     assert [item.code for item in again.refused] == ["identity.merge-refused"]
     assert {item.pair for item in ws.identities.suggest(FIELDS).pairs}.isdisjoint(item.pair for item in chosen)
-    for item in done.made:
-        ws.identities.undo(item.decision.decision)
+    ws.identities.undo(done.made[0].decision)
+    assert ws.profiles.count() == before - 2
+    assert ws.identities.undo_all(item.decision for item in done.made[1:]).split == 2
     assert ws.profiles.count() == before
     assert {item.pair for item in ws.identities.suggest(FIELDS).pairs} >= {item.pair for item in chosen}
 

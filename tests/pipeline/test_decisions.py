@@ -9,7 +9,9 @@ from contextlib import suppress
 import pytest
 
 from coterie.core.errors import Conflict, Invalid, NotFound
+from coterie.core.ids import Identity
 from coterie.identity.settings import Algorithm, IdentitySettings, NamespaceRule
+from coterie.identity.suggest import Suggestion
 from coterie.pipeline.define import save
 from coterie.pipeline.rebuild import digest
 
@@ -263,3 +265,47 @@ def test_decisions_undone_in_any_order_leave_nothing(loaded, clock, seed, tmp_pa
         clock.at += 1000
         loaded.identities.undo(number)
     assert state(loaded) == before
+
+
+def suggested(number, a, b):
+    return Suggestion(f"s{number}", Identity(*a), Identity(*b), 0.99, 10.0 - number, ())
+
+
+def test_accepted_suggestions_are_one_entry_and_each_can_be_undone(loaded, clock, tmp_path):
+    alone, entries = state(loaded), loaded.sandbox.log.last
+    clock.at += 1000
+    chosen = [
+        suggested(1, BOBS, W9),
+        suggested(2, W9, DEES),
+        suggested(3, BOB, DEES),
+        suggested(4, ("CRMID", "no"), W9),
+    ]
+    with pytest.raises(NotFound):
+        loaded.identities.accept(chosen)
+    done = loaded.identities.accept(chosen[:3])
+    assert [(item.decision, item.identities, item.weight) for item in done.made] == [
+        (1, (BOBS, W9), 9.0),
+        (2, (W9, DEES), 8.0),
+    ]
+    assert (done.merged, [(item.pair, item.code) for item in done.refused]) == (2, [("s3", "identity.merge-refused")])
+    kinds = [entry.kind for entry in loaded.sandbox.log.entries() if entry.position > entries]
+    assert [kind for kind in kinds if not kind.startswith("audience.")] == ["identities.decided"]
+    graph = loaded.identities.graph(*DEES)
+    assert {item.decision for item in graph.history if item.kind == "merged"} == {1, 2}
+    assert loaded.rebuild(tmp_path / "together").same
+
+    clock.at += 1000
+    loaded.identities.undo(2)
+    assert person(loaded, DEES) != person(loaded, BOB) == person(loaded, W9)
+    with pytest.raises(Conflict) as caught:
+        loaded.identities.undo_all([1, 2])
+    assert caught.value.code == "identity.undone"
+    clock.at += 1000
+    loaded.identities.accept([suggested(1, DEES, W9)])
+    clock.at += 1000
+    undone = loaded.identities.undo_all([3, 1])
+    assert ([item.decision for item in undone.decisions], undone.split) == ([1, 3], 2)
+    assert state(loaded) == alone
+    (split,) = [item for item in loaded.identities.graph(*DEES).history if item.kind == "split"][-1:]
+    assert split.decision == 3
+    assert loaded.rebuild(tmp_path / "apart").same

@@ -241,9 +241,22 @@ def suggestions(out: Console, found: dict[str, Any], limit: int) -> None:
     show.table(out, "Suggestions", rows, columns, empty="None from this probability on.")
     _more(out, len(given["pairs"]) - len(rows), "pairs")
     if accepted is not None:
-        out.print(f"{len(accepted['made']):,} merged.")
+        _accepted(out, accepted["made"])
         for item in accepted["refused"]:
             out.print(Text(f"{item['pair']}  {item['message']}", style="yellow"))
+
+
+def _accepted(out: Console, made: list[dict[str, Any]]) -> None:
+    numbers = [item["decision"] for item in made]
+    out.print(f"{len(made):,} merged.")
+    if made:
+        which = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
+        out.print(Text(f"To take them back: coterie identity undo {which}", style="dim"))
+
+
+def undone(out: Console, done: dict[str, Any]) -> None:
+    """Tell what taking several decisions back has changed."""
+    out.print(f"{len(done['decisions']):,} decisions undone. {_count(done['split'])} split.")
 
 
 def _agreement(item: dict[str, Any]) -> str:

@@ -70,9 +70,34 @@ def decisions(session: Session) -> None:
     session.print(session.read("decisions"), graphs.decisions)
 
 
-def undo(session: Session, decision: Annotated[int, typer.Argument(help="Number of the decision.")]) -> None:
-    """Take a decision back: graphs and profiles become as if it had never been made."""
-    session.print(session.change(lambda ws: ws.identities.undo(decision)), graphs.decided)
+def undo(
+    session: Session,
+    decisions: Annotated[
+        list[str], typer.Argument(help="Numbers of decisions, such as 7; 12-40 stands for all those from 12 to 40.")
+    ],
+) -> None:
+    """Take decisions back: graphs and profiles become as if they had never been made."""
+    numbers = [number for text in decisions for number in _numbers(text)]
+    if len(numbers) == 1:
+        session.print(session.change(lambda ws: ws.identities.undo(numbers[0])), graphs.decided)
+    else:
+        session.print(session.change(lambda ws: ws.identities.undo_all(numbers)), graphs.undone)
+
+
+_DECISIONS = 10_000_000
+"""More decisions than anybody makes."""
+
+
+def _numbers(text: str) -> range:
+    first, dash, last = text.partition("-")
+    numbered = first.isdecimal() and (last.isdecimal() or not dash)
+    if not numbered or int(last or first) >= _DECISIONS:
+        raise Invalid(
+            "identity.decision",
+            f"{text!r} is neither the number of a decision nor a range of them.",
+            hint="`coterie identity decisions` lists them.",
+        )
+    return range(int(first), int(last or first) + 1)
 
 
 def simulate(

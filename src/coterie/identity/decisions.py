@@ -5,7 +5,7 @@ A decision counts as long as it is not withdrawn, and in every replay of the rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -46,28 +46,32 @@ class Decision(msgspec.Struct, frozen=True):
     withdrawn_at: int | None
 
 
-def add(con: DuckDBPyConnection, decision: Decision, identities: Iterable[int]) -> None:
-    """Note a decision about identities, given by their numbers."""
+def add(con: DuckDBPyConnection, noted: Iterable[tuple[Decision, Sequence[int]]]) -> None:
+    """Note decisions, each with the numbers of its identities."""
+    rows = [
+        (item.decision, str(item.kind), list(numbers), item.reason, item.source, item.weight, item.recorded_at)
+        for item, numbers in noted
+    ]
     con.execute(
         "INSERT INTO decision (decision, kind, identities, reason, source, weight, recorded_at) "
-        "VALUES ($1, $2, $3::INTEGER[], $4, $5, $6, $7)",
-        [
-            decision.decision,
-            str(decision.kind),
-            list(identities),
-            decision.reason,
-            decision.source,
-            decision.weight,
-            decision.recorded_at,
-        ],
+        "SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::INTEGER[][]), unnest($4::VARCHAR[]), "
+        "unnest($5::VARCHAR[]), unnest($6::DOUBLE[]), unnest($7::BIGINT[])",
+        [list(column) for column in zip(*rows, strict=True)],
     )
 
 
-def withdraw(con: DuckDBPyConnection, number: int, at: int) -> list[int]:
-    """Withdraw a decision and return the numbers of its identities."""
-    con.execute("UPDATE decision SET withdrawn_at = $2 WHERE decision = $1 AND withdrawn_at IS NULL", [number, at])
-    ((identities,),) = con.execute("SELECT identities FROM decision WHERE decision = $1", [number]).fetchall()
-    return list(identities)
+def withdraw(con: DuckDBPyConnection, numbers: Sequence[int], at: int) -> dict[int, list[int]]:
+    """Withdraw decisions and return the numbers of the identities of each."""
+    con.execute(
+        "UPDATE decision SET withdrawn_at = $2 "
+        "WHERE decision IN (SELECT unnest($1::INTEGER[])) AND withdrawn_at IS NULL",
+        [list(numbers), at],
+    )
+    rows = con.execute(
+        "SELECT decision, identities FROM decision WHERE decision IN (SELECT unnest($1::INTEGER[])) ORDER BY decision",
+        [list(numbers)],
+    ).fetchall()
+    return dict(rows)
 
 
 def find(con: DuckDBPyConnection, number: int) -> Decision | None:

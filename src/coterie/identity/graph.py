@@ -130,6 +130,20 @@ def find(con: DuckDBPyConnection, namespace: str, value: str) -> int | None:
     return rows[0][0] if rows else None
 
 
+def find_all(con: DuckDBPyConnection, identities: Iterable[Identity]) -> dict[Identity, int]:
+    """Return the numbers of identities; those that were never seen are left out."""
+    listed = list(identities)
+    rows = con.execute(
+        """
+        SELECT w.code, w.value, i.identity
+        FROM (SELECT unnest($1::VARCHAR[]) AS code, unnest($2::VARCHAR[]) AS value) w
+        JOIN namespace n ON n.code = w.code JOIN identity i ON i.namespace = n.namespace AND i.value = w.value
+        """,
+        [[item.namespace for item in listed], [item.value for item in listed]],
+    ).fetchall()
+    return {Identity(code, value): number for code, value, number in rows}
+
+
 def unknown(identity: Identity) -> NotFound:
     """Return the error that nobody has an identity."""
     return NotFound(
@@ -168,22 +182,16 @@ def named(con: DuckDBPyConnection, identities: Iterable[int]) -> dict[int, Ident
 
 def graphs_of(con: DuckDBPyConnection, identities: Iterable[Identity]) -> dict[Identity, frozenset[Identity]]:
     """Return the graphs that identities belong to, by each of their members; those that are nobody's are left out."""
-    listed = list(identities)
     rows = con.execute(
         """
-        SELECT n.code, i.value, p.person FROM person_of p
+        SELECT p.person, n.code, i.value FROM person_of p
         JOIN identity i ON i.identity = p.identity JOIN namespace n ON n.namespace = i.namespace
-        WHERE p.person IN (
-            SELECT o.person FROM person_of o JOIN identity m ON m.identity = o.identity
-            JOIN namespace c ON c.namespace = m.namespace
-            JOIN (SELECT unnest($1::VARCHAR[]) AS code, unnest($2::VARCHAR[]) AS value) w
-            ON w.code = c.code AND w.value = m.value
-        )
+        WHERE p.person IN (SELECT person FROM person_of WHERE identity IN (SELECT unnest($1::INTEGER[])))
         """,
-        [[item.namespace for item in listed], [item.value for item in listed]],
+        [list(find_all(con, identities).values())],
     ).fetchall()
     persons: dict[int, set[Identity]] = {}
-    for code, value, number in rows:
+    for number, code, value in rows:
         persons.setdefault(number, set()).add(Identity(code, value))
     return {member: whole for whole in map(frozenset, persons.values()) for member in whole}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,15 +15,32 @@ from coterie.identity import decisions, graph
 from coterie.identity.decisions import Decision, DecisionKind
 from coterie.identity.graph import Members
 from coterie.identity.namespaces import MAX_IDENTITIES
-from coterie.identity.settings import unlinked
 from coterie.ingest.identities import BLOCKED, LONGEST
 from coterie.pipeline.apply import commit
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects.decisions import Regrouped
+from coterie.pipeline.merging import Merging
 from coterie.store.sandbox import Sandbox
 
 USER = "user"
 """Source of a decision that a person made without a proposal."""
+
+
+class Proposed(msgspec.Struct, frozen=True):
+    """A merge that is proposed: of whom, why, by what, and how sure that is."""
+
+    identities: tuple[Identity, ...]
+    reason: str
+    source: str
+    weight: float | None
+
+
+class DecidedTogether(msgspec.Struct, frozen=True):
+    """What several decisions, or their withdrawal, changed at once: how many people were merged, and divided."""
+
+    decisions: tuple[Decision, ...]
+    merged: int
+    split: int
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -63,8 +81,7 @@ def merge(
             f"a merge joins at most {MAX_IDENTITIES} identities, as a record does, not {len(chosen)}.",
             hint="Make several merges that have an identity in common.",
         )
-    numbers = {identity: _known(sandbox, identity) for identity in chosen}
-    _check_merge(sandbox, numbers)
+    Merging(sandbox, chosen).choose(chosen)
     return _decide(sandbox, DecisionKind.MERGE, chosen, progress, reason=reason, source=source, weight=weight)
 
 
@@ -107,18 +124,52 @@ def undo(sandbox: Sandbox, number: int, progress: Progress) -> Decided:
     Conflict
         ``identity.undone`` when it was withdrawn before.
     """
-    con = sandbox.history.con
-    found = decisions.find(con, number) if type(number) is int and 0 < number < 2**31 else None
-    if found is None:
-        raise NotFound.named("decision", str(number), (str(item.decision) for item in decisions.every(con)))
-    if found.withdrawn_at is not None:
-        raise Conflict(
-            "identity.undone",
-            f"decision {number} was undone at {format_instant(found.withdrawn_at)} already.",
-            where={"decision": number},
-        )
+    _require_standing(number, {item.decision: item for item in decisions.every(sandbox.history.con)})
     changed = commit(sandbox, "identity.undone", {"decision": number}, progress)
     return _told(sandbox, number, changed)
+
+
+def _require_standing(number: int, known: Mapping[int, Decision]) -> None:
+    """Raise unless there is a decision that was not withdrawn."""
+    if number not in known:
+        raise NotFound.named("decision", str(number), map(str, known))
+    withdrawn_at = known[number].withdrawn_at
+    if withdrawn_at is not None:
+        raise Conflict(
+            "identity.undone",
+            f"decision {number} was undone at {format_instant(withdrawn_at)} already.",
+            where={"decision": number},
+        )
+
+
+def merge_all(sandbox: Sandbox, merges: Sequence[Proposed], progress: Progress) -> DecidedTogether:
+    """Decide merges that `Merging` has taken for chosen, by one entry of the log; each can be undone by itself."""
+    first = decisions.next_number(sandbox.history.con)
+    told = [
+        _body(first + place, DecisionKind.MERGE, item.identities, item.reason, item.source, item.weight)
+        for place, item in enumerate(merges)
+    ]
+    changed = commit(sandbox, "identities.decided", {"decisions": told}, progress)
+    assert isinstance(changed, Regrouped)
+    return _together(sandbox, range(first, first + len(told)), changed)
+
+
+def undo_all(sandbox: Sandbox, numbers: Iterable[int], progress: Progress) -> DecidedTogether:
+    """Withdraw several decisions at once; see `undo` for what it raises. Nothing is withdrawn when one cannot be."""
+    chosen = sorted(set(numbers))
+    if not chosen:
+        raise Invalid("identity.decision", "no decision was named.", hint="coterie identity decisions lists them.")
+    known = {item.decision: item for item in decisions.every(sandbox.history.con)}
+    for number in chosen:
+        _require_standing(number, known)
+    changed = commit(sandbox, "identities.undone", {"decisions": chosen}, progress)
+    assert isinstance(changed, Regrouped)
+    return _together(sandbox, chosen, changed)
+
+
+def _together(sandbox: Sandbox, numbers: Collection[int], changed: Regrouped) -> DecidedTogether:
+    found = tuple(item for item in decisions.every(sandbox.history.con) if item.decision in numbers)
+    return DecidedTogether(found, changed.merged, changed.split)
 
 
 def _decide(
@@ -132,7 +183,15 @@ def _decide(
     weight: float | None = None,
 ) -> Decided:
     number = decisions.next_number(sandbox.history.con)
-    body = {
+    body = _body(number, kind, identities, reason, source, weight)
+    return _told(sandbox, number, commit(sandbox, "identity.decided", body, progress))
+
+
+def _body(
+    number: int, kind: DecisionKind, identities: Sequence[Identity], reason: str, source: str, weight: float | None
+) -> dict[str, Any]:
+    """Return a decision as the log keeps it."""
+    return {
         "decision": number,
         "kind": str(kind),
         "identities": [list(identity) for identity in identities],
@@ -140,7 +199,6 @@ def _decide(
         "source": source,
         "weight": weight,
     }
-    return _told(sandbox, number, commit(sandbox, "identity.decided", body, progress))
 
 
 def _told(sandbox: Sandbox, number: int, changed: object) -> Decided:
@@ -175,60 +233,3 @@ def _decided(other: Decision, what: str) -> CoterieError:
         f"decision {other.decision} says already that {what}.",
         where={"decision": other.decision},
     )
-
-
-def _check_merge(sandbox: Sandbox, numbers: dict[Identity, int]) -> None:
-    """Refuse a merge that would not give one graph: what keeps its identities apart is said."""
-    con, definitions = sandbox.history.con, Definitions(sandbox.catalog)
-    settings = definitions.identity_settings()
-    named = " and ".join(map(str, numbers))
-    _check_linkable(definitions, numbers)
-    graphs = {graph.members(con, "default", number) for number in numbers.values()}
-    if len(graphs) == 1:
-        raise _refused(named, "they are one person already", "Nothing needs to be decided.")
-    together = sorted(set().union(*graphs))
-    names = graph.named(con, together)
-    # without rules a graph may hold several, but a record or a merge that names two of them links nobody
-    held = [names[number] for number in together] if settings.optimized else list(numbers)
-    where = "in a graph, and theirs would hold" if settings.optimized else "in a record, and they are"
-    for code in settings.unique:
-        values = [str(identity) for identity in held if identity.namespace == code]
-        if len(values) > 1:
-            raise _refused(
-                named,
-                f"{code} is unique {where} {', '.join(values[:5])}",
-                "Merge identities of one person, or change the identity settings.",
-                namespace=code,
-            )
-    for other in decisions.about(con, together):
-        apart = other.kind is DecisionKind.SPLIT and set(other.identities) <= set(names.values())
-        if apart or (other.kind is DecisionKind.NEVER and other.identities[0] in numbers):
-            what = "is never linked" if other.kind is DecisionKind.NEVER else "are kept apart"
-            raise _refused(
-                named,
-                f"decision {other.decision} says that {' and '.join(map(str, other.identities))} {what}",
-                f"Undo it first: coterie identity undo {other.decision}",
-                decision=other.decision,
-            )
-    if 0 < settings.graph_limit < len(together):
-        raise _refused(
-            named,
-            f"their graph would have {len(together)} identities, and {settings.graph_limit} is the most",
-            "Raise the limit in the identity settings.",
-        )
-
-
-def _check_linkable(definitions: Definitions, identities: Iterable[Identity]) -> None:
-    never = unlinked(definitions.identity_settings(), definitions.namespaces())
-    for identity in identities:
-        if identity.namespace in never:
-            raise _refused(
-                str(identity),
-                f"identities of {identity.namespace} are never linked, because of its type or the identity settings",
-                "Merge other identities of the person.",
-                namespace=identity.namespace,
-            )
-
-
-def _refused(named: str, why: str, hint: str, **where: object) -> Conflict:
-    return Conflict("identity.merge-refused", f"{named} cannot be merged: {why}.", hint=hint, where=where)

@@ -10,11 +10,13 @@ from coterie.core.errors import Conflict, Invalid, NotFound
 from coterie.core.progress import Progress
 from coterie.core.schema import Leaf
 from coterie.identity import suggest as model
+from coterie.identity.decisions import Decision
 from coterie.identity.settings import unlinked
 from coterie.identity.suggest import Block, Suggestion, Suggestions, Terms
 from coterie.pipeline import decide
-from coterie.pipeline.decide import Decided
+from coterie.pipeline.decide import Proposed
 from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.pipeline.merging import Merging
 from coterie.store.sandbox import Sandbox
 
 SOURCE = "splink"
@@ -30,9 +32,10 @@ class NotAccepted(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The merges that suggestions became, and those that could not."""
+    """The merges that suggestions became, how many people they merged, and the suggestions that could become none."""
 
-    made: tuple[Decided, ...]
+    made: tuple[Decision, ...]
+    merged: int
     refused: tuple[NotAccepted, ...]
 
 
@@ -74,23 +77,22 @@ def suggest(
 
 
 def accept(sandbox: Sandbox, chosen: Iterable[Suggestion], progress: Progress) -> Accepted:
-    """Make a merge of each suggestion, the surest first; one that others have made impossible is told."""
-    made, refused = [], []
-    for item in sorted(chosen, key=lambda item: -item.weight):
+    """Make a merge of each suggestion, the surest first, all at once; one that others make impossible is told."""
+    given = sorted(chosen, key=lambda item: -item.weight)
+    merging = Merging(sandbox, (end for item in given for end in (item.a, item.b)))
+    proposed, refused = [], []
+    for item in given:
         try:
-            made.append(
-                decide.merge(
-                    sandbox,
-                    [item.a, item.b],
-                    progress,
-                    reason=f"suggestion {item.pair}, probability {item.probability:.4f}",
-                    source=SOURCE,
-                    weight=item.weight,
-                )
-            )
+            merging.choose((item.a, item.b))
         except Conflict as error:
             refused.append(NotAccepted(item.pair, error.code, error.message))
-    return Accepted(tuple(made), tuple(refused))
+        else:
+            reason = f"suggestion {item.pair}, probability {item.probability:.4f}"
+            proposed.append(Proposed((item.a, item.b), reason, SOURCE, item.weight))
+    if not proposed:
+        return Accepted((), 0, tuple(refused))
+    made = decide.merge_all(sandbox, proposed, progress)
+    return Accepted(made.decisions, made.merged, tuple(refused))
 
 
 def _leaves(definitions: Definitions, fields: Sequence[str]) -> list[Leaf]:

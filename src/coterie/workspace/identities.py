@@ -18,7 +18,7 @@ from coterie.identity.settings import Algorithm, IdentitySettings, check, unlink
 from coterie.identity.simulation import PRESETS, Simulation, parse_simulation, rules_of, simulate
 from coterie.identity.suggest import Suggestion, Suggestions
 from coterie.pipeline import decide, define, settings, status, suggest
-from coterie.pipeline.decide import Decided
+from coterie.pipeline.decide import Decided, DecidedTogether
 from coterie.pipeline.profiles import Look
 from coterie.pipeline.settings import SettingsInForce
 from coterie.pipeline.settings import read as read_settings
@@ -247,6 +247,12 @@ class Identities(Room):
         """
         return self._evaluated(decide.undo(self._sandbox, decision, self._workspace.progress), "undo of ")
 
+    def undo_all(self, decisions: Iterable[int]) -> DecidedTogether:
+        """Withdraw several decisions at once, or none of them; raises what `undo` does."""
+        done = decide.undo_all(self._sandbox, decisions, self._workspace.progress)
+        self._workspace.audiences._after(f"undo of {len(done.decisions)} decisions")
+        return done
+
     def suggest(
         self,
         fields: Sequence[str],
@@ -286,7 +292,7 @@ class Identities(Room):
         return suggest.suggest(self._sandbox, name, fields, [tuple(block) for block in blocks], threshold)
 
     def accept(self, suggestions: Iterable[Suggestion]) -> Accepted:
-        """Make a merge of each suggestion, with its weight; audiences are evaluated once afterwards."""
+        """Make a merge of each suggestion, with its weight, all at once; each can be undone by itself."""
         done = suggest.accept(self._sandbox, suggestions, self._workspace.progress)
         if done.made:
             self._workspace.audiences._after(f"{len(done.made)} suggestions")

@@ -1,8 +1,9 @@
-"""The effect of a decision about identities, and of its withdrawal."""
+"""The effect of decisions about identities, and of their withdrawal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -19,6 +20,9 @@ from coterie.store.history import History
 from coterie.store.log import Entry
 from coterie.store.sandbox import Sandbox
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 
 class Regrouped(msgspec.Struct, frozen=True):
     """The people that a decision concerned, before and after, and how many of them were merged and split."""
@@ -30,23 +34,77 @@ class Regrouped(msgspec.Struct, frozen=True):
 
 
 def decided(sandbox: Sandbox, entry: Entry, progress: Progress) -> Regrouped:
-    """Note a decision and bring the graphs that it concerns up to date."""
-    body = entry.body
-    identities = tuple(Identity(code, value) for code, value in body["identities"])
-    number, kind = body["decision"], DecisionKind(body["kind"])
-    decision = Decision(
-        number, kind, identities, body["reason"], body["source"], body["weight"], entry.accepted_at, None
-    )
-    numbers = [_number(sandbox.history, identity) for identity in identities]
-    decisions.add(sandbox.history.con, decision, numbers)
-    return _regroup(sandbox, Cause(entry.accepted_at, decision=number), numbers, progress)
+    """Note a decision, or several, and bring the graphs that they concern up to date."""
+    con, at = sandbox.history.con, entry.accepted_at
+    concerned = _noted(sandbox, entry.body.get("decisions", [entry.body]), at)
+    causing = _first_of(con, concerned)
+    changed = _regroup(sandbox, Cause(at, decision=min(concerned)), _all(concerned), progress)
+    _attribute(con, at, min(concerned), "person", causing)
+    return changed
 
 
 def undone(sandbox: Sandbox, entry: Entry, progress: Progress) -> Regrouped:
-    """Withdraw a decision and bring the graphs that it concerned up to date."""
-    number = entry.body["decision"]
-    numbers = decisions.withdraw(sandbox.history.con, number, entry.accepted_at)
-    return _regroup(sandbox, Cause(entry.accepted_at, decision=number), numbers, progress)
+    """Withdraw a decision, or several, and bring the graphs that they concerned up to date."""
+    con, at = sandbox.history.con, entry.accepted_at
+    concerned = decisions.withdraw(con, entry.body.get("decisions") or [entry.body["decision"]], at)
+    changed = _regroup(sandbox, Cause(at, decision=min(concerned)), _all(concerned), progress)
+    _attribute(con, at, min(concerned), "into", _first_of(con, concerned))
+    return changed
+
+
+def _noted(sandbox: Sandbox, bodies: Sequence[Mapping[str, Any]], at: int) -> dict[int, list[int]]:
+    """Note decisions and return the numbers of the identities of each."""
+    told = [
+        Decision(
+            body["decision"],
+            DecisionKind(body["kind"]),
+            tuple(Identity(code, value) for code, value in body["identities"]),
+            body["reason"],
+            body["source"],
+            body["weight"],
+            at,
+            None,
+        )
+        for body in bodies
+    ]
+    named = dict.fromkeys(identity for item in told for identity in item.identities)
+    known = graph.find_all(sandbox.history.con, named)
+    number = {identity: known[identity] if identity in known else _new(sandbox.history, identity) for identity in named}
+    concerned = {item.decision: [number[identity] for identity in item.identities] for item in told}
+    decisions.add(sandbox.history.con, [(item, concerned[item.decision]) for item in told])
+    return concerned
+
+
+def _all(concerned: Mapping[int, Sequence[int]]) -> list[int]:
+    return sorted({number for numbers in concerned.values() for number in numbers})
+
+
+def _first_of(con: DuckDBPyConnection, concerned: Mapping[int, Sequence[int]]) -> dict[int, int]:
+    """Return the first of some decisions that concerns a person, by the number of the person as it is now."""
+    rows = con.execute(
+        "SELECT identity, person FROM person_of WHERE identity IN (SELECT unnest($1::INTEGER[]))", [_all(concerned)]
+    ).fetchall()
+    person = dict(rows)
+    found: dict[int, int] = {}
+    for decision, numbers in sorted(concerned.items()):
+        for number in numbers:
+            if number in person:
+                found.setdefault(person[number], decision)
+    return found
+
+
+def _attribute(
+    con: DuckDBPyConnection, at: int, first: int, whose: Literal["person", "into"], causing: Mapping[int, int]
+) -> None:
+    """Let the lineage of an instant name the decision that concerned each person, in place of the first of all."""
+    con.execute(
+        f"""
+        UPDATE lineage SET decision = c.decision
+        FROM (SELECT unnest($1::INTEGER[]) AS person, unnest($2::INTEGER[]) AS decision) c
+        WHERE lineage."{whose}" = c.person AND lineage.at = $3 AND lineage.decision = $4
+        """,
+        [list(causing), list(causing.values()), at, first],
+    )
 
 
 def _regroup(sandbox: Sandbox, cause: Cause, numbers: Sequence[int], progress: Progress) -> Regrouped:
@@ -59,11 +117,8 @@ def _regroup(sandbox: Sandbox, cause: Cause, numbers: Sequence[int], progress: P
     return Regrouped(before, graph.of_persons(history.con, touched), changes.merged, changes.split)
 
 
-def _number(history: History, identity: Identity) -> int:
-    """Return the number of an identity, giving it one if it was never seen."""
-    found = graph.find(history.con, *identity)
-    if found is not None:
-        return found
+def _new(history: History, identity: Identity) -> int:
+    """Give a number to an identity that was never seen."""
     namespace = history.number("namespace", identity.namespace)
     ((number,),) = history.con.execute(
         "INSERT INTO identity SELECT coalesce(max(identity), -1) + 1, $1, $2, 0 FROM identity RETURNING identity",

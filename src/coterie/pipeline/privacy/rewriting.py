@@ -165,19 +165,30 @@ class Rewriting:
             case "definition.put" if self.definitions == "keep":
                 return entry
             case "identity.decided":
-                pairs = [Identity(*pair) for pair in entry.body["identities"]]
-                if self.pseudonyms is not None:
-                    told = [[item.namespace, self.pseudonyms.of.get(item, item.value)] for item in pairs]
-                else:
-                    told = [list(item) for item in pairs if item not in self.sought.identities]
-                if len(told) < _DECISIONS[entry.body["kind"]]:
-                    self._gone.add(entry.body["decision"])
-                    return _nothing(entry)
-                return _with(entry, {**redacted(entry.body, self.sought), "identities": told})
+                told = self._decision(entry.body)
+                return _nothing(entry) if told is None else _with(entry, told)
+            case "identities.decided":
+                left = [told for body in entry.body["decisions"] if (told := self._decision(body)) is not None]
+                return _with(entry, {"decisions": left}) if left else _nothing(entry)
             case "identity.undone" if entry.body["decision"] in self._gone:
                 return _nothing(entry)
+            case "identities.undone":
+                standing = [number for number in entry.body["decisions"] if number not in self._gone]
+                return _with(entry, {"decisions": standing}) if standing else _nothing(entry)
             case _:
                 return _with(entry, redacted(entry.body, self.sought))
+
+    def _decision(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a decision without the persons, or None when nothing is left of it."""
+        pairs = [Identity(*pair) for pair in body["identities"]]
+        if self.pseudonyms is not None:
+            told = [[item.namespace, self.pseudonyms.of.get(item, item.value)] for item in pairs]
+        else:
+            told = [list(item) for item in pairs if item not in self.sought.identities]
+        if len(told) < _DECISIONS[body["kind"]]:
+            self._gone.add(body["decision"])
+            return None
+        return {**redacted(body, self.sought), "identities": told}
 
     def _batch(self, entry: Entry) -> None:
         body = entry.body
