@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 import coterie
 from coterie.core.clock import FixedClock
 from coterie.core.errors import CoterieError
+from coterie.pipeline.definitions import Definitions, profile_leaves
+from coterie.profile import bulk
 from coterie.workspace import Workspace
 
 PRECEDENCE = {"attributeMerge": "dataSetPrecedence"}
@@ -97,6 +100,34 @@ def test_who_has_nothing_that_counts_is_nobody(ws: Workspace) -> None:
     assert ws.profiles.count("mail_and_app") == 3
     ws.policies.put("alone", PRECEDENCE | {"order": ["crm"], "identityGraph": "none", "eventDatasets": ["web"]})
     assert ws.profiles.count("alone") == 4  # two mail addresses, two browsers
+
+
+def test_profiles_after_loads_and_reverts_are_those_merged_anew(ws: Workspace) -> None:
+    ws.policies.put("web_only", {"eventDatasets": ["web"]})
+    ws.policies.put("alone", PRECEDENCE | {"order": ["mail"], "identityGraph": "none", "eventDatasets": ["app"]})
+    chance, con = random.Random(5), ws.sandbox.history.con
+    definitions = Definitions(ws.sandbox.catalog)
+    come_and_gone: set[int] = set()
+    for step in range(14):
+        active = [batch.id for batch in ws.ingest.batches() if batch.status == "active"]
+        if chance.random() < 0.5:
+            ws.ingest.revert(chance.choice(active))
+        elif chance.random() < 0.3:
+            load(ws, chance.choice(["crm", "mail"]), {"mail": f"{chance.choice('abcd')}@x", "city": f"{step}"})
+        else:
+            logins = [{"login": f"{chance.choice('abcd')}@x"} if chance.random() < 0.3 else {} for _ in range(3)]
+            clicks = (click(str(chance.randint(1, 9)), "view", chance.randint(1, 6), **login) for login in logins)
+            load(ws, chance.choice(["web", "app"]), *clicks)
+        for view in definitions.views().values():
+            told = f"SELECT * FROM profile_{view.name} ORDER BY ALL"
+            kept = con.execute(told).fetchall()
+            con.begin()
+            bulk.refresh(con, view, profile_leaves(definitions))
+            anew = con.execute(told).fetchall()
+            con.rollback()
+            assert kept == anew, (step, view.name)
+            come_and_gone.add(len(kept))
+    assert len(come_and_gone) > 5
 
 
 def test_events_of_other_datasets_do_not_exist(ws: Workspace) -> None:

@@ -44,11 +44,8 @@ def refresh(
     int
         How many of them have a profile: a fragment or an event that the policy of the view lets count.
     """
-    leaves = list(leaves)
-    table, persons = quote(f"profile_{view.name}"), quote(f"person_of_{view.name}")
-    con.execute(f"CREATE TABLE IF NOT EXISTS {table} (person INTEGER NOT NULL)")
-    for leaf in missing(con, f"profile_{view.name}", leaves):
-        con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
+    leaves, persons = list(leaves), quote(f"person_of_{view.name}")
+    ensure(con, view, leaves)
     if touched is None:
         con.execute(f"CREATE OR REPLACE TEMP TABLE whose AS SELECT identity, person FROM {persons}")
         return _replace(con, view, leaves, everybody=True)
@@ -62,6 +59,14 @@ def refresh(
     live = _replace(con, view, leaves, everybody=False)
     con.unregister("touched_person")
     return live
+
+
+def ensure(con: DuckDBPyConnection, view: View, leaves: Iterable[Leaf]) -> None:
+    """Make the table of the profiles of a view, and its columns, where they are missing."""
+    table = quote(f"profile_{view.name}")
+    con.execute(f"CREATE TABLE IF NOT EXISTS {table} (person INTEGER NOT NULL)")
+    for leaf in missing(con, f"profile_{view.name}", leaves):
+        con.execute(f"ALTER TABLE {table} ADD COLUMN {quote(leaf.path)} {column_type(leaf)}")
 
 
 def _replace(con: DuckDBPyConnection, view: View, leaves: Sequence[Leaf], *, everybody: bool) -> int:

@@ -124,26 +124,44 @@ def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, in
     history = sandbox.history
     batch = sandbox.catalog.batch(entry.body["batch"]).number
     history.withdraw_batch(batch, entry.accepted_at)
-    promoted = promote(sandbox)
+    promoted = promote(sandbox, batch)
     concerned = [batch, *promoted]
     scope = Scope(identities=graphs.evidence(sandbox).concerned(concerned), facts_of=concerned)
     graphs.refresh(sandbox, scope, Cause(entry.accepted_at, batch), progress, batches=concerned)
     return {"promoted": len(promoted)}
 
 
-def promote(sandbox: Sandbox) -> list[int]:
-    """Let the earliest duplicate of an event that is no longer there take its place; return the batches concerned."""
+def promote(sandbox: Sandbox, withdrawn: int | None = None) -> list[int]:
+    """Let the earliest duplicate of an event that is no longer there take its place; return the batches concerned.
+
+    Parameters
+    ----------
+    sandbox : Sandbox
+        Open stores, within a transaction of the history.
+    withdrawn : int, optional
+        The batch whose events are no longer there; events of any batch if not given.
+    """
     con = sandbox.history.con
+    same = 'e."$dataset" = d."$dataset" AND e."_id" = d."_id"'
+    gone = "" if withdrawn is None else f'SEMI JOIN (FROM event WHERE "$batch" = {withdrawn:d}) e ON {same}'
     con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE waiting AS
+        SELECT d."$dataset", d."$batch", d."$row", d."_id" FROM event_duplicate d
+        JOIN batch b ON b.batch = d."$batch" AND b.withdrawn_at IS NULL {gone}
         """
+    )
+    # as a rule none: then the events of all batches are not looked through
+    if not con.execute("SELECT 1 FROM waiting LIMIT 1").fetchall():
+        return []
+    con.execute(
+        f"""
         CREATE OR REPLACE TEMP TABLE promoted AS
-        SELECT d."$dataset", d."$batch", d."$row"
-        FROM event_duplicate d
-        JOIN batch b ON b.batch = d."$batch" AND b.withdrawn_at IS NULL
-        ANTI JOIN live_event e ON e."$dataset" = d."$dataset" AND e."_id" = d."_id"
+        SELECT d."$dataset", d."$batch", d."$row" FROM waiting d ANTI JOIN live_event e ON {same}
         QUALIFY row_number() OVER (PARTITION BY d."$dataset", d."_id" ORDER BY d."$batch", d."$row") = 1
         """
     )
+    con.execute("DROP TABLE waiting")
     batches = con.execute('SELECT DISTINCT "$batch", "$dataset" FROM promoted ORDER BY ALL').fetchall()
     if batches:
         same = 'p."$batch" = d."$batch" AND p."$row" = d."$row"'
