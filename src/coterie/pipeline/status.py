@@ -6,8 +6,8 @@ import msgspec
 
 from coterie.audience.definition import Audience
 from coterie.identity.persons import known
-from coterie.identity.stitch import Scope
 from coterie.identity.preview import coverage
+from coterie.identity.stitch import Scope
 from coterie.ingest.dataset import Dataset
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects import graphs
