@@ -134,6 +134,9 @@ def test_a_goal_that_never_happened_is_told_at_once(own: Run) -> None:
         ("create Not-A-Key --goal purchase --within 30d", "model.key"),
         ("create buys_soon --goal purchase --within 30d", "model.exists"),
         ("run", "model.run"),
+        ("audience buys_soon x --top 200%", "model.range"),
+        ("audience buys_soon x --top 0%", "model.range"),
+        ("audience buys_soon x --bucket high --factor often:Purchas", "model.factor"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(ai: Run, words: str, code: str) -> None:

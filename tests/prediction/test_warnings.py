@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from coterie.prediction.definition import Goal, GoalEvent, Kind, Model
+from coterie.prediction.definition import Attribute, Goal, GoalEvent, Kind, Model
 from coterie.prediction.definition import Test as FieldTest
 from coterie.prediction.warnings import warnings_of
 
@@ -71,6 +71,15 @@ def test_uses_that_are_ruled_out() -> None:
     assert "credit" in found.message
     assert codes(model(name="Recruiting", propensity="churn")) == ["model.employment"]
     assert codes(model(name="Healthy snacks", propensity="churn")) == []
+
+
+def test_uses_that_are_ruled_out_are_seen_in_what_is_read_too() -> None:
+    learns = model(attributes=(Attribute("person.medicalHistory"),), propensity="churn")
+    (found,) = warnings_of(learns)
+    assert (found.code, found.figures["word"]) == ("model.high-risk", "medical")
+    claim = GoalEvent("Claim", (FieldTest("insurance.claim.id", "exists"),))
+    assert codes(msgspec.structs.replace(learns, goal=Goal((claim,), 30), attributes=())) == ["model.high-risk"]
+    assert codes(model(attributes=(Attribute("person.racetrack"),), propensity="churn")) == []
 
 
 def test_custom_events_that_others_did() -> None:

@@ -153,7 +153,8 @@ def bad_model(auc: float, low: float, high: float) -> Problem | None:
     return problem(
         "model.bad",
         402,
-        f"of two people, one who did it and one who did not, the model picks the right one in {percent(auc)} of cases,"
+        "of two people, one for whom it came true and one for whom it did not, the model picks the right one in"
+        f" {percent(auc)} of cases,"
         f" by the interval in {percent(low)} to {percent(high)}; chance is 50 %"
         + (f", and below {percent(REFUSED_AUC)} nothing is published." if refused else "."),
         "Add events or attributes that have to do with the goal, give it more history, or state a goal that people"

@@ -58,5 +58,5 @@ def _meant(con: DuckDBPyConnection, union: Union, model: Model, kinds: Iterable[
             there = values_of(con, union, model.view, test.field) if texts else []
             for text in texts:
                 if text not in there and (meant := suggestion(text, there)):
-                    return f"{test.field} is never {text!r}. {meant}"
+                    return f"No event has {text!r} as its {test.field}. {meant}"
     return None

@@ -38,6 +38,8 @@ _RISK = re.compile(
     r"|religio\w*|ethnic\w*|race|politic\w*|sexual\w*|pregnan\w*)\b",
     re.IGNORECASE,
 )
+_APART = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._]")
+"""Between the words in the path of a field."""
 _WORK = re.compile(
     r"\b(hiring|recruit\w*|applicants?|employees?|promotion of staff|dismissal|layoffs?)\b", re.IGNORECASE
 )
@@ -136,7 +138,9 @@ def _stage(goal: Goal) -> Iterator[Problem]:
 
 
 def _risk(model: Model) -> Iterator[Problem]:
-    said = " ".join((model.name, model.description, *(event.name for event in model.goal.events)))
+    named = (*(event.name for event in model.goal.events), *(kind.name for kind in model.custom_events))
+    fields = (*(test.field for test in _tests(model.goal)), *(item.field for item in model.attributes))
+    said = " ".join((model.name, model.description, *named, *(_APART.sub(" ", field) for field in fields)))
     if found := _RISK.search(said):
         yield problem(
             "model.high-risk",

@@ -315,19 +315,27 @@ def subject_words(feature: Feature) -> str:
     'COSMETICS'
     >>> subject_words(Feature("x:n_7d", Family.CATEGORIES, "product.brandNumber=292", "interest:x"))
     'brand number 292'
+    >>> subject_words(Feature("x:n_7d", Family.CATEGORIES, "store.id=361", "interest:x"))
+    'store 361'
     >>> subject_words(Feature("loyalty.memberSince", Family.ATTRIBUTES, "loyalty.memberSince", "attribute:x"))
     'Loyalty member since'
     """
     subject = feature.subject
     if feature.family is Family.CATEGORIES and "=" in subject:
         field, _, value = subject.partition("=")
-        return value if _WORD.search(value) else f"{_plain(field.split('.')[-1])} {value}"
+        return value if _WORD.search(value) else f"{_named_by(field)} {value}"
     if feature.family is Family.ATTRIBUTES or feature.factor.startswith("variety:"):
         return path_words(subject)
     amount, of, kind = subject.partition(" of ")
     if of and feature.family in (Family.MONETARY, Family.TREND) and _PATH.fullmatch(amount):
         return f"{path_words(amount.split('.')[-1])} of {_kind_words(kind)}"
     return _kind_words(subject)
+
+
+def _named_by(path: str) -> str:
+    """Return what a number of a field is one of: of an id, what it is the id of."""
+    names = path.split(".")
+    return _plain(names[-2] if len(names) > 1 and names[-1].lower() == "id" else names[-1])
 
 
 def path_words(path: str) -> str:

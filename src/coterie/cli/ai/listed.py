@@ -260,7 +260,7 @@ def run(out: Console, found: Data) -> None:
         out,
         "",
         {
-            "scored": found["scored"] and f"{found['scored']:,} of {found['eligible']:,} people",
+            "scored": (found["scored"] or None) and f"{found['scored']:,} of {found['eligible']:,} people",
             "buckets": buckets and ", ".join(f"{name} {buckets[name]:,}" for name in ("low", "medium", "high")),
             "mean probability": None if found["mean_probability"] is None else percent(found["mean_probability"]),
             "version": _version(found),

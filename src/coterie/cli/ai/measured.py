@@ -28,26 +28,28 @@ def value(out: Console, found: Data) -> None:
         Text.assemble(
             ("Best cut: ", "bold"),
             (f"the top {percent(best['share'])}", "bold green"),
-            f", {best['people']:,} of {found['people']:,} people. About {float(best['successes']):,.0f} of them will"
-            f" do it ({percent(best['share_of_successes'])} of all who will), for a profit of {_money(best['profit'])}",
+            f", {best['people']:,} of {found['people']:,} people. It will come true for about"
+            f" {float(best['successes']):,.0f} of them ({percent(best['share_of_successes'])} of all for whom it will),"
+            f" for a profit of {_money(best['profit'])}.",
         )
     )
-    out.print(Text(f"Contacting everyone: a profit of {_money(everyone['profit'])}", style="dim"))
+    out.print(Text(f"Contacting everyone: a profit of {_money(everyone['profit'])}.", style="dim"))
     most = max((abs(float(cut["profit"])) for cut in found["cuts"]), default=0.0) or 1.0
     digits = 0 if most >= 1_000 else 2
     some = found["cuts"] if len(found["cuts"]) <= 12 else _tenths(found["cuts"], best)
+    money = ("cost", "value", "profit") if out.width >= show.WIDE else ("profit",)
     rows = [
         (
             f"{percent(cut['share'])}{' ← best' if cut == best else ''}",
             cut["people"],
             percent(cut["share_of_successes"]),
             percent(cut["rate"]),
-            *(f"{float(cut[name]):,.{digits}f}" for name in ("cost", "value", "profit")),
+            *(f"{float(cut[name]):,.{digits}f}" for name in money),
             show.bar(max(0.0, float(cut["profit"])) / most, 12),
         )
         for cut in some
     ]
-    columns = ["the top", "people", "of all successes", "rate", "cost", "value", "profit", ""]
+    columns = ["the top", "people", "of all successes", "rate", *money, ""]
     show.table(out, "Profit by how many are contacted", rows, columns)
     out.print(Text(sentence(found["note"]), style="dim"))
 

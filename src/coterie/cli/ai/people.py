@@ -76,7 +76,8 @@ def audience(
     score: Annotated[str | None, typer.Option(help="The people with a score in a range, such as 60-80.")] = None,
     top: Annotated[str | None, typer.Option(help="The likeliest people: a share, such as 20%, or a number.")] = None,
     reach: Annotated[
-        str | None, typer.Option(help="So many of the likeliest as hold a share of those who will do it, such as 60%.")
+        str | None,
+        typer.Option(help="So many of the likeliest as hold a share of those for whom it will come true, such as 60%."),
     ] = None,
     factor: Annotated[
         str | None, typer.Option(help="Only people with this factor among their reasons: its code.")
@@ -120,12 +121,14 @@ def _amount(text: str | None, option: str) -> float | int | None:
     if text is None:
         return None
     number = text.strip().removesuffix("%").strip()
+    hint = f"Write it like {option} 20%."
     try:
-        return float(number) / 100 if text.strip().endswith("%") else int(number)
+        found = float(number) / 100 if text.strip().endswith("%") else int(number)
     except ValueError as error:
-        raise Invalid(
-            "model.range", f"{option} {text!r} is no share and no number.", hint=f"Write it like {option} 20%."
-        ) from error
+        raise Invalid("model.range", f"{option} {text!r} is no share and no number.", hint=hint) from error
+    if isinstance(found, float) and not 0 < found <= 1:
+        raise Invalid("model.range", f"{option} {text!r} is no share of people: from 0 to 100 %.", hint=hint)
+    return found
 
 
 def _made(out: Console, found: dict[str, Any]) -> None:

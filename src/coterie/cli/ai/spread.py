@@ -171,7 +171,14 @@ def factor(out: Console, found: Data, code: str) -> None:
                 some.get("tested") or None,
             )
         )
-    columns = [f"*{show.words(first['values_of'])}", "of low", "of medium", "of high", "did it in tests", "tested on"]
+    columns = [
+        f"*{show.words(first['values_of'])}",
+        "of low",
+        "of medium",
+        "of high",
+        "came true in tests",
+        "tested on",
+    ]
     show.table(out, "Its values: which share of each bucket has them", rows, columns)
     if any(each.get("pql") for _, item in held for each in item.get("ranges", ())):
         out.print(Text("As an audience: coterie ai audience … --bucket high --factor CODE --range LABEL", style="dim"))

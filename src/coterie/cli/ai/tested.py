@@ -76,7 +76,7 @@ def _auc(found: Data) -> str:
         return "The tests had one outcome only, so nothing can be said of how well people are told apart."
     sure = f" ({percent(found['low'])} to {percent(found['high'])})" if found["low"] is not None else ""
     return (
-        "Of two people, one who did it and one who did not, it puts the right one first in"
+        "Of two people, one for whom it came true and one for whom it did not, it puts the right one first in"
         f" {percent(found['value'])} of cases{sure}; guessing gives 50 %."
     )
 
@@ -156,7 +156,7 @@ def _tenths(out: Console, found: Data) -> None:
         )
         for item in found["deciles"]
     ]
-    columns = ["tenth", "people", "rate", "lift", "", "of all who did, so far"]
+    columns = ["tenth", "people", "rate", "lift", "", "of all it came true for"]
     show.table(out, "Tenths of people, the likeliest first", rows, columns)
 
 
@@ -214,12 +214,14 @@ def versions(out: Console, found: list[Data]) -> None:
             item["number"],
             day(item["as_of"]),
             item["run"].rpartition("/")[2],
-            ALGORITHMS.get(item["algorithm"], item["algorithm"]),
             estimate(item["auc"]),
             "in use" if item["in_use"] else " ",
-            sentence(item["decision"]) if item["decision"] else " ",
         )
         for item in found
     ]
-    columns = ["version", "learnt until", "run", "*learner", "AUC", "", "*why"]
+    columns = ["version", "learnt until", "run", "AUC", ""]
     show.table(out, "Versions", rows, columns, empty="None yet: it has not been trained.")
+    for item in found:
+        why = f"  {sentence(item['decision'])}" if item["decision"] else ""
+        learner = str(ALGORITHMS.get(item["algorithm"], item["algorithm"]))
+        out.print(Text.assemble((f"version {item['number']}  ", "bold"), sentence(learner), (why, "dim")))

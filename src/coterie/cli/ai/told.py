@@ -72,8 +72,8 @@ def prediction(out: Console, found: Data) -> None:
     out.print(
         Text.assemble(
             (percent(found["probability"]), "bold"),
-            f" likely. In tests on past data, of people given about this, between {percent(low)} and"
-            f" {percent(high)} did so.",
+            f" likely. In tests on past data it came true for {percent(low)} to {percent(high)} of the people given"
+            " about this.",
         )
     )
     if found.get("expected_date"):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from coterie.core.errors import Invalid
+from coterie.core.errors import Invalid, suggestion
 from coterie.core.schema import PREDICTED
 from coterie.pipeline.definitions import Definitions
-from coterie.pipeline.predictions import models, reading, runs, versions
+from coterie.pipeline.predictions import folders, models, reading, runs, versions
 from coterie.pql.printer import quoted
 from coterie.prediction.conditions import factor_rule
 from coterie.prediction.explanation import BUCKETS
 from coterie.prediction.insights import Insights
+from coterie.prediction.run import Run
 from coterie.store.sandbox import Sandbox
 
 
@@ -28,7 +29,7 @@ def rule(
     Raises
     ------
     Invalid
-        ``model.range`` for bounds, shares or words that say nobody or contradict each other.
+        ``model.range`` for bounds, shares or words that say nobody or contradict each other; ``model.factor``.
     NotFound
         ``model.not-run`` before there are scores.
     Conflict
@@ -39,6 +40,8 @@ def rule(
         raise _bad(key, "a bucket, a range, the likeliest and a reach were asked for at once", "Give one of them.")
     run = runs.named(sandbox, key, "latest")
     runs.batch_of(sandbox, run)
+    if factor is not None:
+        _require_factor(sandbox, key, run, factor)
     scores, parts = f"{PREDICTED}.{key}", list[str]()
     if values is not None:
         if bucket is None or factor is None:
@@ -72,6 +75,20 @@ def rule(
     if not parts:
         raise _bad(key, "it is not said which people are meant", "Give a bucket, a range, top, reach or a factor.")
     return " and ".join(parts)
+
+
+def _require_factor(sandbox: Sandbox, key: str, run: Run, factor: str) -> None:
+    """Raise when a factor is none of those that the version of a run can give as a reason."""
+    assert run.version is not None
+    scale = versions.scale(folders.version(sandbox.path, key, run.version))
+    known = [item.code for item in scale.factors if not item.exposure]
+    if factor not in known:
+        raise Invalid(
+            "model.factor",
+            f"model {key}: {factor!r} is no factor of version {run.version}.",
+            hint=suggestion(factor, known) or f"The weightiest are {', '.join(known[:5])}.",
+            where={"model": key, "factor": factor},
+        )
 
 
 def _likeliest(key: str, scores: str, top: float) -> str:

@@ -100,11 +100,16 @@ def load(folder: Path) -> Learnt:
         artefact.load(folder / LEARNER),
         _read(folder / VOCABULARY, Vocabulary),
         _read(folder / CUTOFFS, Cutoffs),
-        _read(folder / SCALE, FactorScale),
+        scale(folder),
         _read(folder / REFERENCE, Reference),
         survival.read(timing) if timing else None,
         timing_test(folder),
     )
+
+
+def scale(folder: Path) -> FactorScale:
+    """Read how much the factors of a version weigh, the weightiest first; raises ``model.damaged``."""
+    return _read(folder / SCALE, FactorScale)
 
 
 def timing_test(folder: Path) -> TimingTest | None:

@@ -91,8 +91,8 @@ def gains(path: Path, model: str, curve: Curve, naive: Mapping[str, Points], rat
         The share of people who meet the goal: the best that is possible is reached there.
     """
     note = (
-        "If you take the likeliest people first, this share of those who did it is among them. The nearer to the "
-        "upper left corner the better; the dashed line is taking people at random. Shaded: the 95 % interval."
+        "If you take the likeliest people first, this share of all for whom it came true is among them. The nearer to "
+        "the upper left corner the better; the dashed line is taking people at random. Shaded: the 95 % interval."
     )
     with drawing(path, f"{model}: gains", note) as (_, (ax,)):
         x = [point[0] for point in curve.points]
@@ -103,7 +103,9 @@ def gains(path: Path, model: str, curve: Curve, naive: Mapping[str, Points], rat
         for (name, points), style in zip(naive.items(), ("-.", (0, (5, 1.5)), (0, (3, 1, 1, 1, 1, 1))), strict=False):
             ax.plot([a for a, _ in points], [b for _, b in points], color=ORANGE, lw=1.6, ls=style, label=name)
         ax.plot([0, 1], [0, 1], color=GREY, lw=1.2, ls="--", label="At random")
-        ax.set(xlabel="Share of people taken, likeliest first", ylabel="Share of those who did it", xlim=(0, 1))
+        ax.set(
+            xlabel="Share of people taken, likeliest first", ylabel="Share of all for whom it came true", xlim=(0, 1)
+        )
         ax.set_ylim(0, 1.01)
         percent_axis(ax.xaxis)
         percent_axis(ax.yaxis)
@@ -123,8 +125,8 @@ def reliability(path: Path, model: str, bins: Sequence[tuple[float, float, float
         Groups of people of about the same probability.
     """
     note = (
-        "Of people given about the same probability, how many did it. On the dashed line the model says exactly what "
-        "comes; above it, it says too little; below it, too much. Lines at the dots: 95 % intervals."
+        "Of people given about the same probability, for how many it came true. On the dashed line the model says "
+        "exactly what comes; above it, it says too little; below it, too much. Lines at the dots: 95 % intervals."
     )
     with drawing(path, f"{model}: reliability", note, width=6.6, height=6.4) as (_, (ax,)):
         most = max((people for *_, people in bins), default=1)
@@ -132,9 +134,18 @@ def reliability(path: Path, model: str, bins: Sequence[tuple[float, float, float
         ax.plot([0, top], [0, top], color=GREY, lw=1.2, ls="--", label="Exactly as said")
         for predicted, observed, low, high, people in bins:
             ax.plot([predicted, predicted], [low, high], color=BLUE, lw=1.4, alpha=0.75)
-            ax.plot(predicted, observed, "o", ms=4 + 9 * (people / most) ** 0.5, color=BLUE, mec="white", mew=1)
+            ax.plot(
+                predicted,
+                observed,
+                "o",
+                ms=4 + 9 * (people / most) ** 0.5,
+                color=BLUE,
+                mec="white",
+                mew=1,
+                clip_on=False,
+            )
         ax.plot([], [], "o", color=BLUE, mec="white", label="People of one probability (larger: more people)")
-        ax.set(xlabel="Probability given", ylabel="Share who did it", xlim=(0, top), ylim=(0, top))
+        ax.set(xlabel="Probability given", ylabel="Share for whom it came true", xlim=(0, top), ylim=(0, top))
         ax.set_aspect("equal")
         percent_axis(ax.xaxis)
         percent_axis(ax.yaxis)

@@ -83,8 +83,8 @@ def factors(path: Path, model: str, goal: str, buckets: Mapping[str, Sequence[tu
     shown = {name: list(buckets[name])[:8] for name in reversed(BUCKETS) if buckets.get(name)}
     rows = max((len(items) for items in shown.values()), default=1)
     note = (
-        f"What is associated with the chance in each bucket ({goal}). To the right: raises it; to the left: lowers it. "
-        "The mean over the people of the bucket, in log-odds; associated with, not the cause of."
+        f"What goes with the chance in each bucket ({goal}). To the right: raises it; to the left: lowers it; longer: "
+        "more (in log-odds, the mean over the people of the bucket). Associated with it, not the cause of it."
     )
     across = max(1, len(shown))
     with drawing(path, f"{model}: factors", note, width=4.6 * across, height=2.1 + 0.46 * rows, across=across) as (
@@ -104,4 +104,4 @@ def factors(path: Path, model: str, goal: str, buckets: Mapping[str, Sequence[tu
             ax.set_title(bucket, loc="left", fontsize=11.5, fontweight="bold")
             ax.grid(visible=False, axis="y")
             ax.tick_params(axis="y", length=0)
-            ax.set_xlabel("← lowers   log-odds   raises →", fontsize=9)
+            ax.set_xlabel("← lowers        raises →", fontsize=9)
