@@ -24,6 +24,10 @@ def test_what_is_held_is_shown_given_out_and_erased(own: Path, tmp_path: Path) -
     assert (told["fragments"], told["events"], told["rows"]) == (1, 3, 4)
     assert "page" in json.loads(answer.read_text(encoding="utf-8"))["events"][0]
     assert stat.S_IMODE(answer.stat().st_mode) == 0o600
+    (person,) = json.loads(answer.read_text(encoding="utf-8"))["persons"]
+    instants = [item["first_at"] for item in person["profile"]["identities"]]
+    assert {len(told) for told in instants if told} <= {len("2026-06-01T00:00:00Z"), len("2026-06-01T00:00:00.000Z")}
+    assert person["predictions"] == []
     again = coterie(own, "privacy", "access", *ANN, "--to", str(answer), "--json")
     assert (again.code, again.error["code"]) == (4, "privacy.file-exists")
     nowhere = coterie(own, "privacy", "access", *ANN, "--to", str(tmp_path / "nowhere" / "ann.json"), "--json")
@@ -36,6 +40,11 @@ def test_what_is_held_is_shown_given_out_and_erased(own: Path, tmp_path: Path) -
     assert {store["after"] for store in erased["stores"]} == {0}
     assert coterie(own, "privacy", "preview", *ANN, "--json").data["findings"] == []
     assert coterie(own, "profile", "show", *ANN, "--json").error["code"] == "identity.not-found"
+    after = tmp_path / "after.json"
+    told = coterie(own, "privacy", "access", *ANN, "--to", str(after), "--json").data
+    assert (told["fragments"], told["events"], told["rows"], told["suppressed"]) == (0, 0, 0, 1)
+    kept_out = {"namespace": ANN[0], "value": ANN[1], "request": erased["request"]}
+    assert json.loads(after.read_text(encoding="utf-8"))["suppressed"] == [kept_out]
     listed = coterie(own, "privacy", "reports").out
     assert erased["request"] in listed
     with serving(own):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import coterie
+from coterie.core.clock import format_instant
 from coterie.core.errors import Conflict, NotFound
 from coterie.governance.traces import Sought
 from coterie.pipeline.privacy.finding import find, find_raw
@@ -31,6 +32,9 @@ def test_access_gives_everything_that_is_held(loaded, tmp_path, clock):
     assert held["events"][0]["timestamp"] == "2026-06-01T10:00:00Z"
     assert {row["audience"] for row in held["memberships"]} == {"searched-not-bought", "lyon", "gold-or-lyon"}
     assert [row["field"] for row in held["quarantine"]] == ["loyalty.points"]
+    assert [(item["kind"], item["reason"], item["recorded_at"]) for item in held["decisions"]] == [
+        ("split", "not Ann", format_instant(clock.at))
+    ]
     assert [(row["file"], row["line"]) for row in held["rows"]] == [
         ("crm.jsonl", 1),
         ("loyalty.jsonl", 1),

@@ -83,6 +83,15 @@ def remove(con: DuckDBPyConnection, hashes: Iterable[str]) -> int:
     return int(row[0])
 
 
+def requests_of(con: DuckDBPyConnection, hashes: Iterable[str]) -> dict[str, str]:
+    """Return the request that put each of some hashes on the list; those that are not on it are left out."""
+    rows = con.execute(
+        "SELECT hash, min(request) FROM suppressed WHERE list_contains($1::VARCHAR[], hash) GROUP BY hash",
+        [sorted(hashes)],
+    ).fetchall()
+    return dict(rows)
+
+
 def count(con: DuckDBPyConnection) -> int:
     """Return the number of identities on the list."""
     return int(con.execute("SELECT count(DISTINCT hash) FROM suppressed").fetchall()[0][0])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import os
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from coterie.core.clock import format_instant
 from coterie.core.errors import Conflict, Invalid, NotFound
 from coterie.core.ids import Identity
 from coterie.pipeline.privacy import access, deleting, erasing
@@ -32,8 +32,10 @@ class Access(msgspec.Struct, frozen=True):
     memberships: int
     quarantine: int
     rows: int
+    decisions: int
     log: int
     exports: tuple[str, ...]
+    suppressed: int
 
 
 class Privacy(Room):
@@ -115,7 +117,8 @@ class Privacy(Room):
         asked = _identities(identities)
         found = access.held(self._sandbox, asked, expand=expand, progress=self._workspace.progress)
         persons = self._persons(found.identities)
-        told = {"at": format_instant(self._sandbox.clock.now()), "persons": persons, **msgspec.structs.asdict(found)}
+        told = {"at": self._sandbox.clock.now(), "persons": persons, **msgspec.structs.asdict(found)}
+        plain = access.readable(msgspec.to_builtins(told, builtin_types=(Decimal,), enc_hook=str))
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError as error:
@@ -124,7 +127,7 @@ class Privacy(Room):
             raise _unwritable(path, error.strerror or type(error).__name__) from error
         with os.fdopen(descriptor, "wb") as file:
             encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-            file.write(msgspec.json.format(encoder.encode(told), indent=2) + b"\n")
+            file.write(msgspec.json.format(encoder.encode(plain), indent=2) + b"\n")
         return Access(
             path=str(path),
             bytes=path.stat().st_size,
@@ -134,12 +137,14 @@ class Privacy(Room):
             memberships=len(found.memberships),
             quarantine=len(found.quarantine),
             rows=len(found.rows),
+            decisions=len(found.decisions),
             log=len(found.log),
             exports=tuple(found.exports),
+            suppressed=len(found.suppressed),
         )
 
     def _persons(self, identities: Iterable[Identity]) -> builtins.list[dict[str, Any]]:
-        """Return profile and graph of each person once."""
+        """Return profile, graph and predictions of each person once."""
         told: dict[str, dict[str, Any]] = {}
         for identity in identities:
             try:
@@ -147,7 +152,11 @@ class Privacy(Room):
             except NotFound:
                 continue
             if graph.person not in told:
-                told[graph.person] = {"profile": self._workspace.profiles.get(*identity, events=0), "graph": graph}
+                told[graph.person] = {
+                    "profile": self._workspace.profiles.get(*identity, events=0),
+                    "graph": graph,
+                    "predictions": self._workspace.predictions.predictions(str(identity)),
+                }
         return list(told.values())
 
     def reports(self) -> builtins.list[Erased]:

@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 from coterie.core.clock import format_instant
 from coterie.core.ids import Identity
 from coterie.core.progress import Progress
+from coterie.governance import suppression
 from coterie.governance.traces import Sought, strings
+from coterie.identity import decisions
+from coterie.identity.decisions import Decision
 from coterie.ingest.rewrite import texts
 from coterie.ingest.source import Kind
 from coterie.pipeline.privacy import exports
@@ -29,7 +32,9 @@ class Held(msgspec.Struct, frozen=True):
     """What the stores hold on persons, beyond their profiles and graphs.
 
     `fragments` and `events` are the rows as they are stored, `rows` the texts of the same rows (and of bad ones) in the
-    staged files, `log` the entries that name the persons, `exports` the exported files that hold them.
+    staged files, `decisions` what was decided about the identities (the undone too), `log` the entries that name the
+    persons, `exports` the exported files that hold them, `suppressed` those identities that were erased and are kept
+    out, each with its request.
     """
 
     identities: tuple[Identity, ...]
@@ -38,8 +43,10 @@ class Held(msgspec.Struct, frozen=True):
     memberships: list[dict[str, Any]]
     quarantine: list[dict[str, Any]]
     rows: list[dict[str, Any]]
+    decisions: list[Decision]
     log: list[dict[str, Any]]
     exports: list[str]
+    suppressed: list[dict[str, str]]
 
 
 def held(sandbox: Sandbox, identities: Iterable[Identity], *, expand: bool, progress: Progress) -> Held:
@@ -66,6 +73,7 @@ def held(sandbox: Sandbox, identities: Iterable[Identity], *, expand: bool, prog
             if (row["batch"], row.get("file"), row.get("line")) in lines or sought.mentions(str(row.get("value")))
         ],
         rows=rows,
+        decisions=[item for item in decisions.every(con) if not sought.identities.isdisjoint(item.identities)],
         log=[
             {"entry": entry.position, "at": format_instant(entry.accepted_at), "kind": entry.kind, "body": entry.body}
             for entry in sandbox.log.entries()
@@ -77,7 +85,43 @@ def held(sandbox: Sandbox, identities: Iterable[Identity], *, expand: bool, prog
             for path in exports.files(sandbox.exports)
             if exports.holds(con, path, sought)
         ],
+        suppressed=_suppressed(sandbox, found.identities),
     )
+
+
+def _suppressed(sandbox: Sandbox, identities: Iterable[Identity]) -> list[dict[str, str]]:
+    """Return the identities that are on the suppression list: of somebody who was erased that is all there is."""
+    con = sandbox.history.con
+    if not suppression.count(con):
+        return []
+    secret = suppression.key(sandbox.path)
+    hashes = {suppression.hashed(secret, *identity): identity for identity in identities}
+    asked = suppression.requests_of(con, hashes)
+    return [
+        {"namespace": item.namespace, "value": item.value, "request": asked[code]}
+        for code, item in hashes.items()
+        if code in asked
+    ]
+
+
+def readable(value: Any) -> Any:
+    """Return plain data with the instants that the program noted as ISO 8601 text; what came from sources stays."""
+    match value:
+        case dict():
+            return {name: item if name in _GIVEN else _told(name, item) for name, item in value.items()}
+        case list() | tuple():
+            return [readable(item) for item in value]
+        case _:
+            return value
+
+
+_GIVEN = frozenset({"attributes", "body", "computed", "events", "fragments", "rows", "value"})
+"""Where the names are those of sources, so that one that ends in ``_at`` means nothing."""
+
+
+def _told(name: str, item: Any) -> Any:
+    dated = name == "at" or name.endswith("_at")
+    return format_instant(item) if dated and type(item) is int else readable(item)
 
 
 def _facts(sandbox: Sandbox, table: str) -> list[dict[str, Any]]:
