@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coterie.identity import saved
+from coterie.identity import links, saved
 from coterie.identity.fold import Folded, Links, Records, sliced
 from coterie.identity.persons import Cause, refresh
 from coterie.identity.settings import Algorithm, IdentitySettings, NamespaceRule
@@ -136,3 +136,19 @@ def test_a_late_record_of_a_giant_component_costs_those_after_the_last_state(
     assert reverted <= 20 + 2
     assert middle <= 100 + 2
     assert anew(load) == told(load)
+
+
+def test_a_record_is_found_by_what_it_links_where_its_owner_was_left_out(load: Load) -> None:
+    load.settings = RULES
+    web = [("FPID", "1", False), ("FPID", "2", False)]
+    load(MAPPED, [(10, [], [("CRMID", "1", True), *web]), (30, [], [("CRMID", "2", False), web[0]])])
+    found = {(code, value): number for number, code, value, _ in load.identities()}
+    left = [found["FPID", "1"], found["FPID", "2"]]
+    load.con.execute('UPDATE event SET "$identities" = $1::INTEGER[] WHERE "timestamp" = 10', [left])
+    load.con.execute("DELETE FROM link WHERE batch = 1")
+    links.add(load.con, 1, 1, "event")
+    load.anew()
+    assert told(load)["folded"] == []
+    load(MAPPED, [(20, [], [("CRMID", "3", False), web[1]])])
+    assert [row[:2] for row in told(load)["removed_link"]] == [tuple(left)]
+    assert len(told(load)["folded"]) == 4
