@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec import structs
 from sklearn.linear_model import LogisticRegression
 from tests.prediction.series import FEATURES, series
 
@@ -109,6 +110,27 @@ def test_logistic_is_what_scikit_learn_fits_with_weights() -> None:
     reference = LogisticRegression(C=0.5, tol=1e-10, max_iter=1_000)
     reference.fit((design - centre) / scale, label, sample_weight=weight / weight.mean())
     assert found.coefficients == pytest.approx(reference.coef_[0], abs=1e-4)
+
+
+def test_equal_columns_and_a_first_look_at_some_rows_change_no_coefficient() -> None:
+    """Numbers twice, and features that are missing together: as scikit-learn fits all of them from nothing."""
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(9_000, 4)).astype(np.float32)
+    values[rng.random(9_000) < 0.2, :3] = np.nan
+    values[:, 2] = values[:, 1]
+    label = rng.random(9_000) < 1 / (1 + np.exp(-np.nan_to_num(values[:, 1], nan=1.0) - values[:, 3]))
+    weight = np.ones(9_000)
+    features = [structs.replace(FEATURES[2], name=f"x{i}") for i in range(4)]
+    found = logistic.fit(features, values, label, weight, seed=0)
+    assert len(found.columns) == 7
+    reference = LogisticRegression(C=logistic.PENALTY, tol=1e-10, max_iter=1_000, solver="newton-cholesky")
+    reference.fit(np.ascontiguousarray(found.design.of(values)), label)
+    assert found.coefficients == pytest.approx(reference.coef_[0], abs=1e-6)
+    assert found.intercept == pytest.approx(reference.intercept_[0], abs=1e-6)
+    named = {(column.feature, column.part): number for number, column in enumerate(found.columns)}
+    alike = [[named[i, "missing"] for i in range(3)], [named[i, "number"] for i in (1, 2)]]
+    assert all(len(set(found.coefficients[places])) == 1 for places in alike)
+    assert found.coefficients[alike[0][0]] != 0
 
 
 def test_sampled_rows_with_weights_predict_the_rates_of_all() -> None:

@@ -14,6 +14,7 @@ from coterie.core.errors import Invalid
 from coterie.prediction import backtest, contest, definition, splits, training
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.frame import Examples
+from coterie.prediction.lanes import Lanes
 from coterie.prediction.odds import log_odds
 from coterie.prediction.trained import Trained
 
@@ -36,12 +37,12 @@ def test_a_back_test_does_not_know_the_outcomes_it_is_tested_on(learnt: Learnt) 
     tested = trained.out_of_time.tested
     newest = made.examples.frame.cutoffs == made.cutoffs.training[0]
     label = np.where(newest, ~made.examples.label, made.examples.label)
-    other = training._Training(
-        replace(made.examples, label=label), made.cutoffs, GOAL, 3, training.Quiet(), lambda: None
-    )
-    same = training._Training(made.examples, made.cutoffs, GOAL, 3, training.Quiet(), lambda: None)
-    first = tested.of(0)
-    assert (other._learners()["logistic"][first] == same._learners()["logistic"][first]).all()
+    first, found = tested.of(0), []
+    with Lanes(lambda: None) as lanes:
+        for examples in (replace(made.examples, label=label), made.examples):
+            one = training._Training(examples, made.cutoffs, GOAL, 3, training.Quiet(), lanes)
+            found.append(one._learners()["logistic"][first])
+    assert (found[0] == found[1]).all()
 
 
 def test_people_are_divided_when_there_is_one_window(learnt: Learnt) -> None:
@@ -64,9 +65,12 @@ def test_too_many_rows_are_thinned_by_person(learnt: Learnt, monkeypatch: pytest
     assert len(np.unique(made.examples.frame.people[one.train])) <= 1_000 // len(made.cutoffs.folds[0].train) + 1
 
 
-def test_same_seed_same_scores(learnt: Learnt) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_same_seed_same_scores_however_many_threads_learn(learnt: Learnt, threads: int) -> None:
     made, trained = learnt
-    again = training.train(made.examples, made.cutoffs, GOAL, seed=3)
+    with Lanes(lambda: None, threads) as lanes:
+        again = training.train(made.examples, made.cutoffs, GOAL, seed=3, lanes=lanes)
+    assert again.learner.files() == trained.learner.files()
     assert (again.log_odds(made.examples.frame) == trained.log_odds(made.examples.frame)).all()
     assert again.evaluation == trained.evaluation
     assert again.interval == trained.interval

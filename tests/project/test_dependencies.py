@@ -17,7 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # A new name here is a decision: every one is downloaded, trusted and kept up to date by everyone who installs Coterie.
 CORE = {
     "alembic", "annotated-types", "duckdb", "fastapi", "google-re2", "lightgbm", "msgspec", "numba", "numpy", "pyarrow",
-    "pyroaring", "pyyaml", "rich", "scikit-learn", "scipy", "sqlalchemy", "sqlglot", "typer", "uvicorn",
+    "pyroaring", "pyyaml", "rich", "scikit-learn", "scipy", "sqlalchemy", "sqlglot", "threadpoolctl",
+    "typer", "uvicorn",
 }  # fmt: skip
 # 150 MB of it are what predictions learn with (LightGBM, scikit-learn, SciPy), 70 MB the drawing of plots.
 MOST_LOCKED = 58

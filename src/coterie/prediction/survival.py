@@ -204,8 +204,10 @@ def fit(examples: Examples, window_days: int, *, seed: int) -> Survival:
     design = np.zeros((len(rows), number - 1 + 2 * len(columns)))
     later = np.flatnonzero(period > 0)
     design[later, period[later] - 1] = FREE
+    of, where = np.unique(rows, return_inverse=True)
+    drawn = frame.values[of]
     for place, column in enumerate(columns):
-        z = Design((column,)).of(frame.values)[rows, 0]
+        z = Design((column,)).of(drawn)[where, 0]
         design[:, number - 1 + 2 * place] = z
         design[:, number + 2 * place] = z * times
     fitted = LogisticRegression(C=PENALTY, solver="newton-cholesky", max_iter=50, tol=1e-6)

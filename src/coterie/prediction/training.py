@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 import numpy as np
 from msgspec import structs
@@ -18,10 +21,11 @@ from coterie.prediction.definition import Goal
 from coterie.prediction.evaluation import Evaluation
 from coterie.prediction.frame import Examples
 from coterie.prediction.interval import Interval
+from coterie.prediction.lanes import Lanes, single_threaded
 from coterie.prediction.learners import base, bgnbd, logistic
 from coterie.prediction.learners.blend import Blend
 from coterie.prediction.learners.learner import Algorithm, Learner
-from coterie.prediction.learners.trees import MOST_ROUNDS, Binned
+from coterie.prediction.learners.trees import MOST_ROUNDS, Binned, Trees
 from coterie.prediction.odds import Floats
 from coterie.prediction.problems import ADVISED, FLOOR
 from coterie.prediction.scoremap import ScoreMap
@@ -29,6 +33,8 @@ from coterie.prediction.season import YearAgo, look_back
 from coterie.prediction.splits import Rows, Split
 from coterie.prediction.trained import OutOfTime, Trained
 
+TOLD = 0.01
+"""The part of one fit from which on progress is reported again."""
 MORE_ROUNDS = 1.1
 """The final trees learn from more than those of the back-tests did: this much longer."""
 
@@ -42,6 +48,7 @@ def train(
     seed: int = 0,
     progress: Progress | None = None,
     stop: Callable[[], None] | None = None,
+    lanes: Lanes | None = None,
 ) -> Trained:
     """Train a model.
 
@@ -61,6 +68,8 @@ def train(
         Told how much is done.
     stop : callable, optional
         Called often; what it raises ends the training.
+    lanes : Lanes, optional
+        Threads to learn on, which ask whether to stop; its own, which ask `stop`, when not given.
 
     Returns
     -------
@@ -80,7 +89,8 @@ def train(
             "there are no people to learn from at any past date.",
             hint="Check that the population holds somebody and that the events reach back far enough.",
         )
-    return _Training(examples, cutoffs, goal, seed, progress or Quiet(), stop or _nothing).run(year_ago)
+    with single_threaded(), nullcontext(lanes) if lanes else Lanes(stop or _nothing) as ours:
+        return _Training(examples, cutoffs, goal, seed, progress or Quiet(), ours).run(year_ago)
 
 
 def _nothing() -> None:
@@ -95,7 +105,7 @@ class _Training:
         goal: Goal,
         seed: int,
         progress: Progress,
-        stop: Callable[[], None],
+        lanes: Lanes,
     ) -> None:
         self.examples, self.frame = examples, examples.frame
         self.features, self.values = self.frame.features, self.frame.values
@@ -107,8 +117,8 @@ class _Training:
         )
         self.rounds: list[int] = []
         self._binned: Binned | None = None
-        self._progress, self._stop = progress, stop
-        self._done, self._total = 0, len(self.splits) + 1
+        self._progress, self._lanes = progress, lanes
+        self._passed, self._told = [0.0] * (len(self.splits) + 1), 0.0
 
     def run(self, year_ago: YearAgo | None = None) -> Trained:
         if not self.splits:
@@ -131,7 +141,7 @@ class _Training:
         tested = splits_.tested(self.examples, self.splits)
         candidates = compare(tested, predicted, default, self.seed)
         chosen = next((one.algorithm for one in candidates if one.chosen), default)
-        self._stop()
+        self._lanes.stop()
         correction, tried = calibration.choose(tested, predicted[chosen], splits_.older(self.splits))
         probability: Floats = np.round(odds.probability(correction.apply(predicted[chosen])), 6)
         learner = self._fitted(chosen)
@@ -163,7 +173,8 @@ class _Training:
             gate=backtest.gate(pooled.auc),
             season=season,
         )
-        self._step()
+        self._passed = [1.0] * len(self._passed)
+        self._tell()
         return Trained(
             features=self.features,
             learner=learner,
@@ -177,25 +188,42 @@ class _Training:
 
     def _learners(self) -> dict[Algorithm, Floats]:
         """Return what each learner predicted at the back-tests, having learnt from what came before them."""
-        linear, boosters, simple = [], [], []
-        for one in self.splits:
-            linear.append(self._logistic(one.train).log_odds(self.values[one.test]))
-            booster, rounds = self._trees().until_no_better(one.train, one.test, self._round)
-            boosters.append(booster)
-            self.rounds.append(rounds)
-            if self.repeats is not None:
-                simple.append(self._simple("bgnbd", one))
-            self._step()
+        self._lanes.stop()
+        binned = self._trees()
+        grown = [self._lanes.begin(self._grown, binned, number) for number in range(len(self.splits))]
+        others = self._lanes.begin(self._linear_and_simple)
+        self._lanes.join(*grown, others, tell=self._tell)
+        boosters = [part.result()[0] for part in grown]
+        self.rounds = [part.result()[1] for part in grown]
         # As many rounds as were best for the other back-tests: those best for its own would flatter it.
         trees = [
             booster.predict(self.values[one.test], raw_score=True, num_iteration=self._others(i), num_threads=1)
             for i, (one, booster) in enumerate(zip(self.splits, boosters, strict=True))
         ]
+        linear, simple = others.result()
         predicted: dict[Algorithm, Floats] = {"logistic": _gathered(linear), "trees": _gathered(trees)}
         predicted["blend"] = (predicted["logistic"] + predicted["trees"]) / 2
         if simple:
             predicted["bgnbd"] = _gathered(simple)
         return predicted
+
+    def _grown(self, binned: Binned, number: int) -> tuple[Any, int]:
+        one = self.splits[number]
+        found = binned.until_no_better(one.train, one.test, partial(self._round, number))
+        self._passed[number] = 1.0
+        return found
+
+    def _linear_and_simple(self) -> tuple[list[Floats], list[Floats]]:
+        """Return what logistic regression and BG/NBD predict, one back-test after the other.
+
+        Their columns are what takes memory, so there are never those of two fits.
+        """
+        linear, simple = [], []
+        for one in self.splits:
+            linear.append(self._logistic(one.train).log_odds(self.values[one.test]))
+            if self.repeats is not None:
+                simple.append(self._simple("bgnbd", one))
+        return linear, simple
 
     def _others(self, fold: int) -> int:
         others = [rounds for i, rounds in enumerate(self.rounds) if i != fold] or self.rounds
@@ -213,23 +241,27 @@ class _Training:
             case "logistic":
                 return self._logistic(everything)
             case "trees":
-                return self._trees().fit(self._most(), self._round)
+                return self._all_trees()
             case "blend":
-                return Blend((self._logistic(everything), self._trees().fit(self._most(), self._round)))
+                trees, linear = self._lanes.begin(self._all_trees), self._lanes.begin(self._logistic, everything)
+                self._lanes.join(linear, trees, tell=self._tell)
+                return Blend((linear.result(), trees.result()))
             case "bgnbd" | "base":
                 return self._repeated(everything) or self._base(everything)
+
+    def _all_trees(self) -> Trees:
+        return self._trees().fit(self._most(), partial(self._round, -1))
 
     def _most(self) -> int:
         return max(1, round(MORE_ROUNDS * float(np.median(self.rounds))))
 
     def _logistic(self, rows: Rows | slice) -> Learner:
-        self._stop()
+        self._lanes.check()
         weight = self.examples.weight[rows]
         return logistic.fit(self.features, self.values[rows], self.examples.label[rows], weight, seed=self.seed)
 
     def _trees(self) -> Binned:
         if self._binned is None:
-            self._stop()
             self._binned = Binned(self.features, self.values, self.examples.label, self.examples.weight, seed=self.seed)
         return self._binned
 
@@ -243,15 +275,15 @@ class _Training:
     def _base(self, rows: Rows | slice) -> Learner:
         return base.fit(self.examples.label[rows], self.examples.weight[rows])
 
-    def _round(self, number: int) -> None:
-        self._stop()
-        if number % 10 == 0:
-            self._progress.report("training", self._done + number / MOST_ROUNDS, self._total)
+    def _round(self, part: int, number: int) -> None:
+        self._lanes.check()
+        self._passed[part] = number / MOST_ROUNDS
 
-    def _step(self) -> None:
-        self._stop()
-        self._done += 1
-        self._progress.report("training", self._done, self._total)
+    def _tell(self) -> None:
+        passed = sum(self._passed)
+        if passed >= self._told + TOLD or passed == len(self._passed):
+            self._told = passed
+            self._progress.report("training", passed, len(self._passed))
 
 
 def _gathered(parts: Sequence[Floats]) -> Floats:

@@ -16,6 +16,7 @@ from coterie.prediction import artefact, drift, leakage, scale, survival, traini
 from coterie.prediction.cutoffs import Cutoffs
 from coterie.prediction.definition import Model
 from coterie.prediction.frame import Examples
+from coterie.prediction.lanes import Lanes, single_threaded
 from coterie.prediction.problems import Problem
 from coterie.prediction.scale import FactorScale
 from coterie.prediction.season import YearAgo
@@ -81,21 +82,28 @@ def trained(
         Called often; what it raises ends the training.
     """
     past = None if year_ago is None else YearAgo(year_ago, model.seasonal)
-    found = training.train(examples, cutoffs, model.goal, year_ago=past, seed=seed, progress=progress, stop=stop)
-    assert found.out_of_time is not None
-    stop()
-    tested = examples.take(found.out_of_time.tested.rows)
-    scales = scale.measure(found, tested)
-    stop()
-    timing, held = None, None
-    if model.goal.polarity == "will_occur" and examples.hit.any():
-        days = model.goal.window_days
-        timing = survival.fit(examples, days, seed=seed)
+    days = model.goal.window_days
+    with single_threaded(), Lanes(stop) as lanes:
+        timed = model.goal.polarity == "will_occur" and bool(examples.hit.any())
+        timing = lanes.begin(survival.fit, examples, days, seed=seed) if timed else None
+        found = training.train(examples, cutoffs, model.goal, year_ago=past, seed=seed, progress=progress, lanes=lanes)
+        assert found.out_of_time is not None
+        held = lanes.begin(survival.back_test, examples, cutoffs, days, found.out_of_time, seed) if timed else None
+        scales = scale.measure(found, examples.take(found.out_of_time.tested.rows))
         stop()
-        held = survival.back_test(examples, cutoffs, days, found.out_of_time, seed)
-    stop()
-    learnt = Learnt(model, found, vocabulary, cutoffs, scales, _reference(found, examples, scales), timing, held)
-    told = leakage.telling(examples, cutoffs.training[0])
+        reference = _reference(found, examples, scales)
+        told = leakage.telling(examples, cutoffs.training[0])
+        lanes.join(*(part for part in (timing, held) if part is not None))
+        learnt = Learnt(
+            model,
+            found,
+            vocabulary,
+            cutoffs,
+            scales,
+            reference,
+            timing.result() if timing else None,
+            held.result() if held else None,
+        )
     return Made(learnt, _newest(found), artefact.data_hash(examples), told)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Any, Literal
 
 import lightgbm
@@ -107,12 +108,13 @@ class Binned:
             "lambda_l2": 5.0,
             "max_bin": 127,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "num_threads": 1,
             "seed": seed % 2**31,
             "verbosity": -1,
         }
         self._label, self._weight = label, weight
+        self._one_by_one = Lock()
         self._data = lightgbm.Dataset(
             values,
             label=label.astype(np.float32),
@@ -130,13 +132,17 @@ class Binned:
         seen = held_out[:: 1 + len(held_out) // MOST_HELD_OUT]
         booster = lightgbm.train(
             {**self._parameters, "metric": "None"},
-            self._data.subset(rows.tolist()),
+            self._some(rows),
             MOST_ROUNDS,
-            valid_sets=[self._data.subset(seen.tolist())],
+            valid_sets=[self._some(seen)],
             feval=_Loss(self._label[seen], self._weight[seen]),
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lambda env: stop(env.iteration + 1)],
         )
         return booster, int(booster.best_iteration)
+
+    def _some(self, rows: npt.NDArray[np.intp]) -> Any:
+        with self._one_by_one:  # back-tests are learnt side by side, and all of them copy from the same bins
+            return self._data.subset(rows.tolist()).construct()
 
     def fit(self, rounds: int, stop: Stop) -> Trees:
         """Fit on all rows."""
