@@ -119,22 +119,6 @@ def test_kept_graphs_are_those_that_are_built(world: World, data: st.DataObject)
             assert_kept(kept, world, list(present.values()))
 
 
-@settings(max_examples=60)
-@given(worlds(), st.data())
-def test_late_records_resume_from_saved_states(world: World, data: st.DataObject) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graphs, "GIANT", data.draw(st.integers(1, 4)))
-        patch.setattr(graphs, "STATES", 3)
-        kept = Graphs(len(world.namespace), ints(world.namespace), world.rules, world.pairs)
-        order = data.draw(st.permutations(world.records))
-        begin = 0
-        while begin < len(order):
-            end = begin + data.draw(st.integers(1, 8))
-            kept.add(records_of(order[begin:end]))
-            begin = end
-            assert_kept(kept, world, order[:end])
-
-
 def hub(count: int) -> World:
     """One person with many browsers, and two small graphs, one of them of two persons."""
     terms = fold.Rules(ints([1, 2]), np.array([True, False]), np.array([2, 0], np.int8), limit=50, optimized=True)
@@ -145,7 +129,6 @@ def hub(count: int) -> World:
 @pytest.mark.parametrize("few", [10_000, -1], ids=["interpreted", "compiled"])
 def test_work_is_done_where_something_changed(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphs, "FEW", few)
-    monkeypatch.setattr(graphs, "GIANT", 64)
     world = hub(1_000)
     kept = Graphs(len(world.namespace), ints(world.namespace), world.rules)
     numbers = kept.add(records_of(world.records))
@@ -159,10 +142,8 @@ def test_work_is_done_where_something_changed(few: int, monkeypatch: pytest.Monk
     newest = (9_000, [0, 6])
     assert steps(kept.add, records_of([newest])) == 1
     assert steps(kept.add, records_of([(9_001, [3, 6])])) == 2  # the record, and the one of 3 and 5
-    late = (1_901, [0, 7])
-    assert steps(kept.add, records_of([late])) < 200
     early = (5, [0, 7])
     assert steps(kept.add, records_of([early])) > 990
-    assert_kept(kept, world, [*world.records, newest, (9_001, [3, 6]), late, early])
+    assert_kept(kept, world, [*world.records, newest, (9_001, [3, 6]), early])
     assert steps(kept.withdraw, numbers[:1]) == 0
-    assert_kept(kept, world, [*world.records[1:], newest, (9_001, [3, 6]), late, early])
+    assert_kept(kept, world, [*world.records[1:], newest, (9_001, [3, 6]), early])

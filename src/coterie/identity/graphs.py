@@ -41,12 +41,6 @@ from coterie.identity.fold import (
 FEW = 2_000
 """Up to so many records that come or go the compiler is left alone."""
 
-GIANT = 4_096
-"""A component into which so many records come at once has states saved."""
-
-STATES = 16
-"""Most saved states of a component."""
-
 _MANY = 100_000
 """From so many identities to fold, the work is shared among the processors."""
 
@@ -161,8 +155,7 @@ class Graphs:
     """Graphs kept while records come and go.
 
     Work is done for components that change only. A record that comes after everything in its component is just added
-    to the fold; a late one lets its component be folded anew, from the last saved state that is older, if the
-    component is so large that states are saved.
+    to the fold; a late one lets its component be folded anew.
 
     Parameters
     ----------
@@ -188,8 +181,6 @@ class Graphs:
         self._records = Records(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int32))
         self._used = 0
         self._follower, self._gone = np.empty(0, np.int32), np.empty(0, np.bool_)
-        self._saved: dict[int, list[_Saved]] = {}
-        self._unsaved: dict[int, int] = {}
 
     @property
     def component(self) -> Ints:
@@ -226,9 +217,6 @@ class Graphs:
         loops = self._loops(len(numbers))
         self._gone[numbers] = True
         labels = np.unique(self._nodes[self._records.identities[self._records.offsets[numbers]], replay.GRAPH])
-        for label in labels.tolist():
-            self._saved.pop(label, None)
-            self._unsaved.pop(label, None)
         left = loops.release(
             labels, self._gone, self._follower, self._nodes, self._lists, self._fold, self._edges, self._count
         )
@@ -254,27 +242,15 @@ class Graphs:
         kept = self._records
         evidence = (kept.time, kept.offsets, kept.identities, self._follower)
         labels = loops.join(numbers, *evidence, self._nodes, self._lists, *self._apart, self._limit)
-        for label in [label for label in self._saved if self._nodes[label, replay.GRAPH] != label]:
-            del self._saved[label], self._unsaved[label]
         labels = labels[self._lists[labels, incremental.FOLDED] == 1]
         late = labels[self._lists[labels, incremental.LATE] == 1]
-        anew = late[[not self._resume(loops, label) for label in late.tolist()]]
-        loops.restart(anew, self._follower, self._nodes, self._lists, self._fold, self._edges, self._count)
-        taken, ends = loops.take(labels, *evidence, self._lists)
-        begins = np.concatenate([[0], ends[:-1]])
-        large = (ends - begins > GIANT) | np.isin(labels, list(self._saved))
-        self._replay(loops, taken[np.repeat(~large, ends - begins)])
-        for label, begin, end in zip(labels[large].tolist(), begins[large], ends[large], strict=True):
-            self._replay_giant(loops, label, taken[begin:end])
-
-    def _replay(self, loops: incremental.Loops, numbers: Longs, state: Links | None = None) -> None:
-        given = self._records.take(numbers)
-        before = Links.none() if state is None else state
+        loops.restart(late, self._follower, self._nodes, self._lists, self._fold, self._edges, self._count)
+        given = kept.take(loops.take(labels, *evidence, self._lists))
         self._edges, self._times, _, _ = loops.replay(
             given.time,
             given.offsets,
             given.identities,
-            *before.rows,
+            *Links.none().rows,
             self._fold,
             self._edges,
             self._times,
@@ -282,69 +258,6 @@ class Graphs:
             *self._apart,
             self._limit,
         )
-
-    def _replay_giant(self, loops: incremental.Loops, label: int, numbers: Longs) -> None:
-        """Fold records of one component, and save states on the way: the nearer to the end, the closer together."""
-        saved = self._saved.setdefault(label, [])
-        begin = 0
-        while begin < len(numbers):
-            end = begin + max((len(numbers) - begin) // 2, GIANT // 2, 1)
-            self._replay(loops, numbers[begin:end])
-            self._unsaved[label] = self._unsaved.get(label, 0) + len(numbers[begin:end])
-            if end < len(numbers) or self._unsaved[label] > GIANT:
-                saved.append(_Saved(self._last(label, numbers, end), self._state(loops, label)))
-                self._unsaved[label] = 0
-            begin = end
-        if len(saved) > STATES:
-            del saved[: STATES // 2 : 2]
-
-    def _last(self, label: int, numbers: Longs, end: int) -> int:
-        """Return the last record of the list of a component before one of the numbers."""
-        if end >= len(numbers):
-            return int(self._lists[label, incremental.LAST_IN])
-        number = int(numbers[end - 1])
-        while self._follower[number] != numbers[end]:  # records equal to it
-            number = int(self._follower[number])
-        return number
-
-    def _state(self, loops: incremental.Loops, label: int) -> Links:
-        _, links = loops.held(label, self._nodes, self._fold, self._edges)
-        ends, times = self._edges[links], self._times[links]
-        return Links(ends[:, replay.A], ends[:, replay.B], times[:, replay.FIRST], times[:, replay.LAST])
-
-    def _resume(self, loops: incremental.Loops, label: int) -> bool:
-        """Put a component back to the last saved state before the records that wait; tell whether there is one."""
-        saved = self._saved.get(label, [])
-        record = int(self._lists[label, incremental.FIRST_WAITING])
-        while record != -1:
-            while saved and not self._before(saved[-1].last, record):
-                saved.pop()
-            record = int(self._follower[record])
-        if not saved:
-            return False
-        row, state = self._lists[label], saved[-1]
-        begin, end = int(self._follower[state.last]), int(row[incremental.LAST_IN])
-        members, _ = loops.held(label, self._nodes, self._fold, self._edges)
-        loops.forget(self._fold, self._edges, self._count, members)
-        if begin != -1:
-            self._follower[end] = row[incremental.FIRST_WAITING]
-            row[incremental.FIRST_WAITING] = begin
-        self._follower[state.last] = -1
-        row[incremental.LAST_IN] = row[incremental.NEWEST] = state.last
-        row[incremental.LATE] = 0
-        self._unsaved[label] = 0
-        self._replay(loops, np.empty(0, np.int64), state.links)
-        return True
-
-    def _before(self, x: int, y: int) -> bool:
-        return incremental.before(x, y, self._records.time, self._records.offsets, self._records.identities)
-
-
-class _Saved(msgspec.Struct, frozen=True, eq=False):
-    """A state of a fold: the last record in it, of the list of its component, and the links in force."""
-
-    last: int
-    links: Links
 
 
 def _roomy(old: npt.NDArray[Any], needed: int) -> npt.NDArray[Any]:

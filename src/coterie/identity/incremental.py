@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from coterie.identity import arrange, replay
 from coterie.identity.arrange import precedes, sort
-from coterie.identity.replay import GRAPH, SIZE, among, conflict, forget, gather, join_all, largest, links_of, scatter
+from coterie.identity.replay import GRAPH, SIZE, among, conflict, forget, gather, join_all, largest, scatter
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -129,10 +129,8 @@ def restart(labels: Ints, follower: Ints, nodes: Ints, lists: Ints, graphs: Ints
         lists[label, LATE] = 0
 
 
-def take(
-    labels: Ints, time: Longs, offsets: Longs, identities: Ints, follower: Ints, lists: Ints
-) -> tuple[Longs, Longs]:
-    """Move what waits in components to the fold; return the records in its order, and where each component ends."""
+def take(labels: Ints, time: Longs, offsets: Longs, identities: Ints, follower: Ints, lists: Ints) -> Longs:
+    """Move what waits in components to the fold; return the records, those of a component in its order."""
     waiting = 0
     for place in range(len(labels)):
         record = lists[labels[place], FIRST_WAITING]
@@ -141,7 +139,6 @@ def take(
             record = follower[record]
     order = np.empty(waiting, np.int64)
     when = np.empty(waiting, np.int64)
-    ends = np.empty(len(labels), np.int64)
     kept = 0
     for place in range(len(labels)):
         label = labels[place]
@@ -164,8 +161,7 @@ def take(
                 order[kept] = record
                 kept += 1
                 lists[label, NEWEST] = record
-        ends[place] = kept
-    return order[:kept].copy(), ends
+    return order[:kept].copy()
 
 
 def release(
@@ -206,28 +202,17 @@ def clear(lists: Ints, label: int) -> None:
         lists[label, column] = 0
 
 
-def held(label: int, nodes: Ints, graphs: Ints, edges: Ints) -> tuple[Ints, Ints]:
-    """Return the identities of a component, and its links in force."""
-    found = np.empty(len(nodes), np.int32)
-    members = gather(nodes, found, label, 0)
-    order = np.empty(len(edges), np.int32)
-    links = links_of(graphs, edges, found, order, members)
-    return found[:members].copy(), order[:links].copy()
-
-
 class Loops(NamedTuple):
     """The loops, compiled or not."""
 
     join: Callable[..., Ints]
     restart: Callable[..., None]
-    take: Callable[..., tuple[Longs, Longs]]
+    take: Callable[..., Longs]
     release: Callable[..., Longs]
-    forget: Callable[..., None]
-    held: Callable[..., tuple[Ints, Ints]]
     replay: Callable[..., tuple[Ints, Longs, Ints, Ints]]
 
 
-PLAIN = Loops(join, restart, take, release, forget, held, replay.replay)
+PLAIN = Loops(join, restart, take, release, replay.replay)
 
 
 @cache
@@ -241,6 +226,6 @@ def compiled() -> Loops:
     parts: tuple[Callable[..., Any], ...] = (before, append, clear)
     for part in parts:
         register_jitable(part)
-    loops: tuple[Callable[..., Any], ...] = (join, restart, take, release, forget, held)
+    loops: tuple[Callable[..., Any], ...] = (join, restart, take, release)
     ready: list[Callable[..., Any]] = [njit(cache=True, nogil=True)(loop) for loop in loops]
     return Loops(*[*ready, folding])
