@@ -102,6 +102,7 @@ def test_who_has_no_score_is_told_so(ws):
     with pytest.raises(NotFound, match="not in the population") as error:
         ws.predictions.explain("buys", f"CRMID:{stranger}")
     assert error.value.code == "model.no-score"
+    assert "coterie ai show buys" in error.value.hint
     with pytest.raises(Conflict) as error:
         ws.predictions.score("buys", f"CRMID:{stranger}")
     assert error.value.code == "model.not-eligible"

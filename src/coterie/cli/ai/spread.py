@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coterie.cli import show
-from coterie.cli.ai.told import CAUTION, colours
+from coterie.cli.ai.told import CAUTION, colours, leaning
 from coterie.core.shares import percent
 
 Data = dict[str, Any]
@@ -123,11 +123,10 @@ def _factors(out: Console, part: Data, style: str) -> None:
 
 def _exposures(found: Sequence[Data]) -> str:
     """Return what people were exposed to, each once, and which way all of it leans."""
-    leaning: dict[str, float] = {}
+    subjects: dict[str, list[Data]] = {}
     for item in found:
-        subject = item["code"].partition(":")[2]
-        leaning[subject] = leaning.get(subject, 0.0) + float(item["contribution"])
-    return "; ".join(f"{name} ({'raises' if way >= 0 else 'lowers'} the chance)" for name, way in leaning.items())
+        subjects.setdefault(item["code"].partition(":")[2], []).append(item)
+    return "; ".join(f"{name} ({leaning(items)})" for name, items in subjects.items())
 
 
 def both_ways(share: float, width: int = 7) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -97,6 +98,12 @@ def _change(score: int, before: int) -> str:
     return f"{'up' if score > before else 'down'} {abs(score - before)} since the run before"
 
 
+def leaning(exposures: Iterable[Data]) -> str:
+    """Return which way what people were exposed to leans, all of it together."""
+    together = sum(float(item["contribution"]) for item in exposures)
+    return f"{'raises' if together >= 0 else 'lowers'} the chance"
+
+
 def reasons(out: Console, found: Data) -> None:
     """Show what speaks for a prediction and against it."""
     sides = (("Raises it", found["factors"]), ("Lowers it", found["factors_against"]))
@@ -118,10 +125,11 @@ def reasons(out: Console, found: Data) -> None:
                 Text.assemble((show.words(item["label"]), "bold"), f": {show.words(item['value_label'])}", _more(item)),
             )
         out.print(grid)
-    for item in found.get("exposures") or ():
-        way = "higher" if item["direction"] == "raises" else "lower"
-        said = f"Also weighed, never a reason: {item['label']}, {item['value_label']} (the chance is {way} with it)"
-        out.print(Text(show.words(said), style="dim"))
+    if exposures := found.get("exposures"):
+        said = "; ".join(f"{item['label']}, {item['value_label']}" for item in exposures)
+        out.print(
+            Text(f"What others did counts too, and is never a reason: {said} ({leaning(exposures)}).", style="dim")
+        )
     _changes(out, found)
     out.print()
     out.print(Text(CAUTION, style="dim"))

@@ -68,7 +68,8 @@ def stored(sandbox: Sandbox, key: str, person: str) -> Prediction:
     number = number_of(sandbox, model.view, person)
     found = _scores(sandbox, model.view, number).get(key)
     if found is None:
-        raise NotFound("model.no-score", *_unscored(sandbox, model, person), where={"model": key, "person": person})
+        message, hint = _unscored(sandbox, model, person)
+        raise NotFound("model.no-score", message, hint=hint, where={"model": key, "person": person})
     return _prediction(sandbox, model, public_id(sandbox, number), found)
 
 
@@ -145,17 +146,19 @@ def factor_of(item: Mapping[str, Any]) -> Factor:
     )
 
 
-def _unscored(sandbox: Sandbox, model: Model, person: str) -> tuple[str]:
-    """Return why a person has no score."""
+def _unscored(sandbox: Sandbox, model: Model, person: str) -> tuple[str, str | None]:
+    """Return why a person has no score, and what to do about it."""
     try:
         last = runs.named(sandbox, model.key, "latest")
     except NotFound as error:
-        return (f"{person} has no score: {error.message}",)
+        return f"{person} has no score: {error.message}", error.hint
     if last.batch is None:
-        return (f"{person} has no score on the profile: run {last.number} was not published.",)
+        message = f"{person} has no score on the profile: run {last.number} was not published."
+        return message, f"Publish scores: `coterie ai edit {model.key} --publish`."
     days = model.population.lookback_days
     since = "" if days is None else f", in which people are who did something in the {days} days before"
-    return (f"{person} has no score: not in the population of {format_date(last.as_of)}{since}.",)
+    message = f"{person} has no score: not in the population of {format_date(last.as_of)}{since}."
+    return message, f"`coterie ai show {model.key}` says who is scored."
 
 
 # -- on demand ------------------------------------------------------------------------------------------------------
