@@ -70,6 +70,7 @@ def history(
         CREATE TABLE event_of_default ("$dataset" INTEGER, "$batch" INTEGER, "$row" BIGINT, "$identity" INTEGER,
             _id VARCHAR, "timestamp" BIGINT, "eventType" VARCHAR, "producedBy" VARCHAR, "value" DECIMAL(18, 2),
             weight DOUBLE, shelf VARCHAR, paid BOOLEAN, "items.sku" VARCHAR[], "items.price" DECIMAL(18, 2)[]);
+        CREATE VIEW event_by_identity_of_default AS FROM event_of_default;
         CREATE TABLE profile_default (person INTEGER, tier VARCHAR, points BIGINT);
         """
     )
