@@ -8,8 +8,16 @@ import coterie
 from coterie.core.clock import format_instant
 from coterie.core.errors import Conflict, NotFound
 from coterie.governance.traces import Sought
+from coterie.pipeline.privacy.access import readable
 from coterie.pipeline.privacy.finding import find, find_raw
 from coterie.profile.policy import AttributeMerge, MergePolicy
+
+
+def test_instants_of_the_program_are_readable_and_fields_of_sources_stay():
+    told = {"first_at": 1_780_308_000_000, "last_at": None, "valid_until": 0, "events": [{"made_at": 5}]}
+    found = readable({"graph": [told], "attributes": {"made_at": 5}, "at": 0})
+    readably = {"first_at": "2026-06-01T10:00:00Z", "valid_until": "1970-01-01T00:00:00Z"}
+    assert found == {"graph": [told | readably], "attributes": {"made_at": 5}, "at": "1970-01-01T00:00:00Z"}
 
 
 def test_access_gives_everything_that_is_held(loaded, tmp_path, clock):

@@ -164,7 +164,11 @@ class Identities(Room):
         """
         namespaces = self._definitions.namespaces()
         if (text is None) == (preset is None) or not isinstance(text, str | None):
-            raise Invalid("simulation.text", "expected the events of a simulation, or else the name of a preset.")
+            raise Invalid(
+                "simulation.text",
+                "expected the events of a simulation, or else the name of a preset.",
+                hint=f"An event is a line such as `CRMID: Tom, ECID: 111`; presets are {', '.join(PRESETS)}.",
+            )
         if preset is not None:
             example = PRESETS.get(preset)
             if example is None:

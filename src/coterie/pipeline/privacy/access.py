@@ -119,8 +119,12 @@ _GIVEN = frozenset({"attributes", "body", "computed", "events", "fragments", "ro
 """Where the names are those of sources, so that one that ends in ``_at`` means nothing."""
 
 
+_INSTANTS = frozenset({"as_of", "at", "expected_date", "score_date", "valid_until"})
+"""Names of instants, beside those that end in ``_at``."""
+
+
 def _told(name: str, item: Any) -> Any:
-    dated = name == "at" or name.endswith("_at")
+    dated = name in _INSTANTS or name.endswith("_at")
     return format_instant(item) if dated and type(item) is int else readable(item)
 
 
