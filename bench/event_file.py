@@ -48,7 +48,7 @@ TYPES = {
     "BOOLEAN": ("lower({0}) IN ('true', 'false')", "try_cast({0} AS BOOLEAN)"),
     "BIGINT": (r"regexp_full_match({0}, '-?(0|[1-9]\d{{0,17}})')", "try_cast({0} AS BIGINT)"),
     "DOUBLE": (
-        r"regexp_full_match({0}, '-?((0|[1-9]\d*)?([.]\d+|,\d{{1,2}})?([eE][-+]?\d+)?|inf|nan)')",
+        r"regexp_full_match({0}, '(?i)[-+]?((0|[1-9]\d*)?([.]\d+|,\d{{1,2}})?(e[-+]?\d+)?|inf(inity)?|nan)')",
         "try_cast(replace({0}, ',', '.') AS DOUBLE)",
     ),
     "DATE": ("regexp_full_match({0}, '....-..-..') AND try_cast({0} AS DATE) IS NOT NULL", "try_cast({0} AS DATE)"),

@@ -162,6 +162,13 @@ def test_what_came_later_does_not_tell_what_columns_hold(tmp_path: Path) -> None
     assert known.outcome(goal(events=[measured]), before, 30).hit == [False, True]
 
 
+@pytest.mark.parametrize("odd", ["NaN", "-inf", "Infinity", "1e3", "+2.5", ".5", "-"])
+def test_numbers_are_numbers_however_written(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(f"customer_id,timestamp,event_type,value\n1,2024-03-01,x,{odd}\n2,2024-03-02,x,3.25\n")
+    assert [str(column.field.type) for column in EventFile(path).columns] == ["number"]
+
+
 @pytest.mark.parametrize(
     "written",
     [
