@@ -164,7 +164,7 @@ def undo_all(sandbox: Sandbox, numbers: Iterable[int], progress: Progress) -> De
         _require_standing(number, known)
     changed = commit(sandbox, "identities.undone", {"decisions": chosen}, progress)
     assert isinstance(changed, Regrouped)
-    return _together(sandbox, chosen, changed)
+    return _together(sandbox, set(chosen), changed)
 
 
 def _together(sandbox: Sandbox, numbers: Collection[int], changed: Regrouped) -> DecidedTogether:
