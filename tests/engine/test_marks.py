@@ -10,11 +10,12 @@ from coterie.core.clock import DAY
 from coterie.engine import people
 from coterie.engine.algebra import fold
 from coterie.engine.sql import SqlEngine
-from coterie.engine.sql.marks import few
+from coterie.engine.sql.marks import FEW
 from coterie.engine.sql.statements import PEOPLE
 from coterie.pql import PqlError, parse
 from coterie.pql.conditions import conditions_of
 from coterie.pql.normal import event_form, normalise
+from coterie.store.history import by_identity
 
 CONDITIONS = [
     'eventType = "order"',
@@ -50,9 +51,6 @@ def test_a_truth_of_an_event_is_what_an_audience_asks_of_it() -> None:
         assert not con.execute(f"SELECT 1 FROM ({marks}) WHERE {name} IS NULL LIMIT 1").fetchall()
 
 
-OF_BOTH = "SELECT person, identity FROM person_of_default WHERE person IN (3, 5)"
-
-
 def test_marks_of_some_people_are_those_of_all_that_are_theirs() -> None:
     con = history(EVENTS)
     engine = SqlEngine(con, UNION)
@@ -63,8 +61,10 @@ def test_marks_of_some_people_are_those_of_all_that_are_theirs() -> None:
     with people.lent(con, PEOPLE, BitMap([3, 5])):
         some = con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default', 'lent')}) {order}").fetchall()
     assert some == rows != []
-    con.execute(few("event_of_default", con.execute(OF_BOTH).fetchall()))
-    assert con.execute(f"SELECT * FROM ({engine.marks(asked, {}, 'default', 'few')}) {order}").fetchall() == rows
+    theirs = by_identity.events_of("default", by_identity.of_people(con, "default", [3, 5]))
+    few = engine.marks(asked, {}, "default", "few")
+    assert con.execute(f"WITH {FEW} AS ({theirs}) SELECT * FROM ({few}) {order}").fetchall() == rows
+    assert engine.marks_read(asked, {}, "default") == ("$batch", "$dataset", "$row", "eventType", "timestamp")
 
 
 def test_a_condition_on_an_event_is_checked() -> None:

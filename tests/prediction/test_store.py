@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from pyroaring import BitMap
 from tests.prediction.history import UNION, Event, history, shop
 
 from coterie.core.clock import DAY
+from coterie.prediction import single
 from coterie.prediction.cutoffs import Cutoffs, plan
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Kind, Model, Population
 from coterie.prediction.definition import Test as Asked
@@ -108,6 +110,23 @@ def test_some_people_are_rows_of_the_whole() -> None:
     same(whole.take(np.isin(whole.people, list(chosen))), small().build([cutoff], chosen))
     nobody = small().build([cutoff], BitMap([10**6 - 1]))
     assert len(nobody) == 0
+
+
+@pytest.mark.parametrize("arrival", ["assumed", "recorded"])
+def test_one_person_is_a_row_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, arrival: Literal["assumed", "recorded"]
+) -> None:
+    cutoff = START + 120 * DAY
+    events = [replace(event, batch=1 + event.at // DAY - START // DAY) for event in shop(5, people=12)]
+    recorded = {day: START + day * DAY + 12_345 for day in {event.batch for event in events}}
+    con = history(events, recorded=recorded)
+    made = FeatureStore(con, UNION, MODEL, msgspec.structs.replace(VOCABULARY, arrival=arrival))
+    whole = made.build([cutoff])
+    assert len(whole) > 6
+    for most in (single.MOST, 0):  # by one statement that is planned once, and by those for many
+        monkeypatch.setattr(single, "MOST", most)
+        for person in range(13):
+            same(whole.take(whole.people == person), made.build([cutoff], BitMap([person])))
 
 
 def test_parts_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ day and kind can be added up once for all cut-offs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from coterie.core.clock import DAY
 from coterie.core.schema import Leaf, Union, leaves
 from coterie.engine import people as persons
 from coterie.engine.sql import SqlEngine
-from coterie.engine.sql.marks import FEW, Whose, events_of
+from coterie.engine.sql.marks import FEW, Whose
 from coterie.engine.sql.statements import PEOPLE
 from coterie.ingest.sql import literal
 from coterie.pql.ast import Expr
@@ -31,7 +31,7 @@ from coterie.prediction.definition import Model
 from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.predicates import predicate
 from coterie.prediction.vocabulary import Vocabulary
-from coterie.store.history import quote
+from coterie.store.history import by_identity, quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,9 +57,6 @@ def units(leaf: Leaf, column: str) -> str:
     known = f"CASE WHEN isfinite({number}) THEN greatest(least({number}, {_MOST}), -{_MOST}) END"
     return f"round(({known}) * {UNITS})::BIGINT"
 
-
-ONE_BY_ONE = 4
-"""Identities up to which the events of each are looked for by themselves."""
 
 Asked = Literal["own", "goal", "all"]
 """What is asked of events: whether people did them, whether they are of the goal, or all that features are made of."""
@@ -189,11 +186,6 @@ def few_marked(compiled: Compiled, anchor: str) -> str:
     return _query(compiled, "all", _all_columns(compiled), "few", anchor, 0)
 
 
-def few_events(compiled: Compiled, identities: Sequence[tuple[int, int]], columns: Sequence[str]) -> str:
-    """Return the query for some columns of the events of identities, each given after its person."""
-    return events_of(quote(f"event_by_identity_of_{compiled.model.view}"), identities, columns)
-
-
 def _all_columns(compiled: Compiled) -> dict[str, str]:
     columns = {"own": "own", "subjects": _subjects(compiled)}
     if compiled.vocabulary.categories:
@@ -235,9 +227,10 @@ def _table(
     with arriving(compiled) if asked != "goal" else nullcontext():
         table = "CREATE OR REPLACE TEMP TABLE prediction_mark AS"
         query = partial(_query, compiled, asked, columns, anchor=str(anchor), least=anchor - upto, where=where)
-        identities = [] if people is None else identities_of(compiled, people)
+        view = compiled.model.view
+        identities = [] if people is None else by_identity.of_people(con, view, people)
         if identities:
-            con.execute(f"{table} WITH {FEW} AS ({few_events(compiled, identities, ['*'])}) {query(whose='few')}")
+            con.execute(f"{table} WITH {FEW} AS ({by_identity.events_of(view, identities)}) {query(whose='few')}")
         else:
             with nullcontext() if people is None else persons.lent(con, PEOPLE, people):
                 con.execute(f"{table} {query(whose='everybody' if people is None else 'lent')}")
@@ -289,17 +282,6 @@ def _units(compiled: Compiled, asked: Asked) -> dict[str, str]:
     """Return the SQL of the numbers that are read of events in whole units, each said once."""
     fields = {"own": (), "goal": compiled.model.goal.measured, "all": compiled.amounted}[asked]
     return {f"u{number}": units(compiled.leaves[path], f"v{number}") for number, path in enumerate(fields)}
-
-
-def identities_of(compiled: Compiled, people: BitMap) -> list[tuple[int, int]]:
-    """Return each identity of people with its person; nothing when they have more than are read one by one."""
-    if len(people) > ONE_BY_ONE:
-        return []
-    table, listed = quote(f"person_of_{compiled.model.view}"), ", ".join(map(str, people))
-    found = compiled.con.execute(
-        f"SELECT person, identity FROM {table} WHERE person IN ({listed}) ORDER BY ALL"
-    ).fetchall()
-    return found if len(found) <= ONE_BY_ONE else []
 
 
 def _subjects(compiled: Compiled) -> str:

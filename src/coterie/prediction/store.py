@@ -27,10 +27,12 @@ from coterie.prediction.features.subjects import Subjects
 from coterie.prediction.frame import Examples, Family, Feature, Frame, Outcomes, joined
 from coterie.prediction.gathering import Gathered, forget, inline, kept
 from coterie.prediction.labels import outcomes
-from coterie.prediction.population import Rows, eligible
+from coterie.prediction.population import Rows, eligible, holding, rows_of
 from coterie.prediction.sampling import MOST_ROWS, sampled
+from coterie.prediction.single import Found, Single
 from coterie.prediction.vocabulary import Vocabulary
 from coterie.profile.policy import View
+from coterie.store.history import by_identity
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -110,6 +112,11 @@ class FeatureStore:
             Who is told how far it is.
         """
         progress = progress or Quiet()
+        if people is not None and len(people) == 1 and len(cutoffs) == 1:
+            identities = by_identity.of_people(self.con, self.model.view, people)
+            found = self._single.find(identities, cutoffs[0]) if identities else None
+            if found is not None:
+                return self._alone(found, people, cutoffs[0])
         frames = []
         for group in _aligned(cutoffs):
             anchor = max(group)
@@ -117,6 +124,21 @@ class FeatureStore:
                 rows = eligible(self.con, self.union, self.model, self._rule, group, anchor, people)
                 frames.append(self._frame(rows, anchor, progress))
         return _ordered(frames, self.features)
+
+    @cached_property
+    def _single(self) -> Single:
+        return Single(self._compiled, self._statements)
+
+    def _alone(self, found: Found, person: BitMap, cutoff: int) -> Frame:
+        """Return the features of one person, or none if the person is not eligible."""
+        active = person if found.active else BitMap()
+        if active and self._rule is not None:
+            active = active & holding(self.con, self.union, self.model.view, self._rule, cutoff, active)
+        rows = rows_of([(cutoff, active)])
+        sheet = Sheet(self.features, len(rows))
+        if len(rows):
+            self._fill(sheet, rows, found.families)
+        return Frame(self.features, rows.people, rows.cutoffs, sheet.values)
 
     def later(self, rows: Rows, until: int) -> Frame:
         """Return the features that people would have at later instants, if nothing happened from another one on.

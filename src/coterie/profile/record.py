@@ -18,7 +18,7 @@ from coterie.core.schema import Field, FieldType, Leaf, Union, leaves
 from coterie.identity import graph
 from coterie.profile.lookup import ProfileView
 from coterie.profile.nest import Shape
-from coterie.store.history import quote
+from coterie.store.history import by_identity, quote
 from coterie.store.history.columns import columns
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def records(
         found = _attributes(con, view, attributes)
         identities = _identities(con, view)
         memberships = _memberships(con, until, wanted)
-        timeline = _events(con, view, happened, until) if events else {}
+        timeline = _events(con, view, happened, until, list(found)) if events else {}
         con.unregister(_WANTED)
         for person, record in found.items():
             record |= {"events": timeline.get(person, [])}
@@ -156,14 +156,24 @@ def _attributes(con: DuckDBPyConnection, view: str, stored: _Stored) -> dict[int
     return {person: stored.nest(values) for person, *values in rows}
 
 
-def _events(con: DuckDBPyConnection, view: str, stored: _Stored, until: int | None) -> dict[int, list[dict[str, Any]]]:
-    rows = con.execute(
-        f"""
-        SELECT p.person{stored.select("e")} FROM {quote(f"event_of_{view}")} e
+def _events(
+    con: DuckDBPyConnection, view: str, stored: _Stored, until: int | None, people: Sequence[int]
+) -> dict[int, list[dict[str, Any]]]:
+    identities = by_identity.of_people(con, view, people)
+    theirs = (
+        by_identity.events_of(view, identities)
+        if identities
+        else f"""
+        SELECT p.person, e.* FROM {quote(f"event_of_{view}")} e
         JOIN {quote(f"person_of_{view}")} p ON p.identity = e."$identity"
         SEMI JOIN {_WANTED} w ON w.person = p.person
+        """
+    )
+    rows = con.execute(
+        f"""
+        SELECT e.person{stored.select("e")} FROM ({theirs}) e
         WHERE $1::BIGINT IS NULL OR e."timestamp" <= $1
-        ORDER BY p.person, e."timestamp", e._id, e."$batch", e."$row"
+        ORDER BY e.person, e."timestamp", e._id, e."$batch", e."$row"
         """,
         [until],
     ).fetchall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, assert_never
 
 from sqlglot import exp
@@ -65,16 +65,3 @@ def columns_read(query: exp.Select) -> tuple[str, ...]:
     """Return the columns of events that a query for those of few people reads, sorted."""
     read = {found.name for found in query.find_all(exp.Column) if found.table == "e"}
     return tuple(sorted(read - {"person"}))
-
-
-def events_of(events: str, identities: Sequence[tuple[int, int]], columns: Sequence[str] = ("*",)) -> str:
-    """Return the query for the events of identities, each given after its person; at least one.
-
-    Each identity is looked for as a constant, which is found within compressed columns, as the keys of a join are not:
-    that takes an eighth of the time.
-    """
-    listed = ", ".join(columns)
-    return " UNION ALL ".join(
-        f'SELECT {person:d}::INTEGER AS person, {listed} FROM {events} WHERE "$identity" = {identity:d}'
-        for person, identity in identities
-    )
