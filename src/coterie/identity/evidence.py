@@ -129,13 +129,13 @@ class Evidence:
         return namespace
 
     @contextmanager
-    def asked(self) -> Iterator[str]:
-        """Give SQL for the rows of the identities that it is about, of a table with a column `identity`."""
+    def asked(self, column: str = "identity") -> Iterator[str]:
+        """Give SQL for the rows of a table that have the identities that it is about in a column."""
         if self.among is None:
             yield ""
             return
-        with lent(self.con, "asked", identity=self.among):
-            yield "SEMI JOIN asked USING (identity)"
+        with lent(self.con, "asked", number=self.among):
+            yield f"SEMI JOIN asked ON {column} = number"
 
     @cached_property
     def decisions(self) -> Decisions:
@@ -232,10 +232,8 @@ class Evidence:
 
         Those that link with each other are all told; of the others, some.
         """
-        with self.asked() as mine:
-            found = self.con.execute(
-                f"SELECT DISTINCT a, b FROM live_link {mine.replace('USING (identity)', 'ON a = identity')}"
-            ).fetchnumpy()
+        with self.asked("a") as mine:
+            found = self.con.execute(f"SELECT DISTINCT a, b FROM live_link {mine}").fetchnumpy()
         return self.places(ints(found["a"])), self.places(ints(found["b"]))
 
     def beside(self, numbers: Ints) -> Ints:
@@ -369,10 +367,11 @@ class Evidence:
     def _read(self, some: str, places: Ints, after: Longs | None) -> list[Sightings]:
         """Return the live records that link some identities and are after an instant of each, events and attributes.
 
-        Without instants, those that belong to one of the identities.
+        Without instants, those that belong to one of the identities and link it.
         """
         if after is None:
             mine, given = "SEMI JOIN asked q ON q.identity = r.owner", {}
+            some += " AND list_contains(identities, owner)"
         elif self.unlinkable is None:
             # the linked identities of a record are in one component: where all are linked, the first tells whose it is
             mine, given = 'SEMI JOIN asked q ON q.identity = r.identities[1] AND r."at" > q.after', {"after": after}
