@@ -107,7 +107,7 @@ def timeline(con: DuckDBPyConnection, events: str, leaves: Iterable[Leaf], page:
         WITH place AS ({matching} ORDER BY {order} LIMIT $count)
         SELECT d.id AS "$dataset_id", b.id AS "$batch_id", n.code AS "$namespace", i.value AS "$value",
                e."$batch", e."$row"{columns}
-        FROM event e
+        FROM ({events}) e
         SEMI JOIN place p ON p."timestamp" = e."timestamp" AND p."$batch" = e."$batch" AND p."$row" = e."$row"
         JOIN batch b ON b.batch = e."$batch" JOIN dataset d ON d.dataset = e."$dataset"
         JOIN identity i ON i.identity = e."$identity" JOIN namespace n ON n.namespace = i.namespace
