@@ -86,8 +86,8 @@ def filled(folder: Path, fragments: int) -> tuple[History, list[Leaf]]:
         con.execute("INSERT INTO record BY NAME SELECT * FROM loaded")
     con.execute("DROP TABLE loaded")
     con.execute("CHECKPOINT")
-    # as the process of the next load finds it: DuckDB 2.0 decodes whole vectors of the plain texts that it wrote itself,
-    # and only the rows asked for of those it found in the file
+    # as the process of the next load finds it: of plain texts that it wrote itself DuckDB 2.0 decodes whole vectors,
+    # of those that it found in the file the rows asked for
     history.close()
     return History.open(folder / "history.duckdb", folder / "tmp"), attributes
 

@@ -233,7 +233,7 @@ def test_a_second_run_scores_anew_without_training(own: Run) -> None:
 
 
 def test_a_run_that_is_interrupted_is_taken_up(own: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from coterie.prediction import scoring
+    from coterie.prediction.modelling import scoring
 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt

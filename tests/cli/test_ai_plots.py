@@ -14,8 +14,8 @@ import pytest
 
 from coterie.cli.ai.plots import drawn, style
 from coterie.core.errors import Invalid, Unsupported
-from coterie.prediction import backtest
-from coterie.prediction.insights import BucketFactor, BucketInsights, Distribution, Insights
+from coterie.prediction.modelling import backtest
+from coterie.prediction.why.insights import BucketFactor, BucketInsights, Distribution, Insights
 
 DAY = 1_767_225_600_000
 

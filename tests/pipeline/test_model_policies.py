@@ -14,7 +14,7 @@ from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions.models import carried
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Model, Population
 from coterie.prediction.definition import Test as FieldTest
-from coterie.prediction.policies import Objection, objections, problems_of
+from coterie.prediction.trust.policies import Objection, objections, problems_of
 from coterie.workspace import Workspace
 
 CRM = {

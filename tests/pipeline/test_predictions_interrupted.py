@@ -20,7 +20,7 @@ KILLER = """
 import os, signal, sys, coterie
 from coterie.core.clock import FixedClock
 if "training" in sys.argv:
-    import coterie.pipeline.predictions.training, coterie.prediction.reasons  # what learns is imported once
+    import coterie.pipeline.predictions.training, coterie.prediction.why.reasons  # what learns is imported once
 
 class Killer:
     def __init__(self, stage):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.prediction.series import GOAL, Series, series
 
-from coterie.prediction import training
-from coterie.prediction.trained import Trained
+from coterie.prediction.modelling import training
+from coterie.prediction.modelling.trained import Trained
 
 
 @pytest.fixture(scope="session")

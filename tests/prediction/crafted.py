@@ -9,10 +9,10 @@ from typing import Any
 
 import coterie
 from coterie.core.clock import DAY, FixedClock, format_instant, parse_instant
-from coterie.prediction.checks import Check
 from coterie.prediction.definition import Goal, GoalEvent, Model
 from coterie.prediction.definition import Test as FieldTest
-from coterie.prediction.examination import examine
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.examination import examine
 from coterie.workspace import Workspace
 
 START = parse_instant("2026-01-01")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coterie.core.clock import DAY
-from coterie.prediction.cutoffs import Cutoffs, Fold
+from coterie.prediction.data.cutoffs import Cutoffs, Fold
 from coterie.prediction.definition import Goal, GoalEvent, Test
 from coterie.prediction.frame import Examples, Family, Feature, Frame
 from coterie.prediction.odds import probability

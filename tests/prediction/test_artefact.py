@@ -11,8 +11,8 @@ import pytest
 from tests.prediction.series import GOAL, Series, series
 
 from coterie.core.errors import Damaged
-from coterie.prediction import artefact, scoring, training
-from coterie.prediction.trained import Trained
+from coterie.prediction.modelling import artefact, scoring, training
+from coterie.prediction.modelling.trained import Trained
 
 Learnt = tuple[Series, Trained]
 

@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from coterie.prediction import calibration
-from coterie.prediction.backtest import Tested as BackTests
-from coterie.prediction.calibration import Calibration, Method
+from coterie.prediction.modelling import calibration
+from coterie.prediction.modelling.backtest import Tested as BackTests
+from coterie.prediction.modelling.calibration import Calibration, Method
 from coterie.prediction.odds import log_loss, log_odds, probability
 
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -11,17 +11,19 @@ import pytest
 
 from coterie.core.clock import DAY
 from coterie.pipeline.definitions import Definitions
-from coterie.prediction import drift, scale, scoring
-from coterie.prediction.card import Card
-from coterie.prediction.card_writing import Facts, card
+from coterie.prediction.data.store import FeatureStore
 from coterie.prediction.definition import Attribute, Population
-from coterie.prediction.examination import Examined, examine
-from coterie.prediction.fairness import by_group
 from coterie.prediction.frame import Examples, Frame
 from coterie.prediction.learners.parameters import parameters_of
-from coterie.prediction.store import FeatureStore
-from coterie.prediction.trained import Trained
-from coterie.prediction.training import train
+from coterie.prediction.modelling import scoring
+from coterie.prediction.modelling.trained import Trained
+from coterie.prediction.modelling.training import train
+from coterie.prediction.trust import drift
+from coterie.prediction.trust.card import Card
+from coterie.prediction.trust.card_writing import Facts, card
+from coterie.prediction.trust.examination import Examined, examine
+from coterie.prediction.trust.fairness import by_group
+from coterie.prediction.why import scale
 from coterie.workspace import Workspace
 
 from .crafted import NOW, model, shop

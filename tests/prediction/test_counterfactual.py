@@ -13,22 +13,23 @@ from msgspec.structs import replace
 
 from coterie.core.clock import DAY
 from coterie.pipeline.definitions import Definitions
-from coterie.prediction import counterfactual, cutoffs
-from coterie.prediction.conditions import Rules
+from coterie.prediction.data import cutoffs
+from coterie.prediction.data.learning import learn
+from coterie.prediction.data.population import Rows
+from coterie.prediction.data.store import FeatureStore
 from coterie.prediction.definition import Population
-from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.factors import Factors, explain
 from coterie.prediction.frame import Examples, Family, Feature, Frame
 from coterie.prediction.learners import logistic
 from coterie.prediction.learners.logistic import Logistic
-from coterie.prediction.learning import learn
 from coterie.prediction.odds import Floats
-from coterie.prediction.population import Rows
-from coterie.prediction.ranges import place, ranges_of
-from coterie.prediction.reasons import REASON, explanation, reasons
-from coterie.prediction.scale import FactorScale, measure
-from coterie.prediction.store import FeatureStore
-from coterie.prediction.summary import distribution, insights, migration
+from coterie.prediction.why import counterfactual
+from coterie.prediction.why.conditions import Rules
+from coterie.prediction.why.explanation import BUCKETS
+from coterie.prediction.why.factors import Factors, explain
+from coterie.prediction.why.ranges import place, ranges_of
+from coterie.prediction.why.reasons import REASON, explanation, reasons
+from coterie.prediction.why.scale import FactorScale, measure
+from coterie.prediction.why.summary import distribution, insights, migration
 
 from . import shop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coterie.prediction import backtest, measures
+from coterie.prediction.modelling import backtest, measures
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.core.clock import DAY, parse_instant
-from coterie.prediction.cutoffs import Cutoffs, days_before, plan, required_days
+from coterie.prediction.data.cutoffs import Cutoffs, days_before, plan, required_days
 from coterie.prediction.definition import Goal, GoalEvent, Model, Population
 from coterie.prediction.definition import Test as Asked
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from coterie.core.clock import DAY
-from coterie.prediction.distributions import bins_of, psi, shares_of
-from coterie.prediction.drift import Drift, Pace, Reference, compare, refer
 from coterie.prediction.frame import Examples, Family, Feature, Frame
+from coterie.prediction.modelling.distributions import bins_of, psi, shares_of
+from coterie.prediction.trust.drift import Drift, Pace, Reference, compare, refer
 
 CUTOFFS = tuple(100 * DAY + place * 7 * DAY for place in range(6))
 FEATURES = (

@@ -12,11 +12,11 @@ import pytest
 
 from coterie.core.clock import DAY, format_date
 from coterie.pipeline.definitions import Definitions
-from coterie.prediction.checks import Check
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Kind, Model, Population
 from coterie.prediction.definition import Test as FieldTest
-from coterie.prediction.examination import examine
-from coterie.prediction.extent import pace, usual_lag
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.examination import examine
+from coterie.prediction.trust.extent import pace, usual_lag
 from coterie.workspace import Workspace
 
 from .crafted import NOW, ORDER, START, Happening, checked, load, model, rows_of, shop, steady, told

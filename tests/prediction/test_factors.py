@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.prediction.factors import TOP, chosen, explain
 from coterie.prediction.frame import Examples, Frame
-from coterie.prediction.groups import Groups
 from coterie.prediction.learners.trees import Binned, Trees
 from coterie.prediction.odds import Floats
-from coterie.prediction.peers import usual
-from coterie.prediction.scale import FactorScale, measure
+from coterie.prediction.why.factors import TOP, chosen, explain
+from coterie.prediction.why.groups import Groups
+from coterie.prediction.why.peers import usual
+from coterie.prediction.why.scale import FactorScale, measure
 
 from .planted import DRIVERS, FEATURES, world
 
@@ -132,7 +132,7 @@ def test_importance_is_in_thirds_of_what_is_given(given_factors):
 
 
 def test_a_few_at_a_time_is_the_same(model, others, scale, given_factors, monkeypatch):
-    monkeypatch.setattr("coterie.prediction.factors.BATCH", 700)
+    monkeypatch.setattr("coterie.prediction.why.factors.BATCH", 700)
     frame = others[0].frame
     again = explain(model, frame, by_thirds(model, frame), scale)
     for name in ("factor", "feature", "contribution", "share", "value", "importance", "log_odds"):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from coterie.prediction.fairness import LEAST, by_group
+from coterie.prediction.trust.fairness import LEAST, by_group
 
 
 def drawn(people: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:

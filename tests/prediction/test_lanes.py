@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from coterie.prediction import lanes as lanes_
-from coterie.prediction.lanes import Abandoned, Lanes, single_threaded
+from coterie.prediction.modelling import lanes as lanes_
+from coterie.prediction.modelling.lanes import Abandoned, Lanes, single_threaded
 
 
 class Stop(Exception):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from coterie.prediction.frame import Examples, Family, Feature, Frame
-from coterie.prediction.leakage import Suspect, alone, problems_of, telling
-from coterie.prediction.measures import auc
+from coterie.prediction.modelling.measures import auc
 from coterie.prediction.problems import TELLING_AUC
+from coterie.prediction.trust.leakage import Suspect, alone, problems_of, telling
 
 
 @pytest.fixture(scope="module")

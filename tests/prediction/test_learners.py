@@ -15,8 +15,8 @@ from coterie.prediction.learners.learner import Learner
 from coterie.prediction.learners.logistic import Logistic
 from coterie.prediction.learners.reading import read
 from coterie.prediction.learners.trees import Binned, Trees
+from coterie.prediction.modelling.roles import Repeats
 from coterie.prediction.odds import log_loss
-from coterie.prediction.roles import Repeats
 
 ROUNDS = 60
 

@@ -7,9 +7,10 @@ import sys
 
 HEAVY = ("lightgbm", "matplotlib", "pandas", "scipy", "sklearn")
 MODULES = (
-    "card", "card_writing", "checks", "definition", "drift", "evaluation", "examination", "explanation", "fairness",
-    "frame", "insights", "interval", "leakage", "outcomes", "policies", "problems", "run", "scoring", "trained",
-    "value", "warnings",
+    "definition", "frame", "problems", "run", "modelling.evaluation", "modelling.interval", "modelling.scoring",
+    "modelling.trained", "trust.card", "trust.card_writing", "trust.checks", "trust.drift", "trust.examination",
+    "trust.fairness", "trust.leakage", "trust.outcomes", "trust.policies", "trust.value", "trust.warnings",
+    "why.explanation", "why.insights",
 )  # fmt: skip
 
 

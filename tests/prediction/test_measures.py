@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from coterie.prediction import backtest, measures
-from coterie.prediction.evaluation import Estimate
+from coterie.prediction.modelling import backtest, measures
+from coterie.prediction.modelling.evaluation import Estimate
 
 
 def drawn(n: int, seed: int, levels: int = 20) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

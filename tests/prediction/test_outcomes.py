@@ -7,8 +7,8 @@ import pytest
 
 from coterie.core.clock import DAY
 from coterie.prediction.definition import Buckets
-from coterie.prediction.outcomes import Closed, Outcome, judge, monitor
-from coterie.prediction.scoring import Scores, bucket_of, percentiles
+from coterie.prediction.modelling.scoring import Scores, bucket_of, percentiles
+from coterie.prediction.trust.outcomes import Closed, Outcome, judge, monitor
 
 START = 1_700_000_000_000
 

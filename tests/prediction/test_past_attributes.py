@@ -13,11 +13,11 @@ import pytest
 import coterie
 from coterie.core.clock import DAY, FixedClock, parse_instant
 from coterie.pipeline.definitions import Definitions, profile_leaves
-from coterie.prediction.cutoffs import plan
+from coterie.prediction.data.cutoffs import plan
+from coterie.prediction.data.learning import learn
+from coterie.prediction.data.store import FeatureStore
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Model, Population
 from coterie.prediction.definition import Test as Asked
-from coterie.prediction.learning import learn
-from coterie.prediction.store import FeatureStore
 from coterie.profile.bulk import known_at
 from coterie.profile.policy import UNSTITCHED
 

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 import coterie
 from coterie.core.clock import DAY, FixedClock
-from coterie.prediction import survival
 from coterie.prediction.definition import Attribute
 from coterie.prediction.run import Status
+from coterie.prediction.why import survival
 
 from . import shop
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.prediction.series import Series, series
 
-from coterie.prediction import scoring
-from coterie.prediction.backtest import Tested as BackTests
 from coterie.prediction.definition import Buckets
-from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.interval import Interval
-from coterie.prediction.scoremap import ScoreMap
-from coterie.prediction.trained import Trained
+from coterie.prediction.modelling import scoring
+from coterie.prediction.modelling.backtest import Tested as BackTests
+from coterie.prediction.modelling.interval import Interval
+from coterie.prediction.modelling.scoremap import ScoreMap
+from coterie.prediction.modelling.trained import Trained
+from coterie.prediction.why.explanation import BUCKETS
 
 PROBABILITIES = st.lists(st.integers(0, 1_000_000).map(lambda x: x / 1_000_000), min_size=1, max_size=60)
 

@@ -9,12 +9,12 @@ import pytest
 from tests.prediction.series import GOAL, people_at
 
 from coterie.core.clock import DAY
-from coterie.prediction import training
-from coterie.prediction.cutoffs import YEAR, Cutoffs, Fold, plan
+from coterie.prediction.data.cutoffs import YEAR, Cutoffs, Fold, plan
 from coterie.prediction.definition import Model, Population
 from coterie.prediction.frame import Examples
-from coterie.prediction.season import YearAgo
-from coterie.prediction.trained import Trained
+from coterie.prediction.modelling import training
+from coterie.prediction.modelling.season import YearAgo
+from coterie.prediction.modelling.trained import Trained
 
 SCORING = 2_000 * DAY
 # The tests lie so close that no window had closed between them: no other correction can be tried.

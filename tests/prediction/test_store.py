@@ -19,14 +19,14 @@ from pyroaring import BitMap
 from tests.prediction.history import UNION, Event, history, shop
 
 from coterie.core.clock import DAY
-from coterie.prediction import single
-from coterie.prediction.cutoffs import Cutoffs, plan
+from coterie.prediction.data import single
+from coterie.prediction.data.cutoffs import Cutoffs, plan
+from coterie.prediction.data.learning import learn
+from coterie.prediction.data.store import FeatureStore
+from coterie.prediction.data.vocabulary import Amount, Category, EventKind, Known, Vocabulary
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Kind, Model, Population
 from coterie.prediction.definition import Test as Asked
 from coterie.prediction.frame import Frame
-from coterie.prediction.learning import learn
-from coterie.prediction.store import FeatureStore
-from coterie.prediction.vocabulary import Amount, Category, EventKind, Known, Vocabulary
 
 START = 20_000 * DAY
 ORDER = GoalEvent("Order", (Asked("eventType", "eq", "order"),))

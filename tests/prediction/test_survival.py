@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coterie.prediction.frame import Examples, Family, Feature, Frame
-from coterie.prediction.survival import assess, fit, periods, read, scaled
+from coterie.prediction.why.survival import assess, fit, periods, read, scaled
 
 WINDOW = 30
 FEATURES = (
@@ -97,7 +97,7 @@ def test_a_short_window_is_divided_into_days():
 
 
 def test_rows_drawn_by_lot_say_nearly_the_same(others, learnt, monkeypatch):
-    monkeypatch.setattr("coterie.prediction.survival.CELLS", 200_000)
+    monkeypatch.setattr("coterie.prediction.why.survival.CELLS", 200_000)
     examples, _ = simulate(20_000, seed=1)
     few = fit(examples, WINDOW, seed=1)
     again = fit(examples, WINDOW, seed=1)
@@ -109,7 +109,7 @@ def test_rows_drawn_by_lot_say_nearly_the_same(others, learnt, monkeypatch):
 
 def test_rows_are_drawn_from_all_examples_alike(monkeypatch):
     """Examples come ordered by cut-off: what grows from one to the next must not seem to tell the outcome."""
-    monkeypatch.setattr("coterie.prediction.survival.CELLS", 60_000)
+    monkeypatch.setattr("coterie.prediction.why.survival.CELLS", 60_000)
     examples, _ = simulate(20_000, seed=6)
     values = np.column_stack([examples.frame.values[:, 0], np.arange(20_000)]).astype(np.float32)
     frame = Frame(FEATURES, examples.frame.people, examples.frame.cutoffs, np.asfortranarray(values))

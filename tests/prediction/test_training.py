@@ -11,12 +11,13 @@ from tests.prediction.series import GOAL, Series, series
 
 from coterie.core.clock import DAY
 from coterie.core.errors import Invalid
-from coterie.prediction import backtest, contest, definition, splits, training
-from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction import definition
+from coterie.prediction.data.cutoffs import Cutoffs
 from coterie.prediction.frame import Examples
-from coterie.prediction.lanes import Lanes
+from coterie.prediction.modelling import backtest, contest, splits, training
+from coterie.prediction.modelling.lanes import Lanes
+from coterie.prediction.modelling.trained import Trained
 from coterie.prediction.odds import log_odds
-from coterie.prediction.trained import Trained
 
 Learnt = tuple[Series, Trained]
 

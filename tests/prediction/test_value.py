@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from coterie.core.errors import Invalid
-from coterie.prediction.backtest import gains
-from coterie.prediction.evaluation import Point
-from coterie.prediction.value import Gains, worth
+from coterie.prediction.modelling.backtest import gains
+from coterie.prediction.modelling.evaluation import Point
+from coterie.prediction.trust.value import Gains, worth
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from coterie.prediction.definition import Attribute, Goal, GoalEvent, Kind, Model
 from coterie.prediction.definition import Test as FieldTest
-from coterie.prediction.warnings import warnings_of
+from coterie.prediction.trust.warnings import warnings_of
 
 
 def model(*tests: FieldTest, key: str = "m", **changes: Any) -> Model:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from coterie.prediction.frame import Family, Feature
-from coterie.prediction.ranges import Range
-from coterie.prediction.wording import (
+from coterie.prediction.why.ranges import Range
+from coterie.prediction.why.wording import (
     ENGLISH,
     factor_label,
     feature_label,
@@ -162,11 +162,11 @@ def test_many_at_once_are_the_same_as_one_by_one():
 
 
 def test_every_feature_that_is_made_has_words_of_its_own():
+    from coterie.prediction.data.features import amounts, counts, habit, rhythm
+    from coterie.prediction.data.features.subjects import Subjects
+    from coterie.prediction.data.vocabulary import Amount, Category, EventKind, Vocabulary
     from coterie.prediction.definition import Goal, GoalEvent
     from coterie.prediction.definition import Test as Asked
-    from coterie.prediction.features import amounts, counts, habit, rhythm
-    from coterie.prediction.features.subjects import Subjects
-    from coterie.prediction.vocabulary import Amount, Category, EventKind, Vocabulary
 
     vocabulary = Vocabulary(
         kinds=(EventKind("goal", "Purchase", "", "goal"), EventKind("type.search", "search", "", "type")),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from coterie.prediction.explanation import Counterfactual, Factor, Timing
+from coterie.prediction.why.explanation import Counterfactual, Factor, Timing
 
 Trigger = Literal["asked", "schedule", "drift", "configuration", "outcomes"]
 """Why a run was started: a person asked, its time had come, the people changed, the goal changed, what came was not

@@ -12,18 +12,18 @@ from coterie.audience.definition import Audience
 from coterie.pipeline import evaluate
 from coterie.pipeline.predictions import audiences, folders, models, monitoring, reading, runs, versions
 from coterie.pipeline.predictions.people import Desk, all_stored, stored
-from coterie.prediction import warnings
-from coterie.prediction.card import Card
-from coterie.prediction.checks import Check
 from coterie.prediction.definition import Model, Schedule
-from coterie.prediction.drift import Drift
-from coterie.prediction.evaluation import Evaluation
-from coterie.prediction.explanation import TimingTest
-from coterie.prediction.insights import Insights, Migration
-from coterie.prediction.outcomes import Monitoring
+from coterie.prediction.modelling.evaluation import Evaluation
 from coterie.prediction.problems import Problem
 from coterie.prediction.run import ModelView, Prediction, Run, ScoresFile, ScoresPage, Status, Version
-from coterie.prediction.value import Value
+from coterie.prediction.trust import warnings
+from coterie.prediction.trust.card import Card
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.drift import Drift
+from coterie.prediction.trust.outcomes import Monitoring
+from coterie.prediction.trust.value import Value
+from coterie.prediction.why.explanation import TimingTest
+from coterie.prediction.why.insights import Insights, Migration
 from coterie.workspace.room import Room, instant
 
 

@@ -10,15 +10,15 @@ from annotated_types import Ge, Le
 from coterie.api.reading import Limit, Name, get, post
 from coterie.core.clock import to_datetime
 from coterie.core.errors import Invalid
-from coterie.prediction.card import Card
-from coterie.prediction.checks import Check
 from coterie.prediction.definition import Model
-from coterie.prediction.drift import Drift
-from coterie.prediction.evaluation import Estimate, Evaluation
-from coterie.prediction.insights import Insights, Migration
-from coterie.prediction.outcomes import Monitoring
+from coterie.prediction.modelling.evaluation import Estimate, Evaluation
 from coterie.prediction.run import ModelView, Prediction, Run, ScoresPage
-from coterie.prediction.value import Value
+from coterie.prediction.trust.card import Card
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.drift import Drift
+from coterie.prediction.trust.outcomes import Monitoring
+from coterie.prediction.trust.value import Value
+from coterie.prediction.why.insights import Insights, Migration
 
 if TYPE_CHECKING:
     from coterie.workspace import Workspace

@@ -182,7 +182,7 @@ def _goal(ws: Workspace, asked: Asked) -> Goal:
 
 def _events(text: str, union: Union) -> tuple[GoalEvent, ...]:
     """Return the events that a goal names: by their type, or by a condition in PQL."""
-    from coterie.prediction.wording import event_words  # it imports numpy
+    from coterie.prediction.why.wording import event_words  # it imports numpy
 
     if re.fullmatch(r"[\w.\-/:]+", text):
         return (GoalEvent(event_words(text), (Test("eventType", "eq", text),)),)

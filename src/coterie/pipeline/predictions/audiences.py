@@ -7,10 +7,10 @@ from coterie.core.schema import PREDICTED
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import folders, models, reading, runs, versions
 from coterie.pql.printer import quoted
-from coterie.prediction.conditions import factor_rule
-from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.insights import Insights
 from coterie.prediction.run import Run
+from coterie.prediction.why.conditions import factor_rule
+from coterie.prediction.why.explanation import BUCKETS
+from coterie.prediction.why.insights import Insights
 from coterie.store.sandbox import Sandbox
 
 

@@ -9,15 +9,15 @@ import msgspec
 from coterie.engine.people import bitmap
 from coterie.engine.sql import SqlEngine
 from coterie.pipeline.predictions.data import Data
-from coterie.prediction.card import Card
-from coterie.prediction.checks import Check
-from coterie.prediction.fairness import Fairness, by_group
 from coterie.prediction.problems import Problem
+from coterie.prediction.trust.card import Card
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.fairness import Fairness, by_group
 
 if TYPE_CHECKING:
     from coterie.pipeline.predictions.training import Newest
     from coterie.pipeline.predictions.versions import Learnt
-    from coterie.prediction.artefact import Manifest
+    from coterie.prediction.modelling.artefact import Manifest
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class Told(msgspec.Struct, frozen=True):
 
 def fairness(data: Data, newest: Newest) -> tuple[Fairness, ...]:
     """Compare the groups of each protected attribute at the newest back-test, by the values of that time."""
-    from coterie.prediction.features import attributes
+    from coterie.prediction.data.features import attributes
 
     people, found = newest.people, []
     engine = SqlEngine(data.sandbox.history.con, data.union, until=newest.cutoff - 1)
@@ -44,9 +44,9 @@ def fairness(data: Data, newest: Newest) -> tuple[Fairness, ...]:
 
 def card(number: int, made_at: int, check: Check, learnt: Learnt, manifest: Manifest, told: Told) -> Card:
     """Return the card of a version."""
-    from coterie.prediction.card_writing import Facts
-    from coterie.prediction.card_writing import card as written
     from coterie.prediction.learners.parameters import parameters_of
+    from coterie.prediction.trust.card_writing import Facts
+    from coterie.prediction.trust.card_writing import card as written
 
     trained = learnt.trained
     return written(

@@ -16,8 +16,8 @@ from coterie.prediction.problems import Problem, ordered, scores_left_out
 from coterie.prediction.run import RunKind
 
 if TYPE_CHECKING:
-    from coterie.prediction.examination import Examined
-    from coterie.prediction.vocabulary import Vocabulary
+    from coterie.prediction.data.vocabulary import Vocabulary
+    from coterie.prediction.trust.examination import Examined
 
 _OF_SCORING = frozenset(
     {
@@ -42,7 +42,7 @@ def examine(data: Data, at: int, *, fixed: bool, scores_with: Vocabulary | None 
     `fixed` when it is to be that one even if the data are older; `scores_with` is the vocabulary of the version that is
     to score people, where nothing is to be trained.
     """
-    from coterie.prediction import examination
+    from coterie.prediction.trust import examination
 
     definitions = Definitions(data.sandbox.catalog)
     others = [item for item in definitions.list(Model) if item.key != data.model.key]
@@ -68,7 +68,8 @@ def advice(data: Data, at: int) -> tuple[Problem, ...]:
 
     Nothing in it stops a model from being saved: events may still come.
     """
-    from coterie.prediction import extent, problems, unseen, warnings
+    from coterie.prediction import problems
+    from coterie.prediction.trust import extent, unseen, warnings
 
     history, model = data.sandbox.history.con, data.model
     others = [item for item in Definitions(data.sandbox.catalog).list(Model) if item.key != model.key]

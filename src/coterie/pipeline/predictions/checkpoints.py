@@ -21,7 +21,7 @@ from coterie.prediction.run import Run, RunKind, Stage, Status, Trigger
 from coterie.store import staging
 
 if TYPE_CHECKING:
-    from coterie.prediction.scoring import Scores
+    from coterie.prediction.modelling.scoring import Scores
 
 T = TypeVar("T")
 
@@ -171,7 +171,7 @@ class Checkpoints:
 
     def get_scores(self, name: str) -> Scores:
         """Return scores that were kept."""
-        from coterie.prediction.scoring import Scores
+        from coterie.prediction.modelling.scoring import Scores
 
         return Scores(**self.get_arrays(name))
 

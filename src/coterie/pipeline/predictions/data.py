@@ -10,13 +10,13 @@ import msgspec
 from coterie.core.schema import Union
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions.models import population_of
+from coterie.prediction.data.vocabulary import Vocabulary
 from coterie.prediction.definition import Model
-from coterie.prediction.vocabulary import Vocabulary
 from coterie.profile.policy import View
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from coterie.prediction.store import FeatureStore
+    from coterie.prediction.data.store import FeatureStore
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,6 @@ class Data:
 
     def store(self, vocabulary: Vocabulary) -> FeatureStore:
         """Return the store of features."""
-        from coterie.prediction.store import FeatureStore
+        from coterie.prediction.data.store import FeatureStore
 
         return FeatureStore(self.sandbox.history.con, self.union, self.model, vocabulary, policy=self.policy)

@@ -18,9 +18,9 @@ from coterie.pipeline.predictions.checkpoints import Checkpoints, State
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import problems, schedule
 from coterie.prediction.definition import Model, fingerprint
-from coterie.prediction.drift import Drift
 from coterie.prediction.problems import Problem
 from coterie.prediction.run import Run, Status, Trigger, Version
+from coterie.prediction.trust.drift import Drift
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def _difference(data: Data, newest: Newest, champion: Learnt, seed: int) -> tupl
 
     What the challenger predicted is that of its test there, for which it had learnt from earlier windows only.
     """
-    from coterie.prediction import measures, odds
+    from coterie.prediction import odds
+    from coterie.prediction.modelling import measures
 
     people = BitMap(newest.people.astype(np.uint32))
     frame = data.store(champion.vocabulary).build([newest.cutoff], people)

@@ -22,20 +22,21 @@ from coterie.pipeline.predictions.cards import Told
 from coterie.pipeline.predictions.checkpoints import Checkpoints, State
 from coterie.pipeline.predictions.data import Data
 from coterie.pipeline.predictions.deciding import Decision
-from coterie.prediction import drift, problems
-from coterie.prediction.card import Card
-from coterie.prediction.checks import Check
-from coterie.prediction.cutoffs import Cutoffs
-from coterie.prediction.extent import pace
+from coterie.prediction import problems
+from coterie.prediction.data.cutoffs import Cutoffs
+from coterie.prediction.data.vocabulary import Vocabulary
 from coterie.prediction.problems import Problem
 from coterie.prediction.run import STAGES, Run, RunError, Stage, Status, Version
-from coterie.prediction.vocabulary import Vocabulary
+from coterie.prediction.trust import drift
+from coterie.prediction.trust.card import Card
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.extent import pace
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from coterie.pipeline.predictions.versions import Learnt
     from coterie.prediction.frame import Examples, Frame
-    from coterie.prediction.scoring import Scores
+    from coterie.prediction.modelling.scoring import Scores
 
 _EXAMPLES, _YEAR_AGO = "examples.npz", "year_ago.npz"
 _PEOPLE, _SCORES = "people.npz", publishing.SCORES
@@ -217,7 +218,7 @@ class Execution:
         return None
 
     def _score(self) -> int:
-        from coterie.prediction import scoring
+        from coterie.prediction.modelling import scoring
 
         frame = self._frame
         scores = scoring.score(self._learnt.trained, frame, self.data.model.buckets)

@@ -15,16 +15,16 @@ from coterie.core.clock import DAY
 from coterie.core.progress import Progress
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import problems
-from coterie.prediction.conditions import Rules
 from coterie.prediction.definition import Model
-from coterie.prediction.insights import Insights
-from coterie.prediction.peers import Peers
+from coterie.prediction.why.conditions import Rules
+from coterie.prediction.why.insights import Insights
+from coterie.prediction.why.peers import Peers
 
 if TYPE_CHECKING:
     from coterie.pipeline.predictions.versions import Learnt
     from coterie.prediction.frame import Frame
-    from coterie.prediction.scoring import Scores
-    from coterie.prediction.trained import Trained
+    from coterie.prediction.modelling.scoring import Scores
+    from coterie.prediction.modelling.trained import Trained
 
 SUMMED = 500
 """People whose contributions are added up before anybody's are shown."""
@@ -70,8 +70,9 @@ def explain(data: Data, learnt: Learnt, frame: Frame, scores: Scores, progress: 
     progress : Progress
         Receiver of progress reports.
     """
-    from coterie.prediction import counterfactual, reasons, summary, warnings
-    from coterie.prediction import factors as factors_
+    from coterie.prediction.trust import warnings
+    from coterie.prediction.why import counterfactual, reasons, summary
+    from coterie.prediction.why import factors as factors_
 
     rows = factors_.chosen(scores.bucket)
     some = frame if len(rows) == len(frame) else frame.take(rows)
@@ -120,7 +121,7 @@ def expected(learnt: Learnt, frame: Frame, probability: npt.NDArray[np.float64])
 
 def bucket_of(model: Model, learnt: Learnt) -> Callable[[Frame], npt.NDArray[np.int8]]:
     """Return what tells the buckets of people, by a version and the bounds that the model has now."""
-    from coterie.prediction import scoring
+    from coterie.prediction.modelling import scoring
 
     def told(frame: Frame) -> npt.NDArray[np.int8]:
         trained = learnt.trained

@@ -23,10 +23,11 @@ from coterie.pipeline.predictions import folders
 from coterie.pipeline.reads import Reads
 from coterie.pipeline.written import convert
 from coterie.pql import check
-from coterie.prediction import policies, predicates, schedule
+from coterie.prediction import predicates, schedule
+from coterie.prediction.data.vocabulary import Vocabulary
 from coterie.prediction.definition import Model, Population
 from coterie.prediction.run import Run, Version
-from coterie.prediction.vocabulary import Vocabulary
+from coterie.prediction.trust import policies
 from coterie.store.catalog import BatchStatus
 from coterie.store.sandbox import Sandbox
 

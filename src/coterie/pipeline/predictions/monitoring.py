@@ -8,9 +8,9 @@ from coterie.core.clock import DAY
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import ended, models, output, versions
 from coterie.pipeline.predictions.data import Data
-from coterie.prediction.outcomes import ROLLING, Closed, Monitoring, Outcome, judge, monitor
-from coterie.prediction.population import Rows
+from coterie.prediction.data.population import Rows
 from coterie.prediction.run import Run, Version
+from coterie.prediction.trust.outcomes import ROLLING, Closed, Monitoring, Outcome, judge, monitor
 from coterie.store.history import quote
 from coterie.store.sandbox import Sandbox
 

@@ -18,15 +18,15 @@ from coterie.engine.people import read_table
 from coterie.ingest.mapping import Mapping, Rule
 from coterie.ingest.sql import literal
 from coterie.prediction.definition import Model
-from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.insights import Migration
+from coterie.prediction.why.explanation import BUCKETS
+from coterie.prediction.why.insights import Migration
 from coterie.store import exported
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from coterie.prediction.scoring import Scores
+    from coterie.prediction.modelling.scoring import Scores
 
 ROWS = 100_000
 """Rows written to the file at a time."""
@@ -145,7 +145,7 @@ class Previous:
 
     def migration(self, people: npt.NDArray[np.int32], bucket: npt.NDArray[np.int8]) -> Migration:
         """Return who moved between buckets since."""
-        from coterie.prediction.summary import migration
+        from coterie.prediction.why.summary import migration
 
         return migration((self.people, self.bucket), (people, bucket))
 
@@ -255,7 +255,7 @@ def _instants(at: npt.NDArray[np.int64]) -> pa.Array[Any]:
 
 def scores(con: DuckDBPyConnection, key: str, batch: int, view: str) -> Scores:
     """Return the scores that a batch gave to people, as persons are now, by person; those of the newest row of each."""
-    from coterie.prediction.scoring import Scores
+    from coterie.prediction.modelling.scoring import Scores
 
     def newest(sql: str) -> str:
         return f'arg_max({sql}, r."$row")'

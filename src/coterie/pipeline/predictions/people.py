@@ -19,16 +19,16 @@ from coterie.pipeline.predictions import ended, explaining, folders, models, pub
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import goal as goals
 from coterie.prediction.definition import Model
-from coterie.prediction.explanation import BUCKETS, Counterfactual, Factor
-from coterie.prediction.insights import Insights
-from coterie.prediction.peers import Peers
 from coterie.prediction.run import Prediction, Run, Version
+from coterie.prediction.why.explanation import BUCKETS, Counterfactual, Factor
+from coterie.prediction.why.insights import Insights
+from coterie.prediction.why.peers import Peers
 from coterie.profile.record import find_person, records
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from coterie.pipeline.predictions.versions import Learnt
-    from coterie.prediction.store import FeatureStore
+    from coterie.prediction.data.store import FeatureStore
 
 
 def number_of(sandbox: Sandbox, view: str, person: str) -> int:
@@ -189,7 +189,8 @@ class Desk:
         Conflict
             ``model.not-eligible`` when the person is not in the population at that instant.
         """
-        from coterie.prediction import counterfactual, reasons, scoring
+        from coterie.prediction.modelling import scoring
+        from coterie.prediction.why import counterfactual, reasons
 
         ready = self._ready(key)
         model = ready.model

@@ -18,19 +18,19 @@ from coterie.pipeline.definitions import KINDS, Definitions
 from coterie.pipeline.predictions import folders, models, output, versions
 from coterie.pipeline.predictions.checkpoints import Checkpoints
 from coterie.prediction import schedule
+from coterie.prediction.data.vocabulary import Vocabulary
 from coterie.prediction.definition import Model
-from coterie.prediction.drift import Drift
-from coterie.prediction.explanation import BUCKETS
-from coterie.prediction.insights import Insights, Migration
-from coterie.prediction.peers import Peers
 from coterie.prediction.run import BucketCounts, Run, Stage, Status, Version
-from coterie.prediction.vocabulary import Vocabulary
+from coterie.prediction.trust.drift import Drift
+from coterie.prediction.why.explanation import BUCKETS
+from coterie.prediction.why.insights import Insights, Migration
+from coterie.prediction.why.peers import Peers
 from coterie.store.catalog import BatchStatus
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from coterie.pipeline.predictions.explaining import Explained
-    from coterie.prediction.scoring import Scores
+    from coterie.prediction.modelling.scoring import Scores
 
 ROWS, SCORES, VERSION = "scores.parquet", "scores.npz", "version"
 INSIGHTS, MIGRATION, PEERS, DRIFT = "insights.json", "migration.json", "peers.json", "drift.json"

@@ -14,15 +14,15 @@ from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import checking, ended, folders, models, output, people, publishing, runs, versions
 from coterie.pipeline.predictions.data import Data
 from coterie.prediction import goal as goals
-from coterie.prediction.card import Card
-from coterie.prediction.checks import Check
 from coterie.prediction.definition import Model
-from coterie.prediction.drift import Drift
-from coterie.prediction.evaluation import Evaluation
-from coterie.prediction.insights import Insights, Migration
+from coterie.prediction.modelling.evaluation import Evaluation
 from coterie.prediction.problems import Problem
 from coterie.prediction.run import ModelView, Run, ScoredPerson, ScoresFile, ScoresPage, Version
-from coterie.prediction.value import Gains, Value, worth
+from coterie.prediction.trust.card import Card
+from coterie.prediction.trust.checks import Check
+from coterie.prediction.trust.drift import Drift
+from coterie.prediction.trust.value import Gains, Value, worth
+from coterie.prediction.why.insights import Insights, Migration
 from coterie.store.sandbox import Sandbox
 
 T = TypeVar("T", Insights, Drift, Migration)

@@ -12,16 +12,18 @@ import numpy.typing as npt
 from coterie.core.progress import Progress
 from coterie.pipeline.predictions import versions
 from coterie.pipeline.predictions.versions import Learnt
-from coterie.prediction import artefact, drift, leakage, scale, survival, training
-from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.data.cutoffs import Cutoffs
+from coterie.prediction.data.vocabulary import Vocabulary
 from coterie.prediction.definition import Model
 from coterie.prediction.frame import Examples
-from coterie.prediction.lanes import Lanes, single_threaded
+from coterie.prediction.modelling import artefact, training
+from coterie.prediction.modelling.lanes import Lanes, single_threaded
+from coterie.prediction.modelling.season import YearAgo
+from coterie.prediction.modelling.trained import Trained
 from coterie.prediction.problems import Problem
-from coterie.prediction.scale import FactorScale
-from coterie.prediction.season import YearAgo
-from coterie.prediction.trained import Trained
-from coterie.prediction.vocabulary import Vocabulary
+from coterie.prediction.trust import drift, leakage
+from coterie.prediction.why import scale, survival
+from coterie.prediction.why.scale import FactorScale
 
 
 @dataclass(frozen=True)

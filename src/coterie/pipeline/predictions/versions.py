@@ -13,20 +13,20 @@ import msgspec
 from coterie.core.errors import Damaged, NotFound
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.predictions import folders
-from coterie.prediction.cutoffs import Cutoffs
+from coterie.prediction.data.cutoffs import Cutoffs
+from coterie.prediction.data.vocabulary import Vocabulary
 from coterie.prediction.definition import Model
-from coterie.prediction.drift import Reference
-from coterie.prediction.explanation import TimingTest
 from coterie.prediction.run import Version
-from coterie.prediction.scale import FactorScale
-from coterie.prediction.vocabulary import Vocabulary
+from coterie.prediction.trust.drift import Reference
+from coterie.prediction.why.explanation import TimingTest
+from coterie.prediction.why.scale import FactorScale
 from coterie.store import staging
 from coterie.store.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from coterie.prediction.artefact import Manifest
-    from coterie.prediction.survival import Survival
-    from coterie.prediction.trained import Trained
+    from coterie.prediction.modelling.artefact import Manifest
+    from coterie.prediction.modelling.trained import Trained
+    from coterie.prediction.why.survival import Survival
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Learnt:
 
 def save(folder: Path, learnt: Learnt, *, configuration: str, data: str) -> None:
     """Write what was learnt into an empty folder."""
-    from coterie.prediction import artefact
+    from coterie.prediction.modelling import artefact
 
     artefact.save(folder / LEARNER, learnt.trained, configuration=configuration, data=data)
     kept: dict[str, msgspec.Struct] = {
@@ -92,7 +92,8 @@ def save(folder: Path, learnt: Learnt, *, configuration: str, data: str) -> None
 
 def load(folder: Path) -> Learnt:
     """Read what was learnt; raises ``model.damaged``."""
-    from coterie.prediction import artefact, survival
+    from coterie.prediction.modelling import artefact
+    from coterie.prediction.why import survival
 
     timing = {item.name: item.read_bytes() for item in sorted((folder / TIMING).glob("*"))}
     return Learnt(
@@ -132,7 +133,7 @@ def _read(path: Path, type_: type[T]) -> T:
 
 def manifest(folder: Path) -> Manifest:
     """Return what the trained model of a version says of itself."""
-    from coterie.prediction import artefact
+    from coterie.prediction.modelling import artefact
 
     return _read(folder / LEARNER / artefact.MANIFEST, artefact.Manifest)
 

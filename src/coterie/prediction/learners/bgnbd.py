@@ -20,9 +20,9 @@ from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 
 from coterie.prediction.learners.learner import Values
+from coterie.prediction.modelling.roles import Repeats
 from coterie.prediction.odds import Floats, log_odds
 from coterie.prediction.problems import SIMPLEST
-from coterie.prediction.roles import Repeats
 
 FILE = "bgnbd.json"
 MOST_PEOPLE = 50_000

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from coterie.cli.ai.plots.style import BLUE, GREY, ORANGE, drawing, polarity
-from coterie.prediction.explanation import BUCKETS
+from coterie.prediction.why.explanation import BUCKETS
 
 
 def distribution(
