@@ -112,7 +112,10 @@ def test_a_copy_lasts_until_events_of_earlier_batches_change(loaded, tmp_path, c
     load(loaded, tmp_path / "late.jsonl", [event, event | {"_id": "x"}])
     loaded.identities.merge([("CRMID", "1"), ("CRMID", "2")])
     loaded.audiences.evaluate()
+    clock.at += 1000
+    loaded.ingest.revert(load(loaded, tmp_path / "gone.jsonl", [event | {"_id": "y"}]))
     assert by_identity.upto(history.con) == last
+    assert differences(history.con, ["default"]) == []
     loaded.ingest.revert(
         min(item.id for item in loaded.ingest.batches("web"))
     )  # the second event called e1 counts from here on

@@ -11,6 +11,7 @@ from coterie.ingest.mapping import Mapping
 from coterie.pipeline import batch, define
 from coterie.store.catalog import BatchStatus
 
+SEARCH = {"_id": "", "timestamp": "2026-06-02T10:00:00Z", "eventType": "search", "browser": ""}
 MAPPING = Mapping.read({"fields": {"customerAI": "customerAI", "identityMap": "identityMap"}})
 
 
@@ -63,6 +64,22 @@ def test_a_batch_takes_the_place_of_another(loaded, own, tmp_path, clock):
     assert loaded.audiences.get("scored").pql == "customerAI.k.score > 0"
     assert loaded.profiles.get("CRMID", "2", known=clock.at - 500).attributes["customerAI"]["k"]["score"] == 20
     assert loaded.rebuild(tmp_path / "again").same
+
+
+def test_what_repeated_an_event_of_a_batch_whose_place_is_taken_counts(loaded, tmp_path, clock):
+    box = loaded.sandbox
+    web, mapping = loaded.datasets.get("web"), Mapping.read({"fields": {name: name for name in SEARCH}})
+    (first,) = (item.id for item in loaded.ingest.batches("web"))
+    for name, ids in (("again", ["e1", "e2"]), ("instead", ["e1", "new"])):
+        clock.at += 1000
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.Table.from_pylist([SEARCH | {"_id": id_, "browser": name} for id_ in ids]), path)
+        batch.load_made(box, web, path, mapping, loaded.progress, replaces=[first] if name == "instead" else [])
+    found = box.history.con.execute('SELECT "_id", browser FROM live_event ORDER BY ALL').fetchall()
+    assert found == [("e1", "again"), ("e2", "again"), ("new", "instead")]
+    seen = loaded.profiles.get("WebID", "again").events
+    assert sorted(item.event["_id"] for item in seen) == ["e1", "e2"]
+    assert loaded.rebuild(tmp_path / "anew").same
 
 
 def test_rows_that_do_not_fit_are_a_fault(loaded, own, tmp_path):

@@ -103,12 +103,15 @@ def _transaction(sandbox: Sandbox, entry: Entry) -> AbstractContextManager[DuckD
 
 _LEAVE_EVENTS = frozenset(
     {
-        "audience.evaluated", "batch.accepted", "batch.refused", "definition.delete", "definition.put",
-        "definitions.delete", "definitions.put", "identities.decided", "identities.undone", "identity.decided",
-        "identity.undone",
+        "audience.evaluated", "batch.accepted", "batch.refused", "batch.reverted", "definition.delete",
+        "definition.put", "definitions.delete", "definitions.put", "identities.decided", "identities.undone",
+        "identity.decided", "identity.undone",
     }
 )  # fmt: skip
-"""Entries that leave the rows of `event` that earlier batches wrote as they are; of any other it is not known."""
+"""Entries that leave the rows of `event` that earlier batches wrote as they are; of any other it is not known.
+
+Where a batch is taken back, duplicates may come to count: the copy by identity is let go then (`batches.promote`).
+"""
 
 
 def changes_facts(entry: Entry) -> bool:

@@ -135,7 +135,8 @@ def not_enough_population(found: int, *, trainable: bool, first: int, last: int)
     return problem(
         "model.not-enough-population",
         401,
-        f"{_people(found)} were eligible between {format_date(first)} and {format_date(last)};"
+        f"{_people(found)} {'was' if found == 1 else 'were'} eligible between {format_date(first)} and"
+        f" {format_date(last)};"
         f" at least {wanted:,} are {'needed' if fewer else 'advised'}.",
         "Lengthen the look-back of the population, or drop some of its conditions.",
         warning=trainable,

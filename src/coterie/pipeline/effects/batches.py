@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from coterie.core.progress import Progress
@@ -73,10 +74,13 @@ def _replacing(sandbox: Sandbox, entry: Entry) -> tuple[Scope, list[int]]:
     if not ids:
         return Scope(batch), [batch]
     replaced = [item.number for item in sandbox.catalog.batches(entry.body["dataset"]) if item.id in ids]
-    for number in replaced:
-        sandbox.history.withdraw_batch(number, entry.accepted_at)
-    concerned = sorted([batch, *replaced])
-    return Scope(identities=graphs.evidence(sandbox).concerned(concerned), facts_of=concerned), concerned
+    concerned = sorted({batch, *replaced, *_withdraw(sandbox, replaced, entry.accepted_at)})
+    return _scope(sandbox, concerned), concerned
+
+
+def _scope(sandbox: Sandbox, batches: list[int]) -> Scope:
+    """Return what changes with batches that came or went."""
+    return Scope(identities=graphs.evidence(sandbox).concerned(batches), facts_of=batches)
 
 
 def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, unset: list[str]) -> None:
@@ -121,29 +125,37 @@ def _count(sandbox: Sandbox, table: str) -> int:
 
 def reverted(sandbox: Sandbox, entry: Entry, progress: Progress) -> dict[str, int]:
     """Withdraw a batch; return how many batches have duplicates that now count."""
-    history = sandbox.history
     batch = sandbox.catalog.batch(entry.body["batch"]).number
-    history.withdraw_batch(batch, entry.accepted_at)
-    promoted = promote(sandbox, batch)
+    promoted = _withdraw(sandbox, [batch], entry.accepted_at)
     concerned = [batch, *promoted]
-    scope = Scope(identities=graphs.evidence(sandbox).concerned(concerned), facts_of=concerned)
+    scope = _scope(sandbox, concerned)
     graphs.refresh(sandbox, scope, Cause(entry.accepted_at, batch), progress, batches=concerned)
     return {"promoted": len(promoted)}
 
 
-def promote(sandbox: Sandbox, withdrawn: int | None = None) -> list[int]:
+def _withdraw(sandbox: Sandbox, batches: Sequence[int], at: int) -> list[int]:
+    """Withdraw batches; return those that have duplicates which count from then on."""
+    for batch in batches:
+        sandbox.history.withdraw_batch(batch, at)
+    return promote(sandbox, batches)
+
+
+def promote(sandbox: Sandbox, withdrawn: Sequence[int] | None = None) -> list[int]:
     """Let the earliest duplicate of an event that is no longer there take its place; return the batches concerned.
 
     Parameters
     ----------
     sandbox : Sandbox
         Open stores, within a transaction of the history.
-    withdrawn : int, optional
-        The batch whose events are no longer there; events of any batch if not given.
+    withdrawn : sequence of int, optional
+        The batches whose events are no longer there, one or more; events of any batch if not given.
     """
     con = sandbox.history.con
     same = 'e."$dataset" = d."$dataset" AND e."_id" = d."_id"'
-    gone = "" if withdrawn is None else f'SEMI JOIN (FROM event WHERE "$batch" = {withdrawn:d}) e ON {same}'
+    gone = ""
+    if withdrawn is not None:
+        listed = ", ".join(f"{batch:d}" for batch in withdrawn)
+        gone = f'SEMI JOIN (FROM event WHERE "$batch" IN ({listed})) e ON {same}'
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE waiting AS
@@ -153,6 +165,7 @@ def promote(sandbox: Sandbox, withdrawn: int | None = None) -> list[int]:
     )
     # as a rule none: then the events of all batches are not looked through
     if not con.execute("SELECT 1 FROM waiting LIMIT 1").fetchall():
+        con.execute("DROP TABLE waiting")
         return []
     con.execute(
         f"""
@@ -164,6 +177,7 @@ def promote(sandbox: Sandbox, withdrawn: int | None = None) -> list[int]:
     con.execute("DROP TABLE waiting")
     batches = con.execute('SELECT DISTINCT "$batch", "$dataset" FROM promoted ORDER BY ALL').fetchall()
     if batches:
+        sandbox.history.forget_copy()
         same = 'p."$batch" = d."$batch" AND p."$row" = d."$row"'
         con.execute(f"INSERT INTO event BY NAME SELECT d.* FROM event_duplicate d SEMI JOIN promoted p ON {same}")
         con.execute('DELETE FROM event_duplicate WHERE ("$batch", "$row") IN (SELECT ("$batch", "$row") FROM promoted)')

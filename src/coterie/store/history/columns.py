@@ -75,6 +75,8 @@ MANY = 20_000
 DuckDB keeps the distinct texts of a segment as a dictionary, and decodes all of it to read any row. That is little
 where values repeat; where most are distinct, reading some rows costs three times what plain text does
 (``bench/merge.py``: e-mail addresses 47 ms against 18 ms, cities 3 ms). Plain text takes three times the space.
+A process that wrote plain text itself reads it slower until the file is opened anew: 10,000 values of 1.5 million in
+17 ms, then in 5 (DuckDB 2.0).
 """
 
 

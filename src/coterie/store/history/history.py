@@ -184,7 +184,7 @@ class History:
         self._in_transaction, copied = True, self._copied
         try:
             if rewrites:
-                self._forget_copy()
+                self.forget_copy()
             yield self.con
             if position is not None:
                 self.con.execute("UPDATE meta SET value = ? WHERE key = 'position'", [position])
@@ -231,7 +231,8 @@ class History:
             return False
         return True
 
-    def _forget_copy(self) -> None:
+    def forget_copy(self) -> None:
+        """Let the copy go, before rows of `event` change that it may hold."""
         if self._copied is not None:
             by_identity.drop(self.con)
             self._copied = None
@@ -329,7 +330,7 @@ class History:
         if self._first("SELECT 1 FROM batch WHERE batch = ? OR id = ?", batch, id):
             raise Conflict("batch.twice", f"batch {id} or its number {batch} is in the history already.")
         if self._copied is not None and batch <= self._copied:
-            self._forget_copy()  # the copy was taken to hold all up to its last batch
+            self.forget_copy()  # the copy was taken to hold all up to its last batch
         self.con.execute("INSERT INTO batch VALUES (?, ?, ?, ?, NULL)", [batch, id, dataset, recorded_at])
 
     def withdraw_batch(self, batch: int, at: int) -> None:
