@@ -144,6 +144,19 @@ def test_an_identity_can_be_kept_from_linking_before_it_is_seen(loaded, clock, t
     }
 
 
+def test_a_merge_counts_again_when_its_identity_may_be_linked_again(loaded, clock):
+    clock.at += 1000
+    loaded.identities.merge([BOBS, W9])
+    merged = state(loaded)
+    clock.at += 1000
+    loaded.identities.never_link(*W9)
+    assert person(loaded, W9) != person(loaded, BOB)
+    clock.at += 1000
+    loaded.identities.undo(2)
+    assert person(loaded, W9) == person(loaded, BOB)
+    assert state(loaded) == merged
+
+
 def test_a_merge_holds_for_the_others_when_one_of_its_identities_is_never_linked(loaded, clock):
     clock.at += 1000
     loaded.identities.merge([W9, CID, DEES])

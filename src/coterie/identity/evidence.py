@@ -237,11 +237,18 @@ class Evidence:
         return self.places(ints(found["a"])), self.places(ints(found["b"]))
 
     def beside(self, numbers: Ints) -> Ints:
-        """Return the numbers of the identities that were seen together with some, in live facts."""
+        """Return the numbers of the identities that live facts, or merge decisions, name together with some."""
         with lent(self.con, "asked", identity=numbers):
             found = self.con.execute(
-                "SELECT b AS identity FROM live_link SEMI JOIN asked ON a = identity "
-                "UNION SELECT a FROM live_link SEMI JOIN asked ON b = identity"
+                """
+                WITH merged AS (
+                    SELECT decision, unnest(identities) AS identity
+                    FROM decision WHERE kind = 'merge' AND withdrawn_at IS NULL
+                ), theirs AS (FROM merged SEMI JOIN asked USING (identity))
+                SELECT b AS identity FROM live_link SEMI JOIN asked ON a = identity
+                UNION SELECT a FROM live_link SEMI JOIN asked ON b = identity
+                UNION SELECT identity FROM merged SEMI JOIN theirs USING (decision)
+                """
             ).fetchnumpy()
         return ints(found["identity"])
 

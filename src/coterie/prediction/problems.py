@@ -115,8 +115,8 @@ def not_enough_objective(outcome: str, found: int, *, trainable: bool, first: in
     return problem(
         "model.not-enough-objective",
         400,
-        f"there are {_people(found)} for whom {outcome} in the windows from {format_date(first)} to"
-        f" {format_date(last)}; at least {wanted:,} are {'needed' if fewer else 'advised'}"
+        f"there {'is' if found == 1 else 'are'} {_people(found)} for whom {outcome} in the windows from"
+        f" {format_date(first)} to {format_date(last)}; at least {wanted:,} are {'needed' if fewer else 'advised'}"
         + (f", so {then}." if trainable else "."),
         "Lengthen the window, state the goal more widely, or lengthen the look-back of the population;"
         " or wait until more has happened.",
