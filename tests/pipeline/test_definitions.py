@@ -15,6 +15,22 @@ IDENTITY = [{"path": "u", "namespace": "CRMID", "primary": True}]
         ({"name": "x", "class": "evnet"}, "schema.spec", "event"),
         ({"class": "event"}, "schema.spec", "name"),
         ({"name": "x", "class": "profile", "fields": {"u": "strnig"}}, "schema.field", "string"),
+        (
+            {"name": "x", "class": "profile", "fields": {"u": {"type": "string", "patern": "a"}}},
+            "schema.field",
+            "u: patern is not known",
+        ),
+        (
+            {"name": "x", "class": "profile", "fields": {"u": {"type": "string", "enum": 5}}},
+            "schema.field",
+            "enum cannot be 5",
+        ),
+        (
+            {"name": "x", "class": "event", "identities": [{"path": "w"}]},
+            "schema.identity",
+            "identities[0]: namespace is missing",
+        ),
+        ({"name": "x", "class": "event", "identities": ["w"]}, "schema.identity", "Give a mapping with path"),
         ({"name": "x", "class": "profile", "fields": {"person": "string"}}, "schema.reserved", "person"),
         ({"name": "x", "class": "event", "fields": {"timestamp": "string"}}, "schema.conflict", "timestamp"),
         ({"name": "x", "class": "profile", "fields": {"order.total": "integer"}}, None, ""),

@@ -47,12 +47,12 @@ def fault(error: msgspec.ValidationError, data: object, type_: type) -> Fault:
     ...     fault(error, {"days": "seven"}, Window)
     Fault(path=('days',), message="days cannot be 'seven'", hint='Give a whole number.')
     """
-    what, _, at = str(error).partition(" - at ")
-    path = tuple(name or (0 if number == "..." else int(number)) for name, number in _STEP.findall(at.strip("`")))
+    path = _path(error, data, type_)
     found, expected = _reached(path, data, inspect.type_info(type_))
-    named, owner = _NAMED.search(what), _struct(expected, found)
+    named, owner = _NAMED.search(str(error)), _struct(expected, found)
     if named is None or owner is None:
-        return Fault(path, f"{spelt(path) or 'it'} cannot be {_short(found)}", f"Give {_words(expected)}.")
+        may = suggestion(found, _listed(expected)) if isinstance(found, str) else None
+        return Fault(path, f"{spelt(path) or 'it'} cannot be {_short(found)}", may or f"Give {_words(expected)}.")
     fields = {field.encode_name: field for field in owner.fields}
     here, name = (*path, named[1]), named[1]
     if name in fields:
@@ -64,6 +64,40 @@ def fault(error: msgspec.ValidationError, data: object, type_: type) -> Fault:
 def spelt(path: Iterable[str | int]) -> str:
     """Return a path as people write it, such as ``goal.events[0].name``."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def _path(error: msgspec.ValidationError, data: object, type_: type) -> tuple[str | int, ...]:
+    """Return where a fault is; of a mapping the error tells ``...`` in place of the key."""
+    path: tuple[str | int, ...] = ()
+    for name, number in _STEP.findall(str(error).partition(" - at ")[2]):
+        step = name or (0 if number == "..." else int(number))
+        mapping, _ = _reached(path, data, inspect.AnyType())
+        if number == "..." and isinstance(mapping, Mapping):
+            for key, value in mapping.items():
+                alone = _with(data, path, {key: value})
+                if _fails_alike(error, alone, type_):
+                    data, step = alone, key
+                    break
+        path = (*path, step)
+    return path
+
+
+def _fails_alike(error: msgspec.ValidationError, data: object, type_: type) -> bool:
+    try:
+        msgspec.convert(data, type_)
+    except msgspec.ValidationError as again:
+        return str(again) == str(error)
+    return False
+
+
+def _with(data: Any, path: tuple[str | int, ...], value: object) -> object:
+    """Return data with another value at a path."""
+    if not path:
+        return value
+    inner = _with(data[path[0]], path[1:], value)
+    if isinstance(data, Mapping):
+        return {**data, path[0]: inner}
+    return [inner if place == path[0] else each for place, each in enumerate(data)]
 
 
 def _reached(path: tuple[str | int, ...], data: Any, expected: inspect.Type) -> tuple[Any, inspect.Type]:
@@ -119,6 +153,20 @@ def _words(expected: inspect.Type) -> str:
     return " or ".join(dict.fromkeys(_kind(each) for each in _kinds(expected)))
 
 
+def _listed(expected: inspect.Type) -> list[str]:
+    """Return the texts of which one may stand at a place."""
+    found: list[str] = []
+    for each in _kinds(expected):
+        match each:
+            case inspect.LiteralType(values=values):
+                found += map(str, values)
+            case inspect.EnumType(cls=cls):
+                found += (str(item.value) for item in cls)
+            case _:
+                pass
+    return found
+
+
 def _kind(expected: inspect.Type) -> str:
     match expected:
         case inspect.BoolType():
@@ -127,10 +175,8 @@ def _kind(expected: inspect.Type) -> str:
             return f"a whole number{_bounds(low, high)}"
         case inspect.FloatType(ge=low, le=high):
             return f"a number{_bounds(low, high)}"
-        case inspect.LiteralType(values=values):
-            return f"one of {', '.join(map(str, values))}"
-        case inspect.EnumType(cls=cls):
-            return f"one of {', '.join(str(each.value) for each in cls)}"
+        case inspect.LiteralType() | inspect.EnumType():
+            return f"one of {', '.join(_listed(expected))}"
         case inspect.StrType():
             return "a text"
         case inspect.NoneType():

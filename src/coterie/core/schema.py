@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from coterie.core.errors import Invalid, suggestion
+from coterie.core.errors import Invalid
+from coterie.core.faults import fault
 
 
 class FieldType(StrEnum):
@@ -265,13 +266,9 @@ def _field(path: str, body: Any, where: str) -> Field:
     try:
         field = msgspec.convert(rest, Field)
     except msgspec.ValidationError as error:
-        known = [*Field.__struct_fields__, *FieldType]
-        wrong = re.findall(r"[`'\"]([^`'\"]+)[`'\"]", str(error))
+        found = fault(error, rest, Field)
         raise Invalid(
-            "schema.field",
-            f"{where}: field {path}: {error}.",
-            hint=(wrong and suggestion(wrong[0], known)) or f"Types are {', '.join(FieldType)}.",
-            where={"field": path},
+            "schema.field", f"{where}: field {path}: {found.message}.", hint=found.hint, where={"field": path}
         ) from error
     if field.decimals is not None and (field.type is not FieldType.NUMBER or not 0 <= field.decimals <= MAX_DECIMALS):
         raise _bad(where, path, f"decimals between 0 and {MAX_DECIMALS}, on a number")

@@ -44,14 +44,10 @@ def read_schema(spec: Mapping[str, Any], group_of: Callable[[str], FieldGroup]) 
             raise Invalid("schema.spec", f"{where}: field group {group_name} does not fit class {class_}.")
         fields = merge_fields(fields, group.fields, where)
     fields = merge_fields(fields, read_fields(spec.get("fields", {}), where), where)
-    try:
-        identities = msgspec.convert(list(spec.get("identities", ())), tuple[IdentityDescriptor, ...])
-    except msgspec.ValidationError as error:
-        raise Invalid(
-            "schema.identity",
-            f"{where}: identities: {error}.",
-            hint="Each is {path, namespace, primary}.",
-        ) from error
+    identities = tuple(
+        convert(item, IdentityDescriptor, "schema.identity", f"{where}: identities[{place}]")
+        for place, item in enumerate(spec.get("identities", ()))
+    )
     return Schema(
         name=name,
         class_=class_,
