@@ -22,6 +22,11 @@ SCHEMA = {
         "name.first": {"type": "string", "required": True},
         "name.last": "string",
         "tags[]": "string",
+        "visits[].day": "integer",
+        "visits[].what": "string",
+        "shops{}.days[]": "integer",
+        "top": {"type": "array", "items": {"type": "string"}, "max_length": 2},
+        "best{}.of": {"type": "array", "items": {"type": "string"}, "max_length": 2},
         "consents{}": "boolean",
         "seen": "date-time",
     },
@@ -96,6 +101,85 @@ def test_a_delete_removes_and_a_merge_makes_anew(ws: Workspace) -> None:
     }
 
 
+def test_an_append_adds_to_the_arrays_of_the_record(ws: Workspace) -> None:
+    load(ws, "crm", ANN | {"visits": [{"day": 1, "what": "a"}], "shops": {"x": {"days": [1]}}})
+    more = {"id": "1", "name": {"last": "Poe"}, "tags": ["c"], "shops": {"x": {"days": [2]}, "y": {"days": [3]}}}
+    added = load(ws, "crm", more | {"visits": [{"day": 2}, {}]}, operation="append")
+    assert added.quarantined == 0  # what is required need not be in an append
+    load(ws, "crm", {"id": "1", "tags": ["d"], "visits": [{"what": "b"}]}, operation="append")
+    assert attributes(ws) == {
+        "name": {"first": "Ann", "last": "Poe"},
+        "tags": ["a", "b", "c", "d"],
+        "consents": {"post": True, "sms": True},
+        "visits": [{"day": 1, "what": "a"}, {"day": 2}, {}, {"what": "b"}],
+        "shops": {"x": {"days": [1, 2]}, "y": {"days": [3]}},
+    }
+    why = ws.profiles.why("Email", "1", "tags")
+    assert (why.writes, [item.operation for item in why.history]) == (3, ["create", "append", "append"])
+    ws.ingest.revert(added.batch)
+    found = attributes(ws)
+    assert (found["tags"], found["name"]["last"]) == (["a", "b", "d"], "Lee")
+    assert found["visits"] == [{"day": 1, "what": "a"}, {"what": "b"}]
+    assert found["shops"] == {"x": {"days": [1]}}
+
+
+def test_what_stood_before_an_append_is_known(ws: Workspace) -> None:
+    load(ws, "crm", ANN)
+    clock = ws.sandbox.clock
+    assert isinstance(clock, FixedClock)
+    clock.at += 1000
+    load(ws, "crm", {"id": "1", "tags": ["c"]}, operation="append")
+    assert ws.profiles.get("Email", "1", known=clock.at - 500).attributes["tags"] == ["a", "b"]
+    assert attributes(ws)["tags"] == ["a", "b", "c"]
+
+
+def test_an_append_starts_anew_after_what_replaced_or_took_away(ws: Workspace) -> None:
+    load(ws, "upserts", ANN)
+    load(ws, "upserts", {"id": "1", "tags": ["c"]}, operation="append")
+    replaced = load(ws, "upserts", {"id": "1", "tags": ["d"]})
+    load(ws, "upserts", {"id": "1", "tags": ["e"]}, operation="append")
+    assert attributes(ws)["tags"] == ["d", "e"]
+    taken = load(ws, "upserts", {"id": "1", "tags": ["f"]}, operation="append", unset=["tags"])
+    assert attributes(ws)["tags"] == ["f"]
+    gone = load(ws, "upserts", {"id": "1"}, operation="delete")
+    load(ws, "upserts", {"id": "1", "tags": ["g"]}, operation="append")
+    assert attributes(ws) == {"tags": ["g"]}
+    for batch in (gone, taken, replaced):
+        ws.ingest.revert(batch.batch)
+    assert attributes(ws)["tags"] == ["a", "b", "c", "e", "g"]
+
+
+def test_an_older_append_is_passed_over(ws: Workspace) -> None:
+    def row(day: int) -> dict[str, Any]:
+        return {"id": "1", "tags": [str(day)], "seen": f"2026-01-{day:02d}T00:00:00Z"}
+
+    newest = load(ws, "dated", row(1), row(3), operation="append")
+    late = load(ws, "dated", row(2), row(4), operation="append")
+    assert late.warnings == {"record.older": 1}
+    assert attributes(ws)["tags"] == ["1", "3", "4"]
+    ws.ingest.revert(newest.batch)
+    assert attributes(ws)["tags"] == ["2", "4"]
+
+
+def test_arrays_with_a_longest_length_are_not_appended_to(ws: Workspace) -> None:
+    load(ws, "crm", ANN | {"top": ["a", "b"], "best": {"x": {"of": ["a"]}}})
+    refused = load(
+        ws,
+        "crm",
+        {"id": "1", "top": ["c"]},
+        {"id": "1", "best": {"x": {"of": ["b"]}}},
+        {"id": "1", "tags": ["c"]},
+        operation="append",
+    )
+    assert [(row.line, row.field, row.code) for row in ws.ingest.quarantine(refused.batch)] == [
+        (1, "top", "value.append"),
+        (2, "best.of", "value.append"),
+    ]
+    load(ws, "crm", {"id": "1", "top": ["c"]}, operation="merge")
+    found = attributes(ws)
+    assert (found["top"], found["best"], found["tags"]) == (["c"], {"x": {"of": ["a"]}}, ["a", "b", "c"])
+
+
 def test_a_dataset_of_upserts_merges_unless_told(ws: Workspace) -> None:
     load(ws, "upserts", ANN)
     load(ws, "upserts", {"id": "1", "tags": []})
@@ -114,7 +198,7 @@ def test_a_merge_takes_attributes_away(ws: Workspace) -> None:
 
 def test_each_row_may_say_what_it_does(ws: Workspace) -> None:
     load(ws, "crm", ANN, {"id": "2", "name": {"first": "Bob"}}, {"id": "3", "name": {"first": "Cy"}})
-    fields = {"id": "id", "name.first": "first", "name.last": "last", "$operation": "act"}
+    fields = {"id": "id", "name.first": "first", "name.last": "last", "tags": "tags", "$operation": "act"}
     report = load(
         ws,
         "crm",
@@ -123,6 +207,7 @@ def test_each_row_may_say_what_it_does(ws: Workspace) -> None:
         {"id": "3", "last": "Young"},
         {"id": "3", "first": "Cyd", "act": None},
         {"id": "1", "act": "forget"},
+        {"id": "3", "tags": ["new"], "act": "append"},
         mapping={"fields": fields},
     )
     assert report.errors == {"field.required": 1, "value.enum": 1}
@@ -131,7 +216,7 @@ def test_each_row_may_say_what_it_does(ws: Workspace) -> None:
         (5, "$operation"),
     ]
     assert attributes(ws)["name"] == {"first": "Ann", "last": "Poe"}
-    assert attributes(ws, "3") == {"name": {"first": "Cyd"}}
+    assert attributes(ws, "3") == {"name": {"first": "Cyd"}, "tags": ["new"]}
     assert ws.profiles.count() == 2
 
 
@@ -164,6 +249,7 @@ def test_what_writes_did_is_rebuilt(ws: Workspace, tmp_path: Path) -> None:
     load(ws, "dated", {"id": "2", "name": {"first": "x"}, "seen": "2026-01-01T00:00:00Z"})
     load(ws, "dated", {"id": "2", "name": {"first": "y"}, "seen": "2025-01-01T00:00:00Z"})
     load(ws, "crm", {"id": "3"}, operation="delete")
+    load(ws, "crm", {"id": "1", "tags": ["c"]}, {"id": "1", "tags": ["d"]}, operation="append", unset=["name.last"])
     rebuilt = ws.rebuild(tmp_path / "again")
     assert [table.table for table in rebuilt.tables if not table.same] == []
 
@@ -182,6 +268,7 @@ def test_the_same_file_does_other_things_by_another_operation(ws: Workspace) -> 
     ("dataset", "options", "code"),
     [
         ("clicks", {"operation": "merge"}, "ingest.operation"),
+        ("clicks", {"operation": "append"}, "ingest.operation"),
         ("clicks", {"mapping": {"fields": {"browser": "b", "$operation": "op"}}}, "ingest.operation"),
         ("crm", {"operation": "replace"}, "ingest.operation"),
         ("crm", {"unset": ["tags"]}, "ingest.unset"),

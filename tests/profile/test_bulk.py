@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from coterie.core.clock import format_date, format_instant
 from coterie.core.schema import leaves
+from coterie.identity.past import Moment
+from coterie.ingest.operation import NUMBERS
 from coterie.profile import bulk
-from coterie.profile.fragments import DELETE, MERGE
-from coterie.profile.merge import Fragment, Operation, Source, Write, merge, settle
+from coterie.profile.fragments import APPEND, DELETE, MERGE
+from coterie.profile.merge import Fragment, Source, Write, merge, settle
 from coterie.profile.policy import STITCHED, VIEWS, AttributeMerge, IdentityGraph, MergePolicy, View
+from coterie.profile.writes import writes
 
 from .world import PROFILE, World, root
 
@@ -49,7 +52,11 @@ ATTRIBUTES = objects(
 PAIRS = st.tuples(st.sampled_from(["CRM", "Email"]), st.sampled_from(["1", "2", "3"]))
 UNSET = st.lists(st.sampled_from(["age", "name", "name.first", "tags", "orders", "consents", "shops"]), max_size=2)
 OPERATION: st.SearchStrategy[Any] = st.one_of(
-    st.just((None, [])), st.tuples(st.just(MERGE), UNSET), st.tuples(st.just(MERGE), UNSET), st.just((DELETE, []))
+    st.just((None, [])),
+    st.tuples(st.just(MERGE), UNSET),
+    st.tuples(st.just(APPEND), UNSET),
+    st.tuples(st.just(APPEND), st.just([])),
+    st.just((DELETE, [])),
 )
 ROW = st.tuples(st.lists(PAIRS, min_size=1, max_size=2), ATTRIBUTES, OPERATION, st.integers(0, 3))
 BATCH = st.tuples(
@@ -62,7 +69,7 @@ POLICIES = (
     View("d1_only", MergePolicy(PRECEDENCE, NONE, ("d1",), event_datasets=())),
     View("no_clicks", MergePolicy(event_datasets=("visits",))),
 )
-OPERATIONS = {None: Operation.CREATE, MERGE: Operation.MERGE, DELETE: Operation.DELETE}
+OPERATIONS = {number: operation for operation, number in NUMBERS.items()}
 Load = tuple[int, str, list[Any], int]
 
 
@@ -158,6 +165,40 @@ def test_fields_may_be_called_as_the_columns_of_statements(tmp_path: Any) -> Non
     world.load("crm", [([("CRM", "1")], {"w0": "new"})], 2, "record", [(MERGE, ["identity", "f"])])
     kept = {name: item for name, item in value.items() if name not in ("identity", "f")}
     assert world.profiles("default") == {0: kept | {"w0": "new"}, 1: value}
+    world.load("crm", [([("CRM", "1")], {"w1": "new"})], 3, "record", [(APPEND, ["last"])])
+    del kept["last"]
+    assert world.profiles("default") == {0: kept | {"w0": "new", "w1": "new"}, 1: value}
+    world.close()
+
+
+HISTORY = st.lists(st.tuples(ATTRIBUTES, OPERATION), min_size=2, max_size=6)
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(HISTORY, min_size=15, max_size=15))
+def test_arrays_grow_as_in_the_pure_merge(tmp_path_factory: Any, histories: list[Any]) -> None:
+    world = World(tmp_path_factory.mktemp("world"), views=[STITCHED])
+    rows = [([("CRM", str(n))], *one, 0) for n, history in enumerate(histories) for one in history]
+    agree(world, STITCHED, [(load(world, "d1", rows, 1), "d1", rows, 1)])
+    world.close()
+
+
+def test_items_appended_without_a_field_have_none(tmp_path: Any) -> None:
+    fields = dict.fromkeys(("w0.rank[].f0", "w0.rank[].length", "p[]", "s0[]"), "string")
+    world = World(tmp_path, fields)
+    row, columns = [([("CRM", "1")], {"p": ["a"]})], ("w0.rank.f0", "w0.rank.length")
+    batches = [world.load("crm", row, at, "record", [(APPEND, [])]) for at in (1, 2, 3)]
+    for batch, column in zip(batches, (*columns, columns[0]), strict=True):
+        world.con.execute(f'UPDATE record SET "{column}" = [\'{batch}\', NULL] WHERE "$batch" = {batch}')
+    bulk.refresh(world.con, STITCHED, world.leaves)
+    rank = [{"f0": "1"}, {}, {"length": "2"}, {}, {"f0": "3"}, {}]
+    assert world.profiles("default") == {0: {"w0": {"rank": rank}, "p": ["a", "a", "a"]}}
+    assert world.con.execute('SELECT "s0" FROM "profile_default"').fetchall() == [(None,)]
+    found = merge(settle(writes(world.con, [0], world.leaves, Moment())), STITCHED.policy)
+    assert found is not None
+    assert found.attributes == world.profiles("default")[0]
+    known = world.con.execute(bulk.known_at(world.con, STITCHED, world.leaves[-2:], 3)).fetchall()
+    assert known == [(0, ["a", "a"], None)]
     world.close()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie import testing
-from coterie.profile.merge import Fragment, Source, merge, nested, path_text, paths
+from coterie.profile.merge import Fragment, Operation, Source, Write, merge, nested, path_text, paths, settle
 from coterie.profile.policy import MergePolicy
 
 CASES = [
@@ -75,6 +75,44 @@ def test_operations_on_one_record() -> None:
     assert merged(base, write(2, {}, op="delete")) is None
     assert merged(base, write(2, {}, op="delete"), write(3, {"z": 1}, op="merge")) == {"z": 1}
     assert merged(write(3, {"z": 1}), base) == {"z": 1}
+
+
+def test_an_append_puts_arrays_behind_those_that_stand() -> None:
+    base = write(1, {"a": 1, "tags": ["x"], "shops": {"s": {"visits": [1]}}})
+    more = write(2, {"a": 2, "tags": ["y", "x"], "shops": {"s": {"visits": [2]}, "t": {"visits": [3]}}}, op="append")
+    assert merged(base, more) == {
+        "a": 2,
+        "tags": ["x", "y", "x"],
+        "shops": {"s": {"visits": [1, 2]}, "t": {"visits": [3]}},
+    }
+    assert merged(more) == more["attributes"]
+    assert merged(base, more, write(3, {"tags": ["z"]}, op="merge"), write(4, {"tags": []}, op="append"))["tags"] == [
+        "z"
+    ]
+    assert merged(base, write(2, {}, op="delete"), write(3, {"tags": ["y"]}, op="append")) == {"tags": ["y"]}
+    assert merged(base, write(2, {"tags": 5}, op="append"))["tags"] == 5
+
+
+def test_arrays_are_appended_to_within_one_record_only() -> None:
+    assert merged(write(1, {"tags": ["x"]}, "a"), write(2, {"tags": ["y"]}, "b", op="append")) == {"tags": ["y"]}
+
+
+def test_an_array_says_of_how_many_writes_it_is_made() -> None:
+    def wrote(at: int, operation: Operation, *unset: str, **attributes: Any) -> Write:
+        return Write(Fragment(Source("d", "CRM", "1", at), attributes), operation, unset=unset)
+
+    def made(*writes: Write) -> tuple[Any, int]:
+        result = merge(settle(writes), MergePolicy())
+        assert result is not None
+        return result.attributes["tags"], result.provenance["tags"].writes
+
+    append, first = Operation.APPEND, wrote(1, Operation.CREATE, tags=["x"])
+    both = (first, wrote(2, append, tags=["y"]), wrote(3, append, tags=["z"]))
+    assert made(*both) == (["x", "y", "z"], 3)
+    assert made(*both, wrote(4, Operation.MERGE, age=5)) == (["x", "y", "z"], 3)
+    assert made(*both, wrote(4, Operation.MERGE, tags=["n"])) == (["n"], 1)
+    assert made(*both, wrote(4, append, "tags", tags=["n"])) == (["n"], 1)
+    assert made(first, wrote(2, Operation.MERGE, "tags"), *both[2:]) == (["z"], 1)
 
 
 def test_a_partial_update_makes_the_whole_fragment_newer() -> None:

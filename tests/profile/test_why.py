@@ -88,6 +88,21 @@ def test_a_value_taken_away_or_removed_with_its_record_is_history() -> None:
     assert [item.value for item in found.history] == [1, None, 2, None]
 
 
+def test_every_write_that_appended_is_history() -> None:
+    writes = [
+        write("crm", 1, tags=["a"]),
+        write("crm", 2, Operation.APPEND, tags=["b"], age=1),
+        write("crm", 3, Operation.APPEND, age=2),
+    ]
+    found = ask("tags", NEWEST, writes)
+    assert (found.value, found.writes, found.winner) == (["a", "b"], 2, writes[2].fragment.source)
+    assert [(item.operation, item.value) for item in found.history] == [
+        (Operation.CREATE, ["a"]),
+        (Operation.APPEND, ["a", "b"]),
+    ]
+    assert ask("age", NEWEST, writes).writes == 1
+
+
 def test_rows_that_were_passed_over_are_no_history() -> None:
     dated = [
         item._replace(time=time)

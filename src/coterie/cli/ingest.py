@@ -35,11 +35,13 @@ def load(
     operation: Annotated[
         str | None,
         typer.Option(
-            help="What rows do to the records that are there: create (replace), merge or delete; "
-            "default that of the dataset."
+            help="What rows do to the records that are there: create (replace), merge, append (a merge that adds to "
+            "arrays) or delete; default that of the dataset."
         ),
     ] = None,
-    unset: Annotated[list[str] | None, typer.Option(help="A field that merges take away. Repeatable.")] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(help="A field that merges and appends take away. Repeatable.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")] = False,
 ) -> None:
     """Load files into a dataset.

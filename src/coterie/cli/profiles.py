@@ -173,6 +173,7 @@ def attribute(out: Console, found: Data) -> None:
         "value": found["value"] if winner else "none that counts",
         "comes from": winner and _place(winner),
         "recorded": winner and f"{show.instant(winner['recorded_at'])} by batch {winner['batch']}",
+        "made of": f"{found['writes']} writes, appended" if found["writes"] > 1 else None,
         "because": found["reason"] and _REASONS[found["reason"]],
         "policy": f"{found['view']}: {rule}",
         "profile": found["person"],

@@ -110,3 +110,30 @@ def sized(schema: Schema) -> list[tuple[str, str, Fault]]:
 
     walk(schema.root, "", 0)
     return out
+
+
+def appended(schema: Schema, appends: str) -> list[tuple[str, str, Fault]]:
+    """Return the checks that no row for which `appends` holds has an array of bounded length.
+
+    How long such an array would get depends on the other rows.
+    """
+    out: list[tuple[str, str, Fault]] = []
+
+    def walk(below: Field, path: str, depth: int) -> None:
+        for name, child in below.properties.items():
+            full, field, level = f"{path}.{name}" if path else name, child, depth
+            while field.type is FieldType.MAP and field.items is not None:
+                field, level = field.items, level + 1
+            if field.type is FieldType.ARRAY and field.max_length is not None:
+                columns = [quote(leaf.path) for leaf in leaves(child, full) if len(leaf.levels) > level - depth]
+                given = [f"{column} IS NOT NULL" for column in columns]
+                if level:
+                    given = [f"list_count({flat(column, level)}) > 0" for column in columns]
+                reason = f"expected no items to append, since there may be at most {field.max_length}"
+                fault = Fault(f"{appends} AND ({' OR '.join(given)})", "value.append", reason)
+                out.append((full, f"CAST({columns[0]} AS VARCHAR)", fault))
+            elif field.type is FieldType.OBJECT:
+                walk(field, full, level)
+
+    walk(schema.root, "", 0)
+    return out

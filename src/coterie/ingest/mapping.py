@@ -51,7 +51,8 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 class Mapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Rules by field path, with what holds for all of them unless they say otherwise.
 
-    A rule for ``$operation`` says what each row does to the record that is there: create, merge or delete.
+    A rule for ``$operation`` says what each row does to the record that is there: create, merge, append
+    or delete.
     A rule for an object, array or map takes all fields below it from the same names below its source. With `strict`
     a key of a JSON row that no rule reads makes the row a bad one; otherwise such rows are counted.
     """

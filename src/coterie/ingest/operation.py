@@ -12,10 +12,15 @@ from coterie.core.schema import Field, FieldType, Leaf, Schema, SchemaClass
 
 
 class Operation(StrEnum):
-    """What a write does to the fragment that is there: replace it, change the given attributes, or remove it."""
+    """What a write does to the fragment that is there: replace it, change it, add to its arrays, or remove it.
+
+    Both a merge and an append change the given attributes alone; an append puts the arrays it gives behind those that
+    are there.
+    """
 
     CREATE = "create"
     MERGE = "merge"
+    APPEND = "append"
     DELETE = "delete"
 
     @property
@@ -24,7 +29,14 @@ class Operation(StrEnum):
         return NUMBERS[self]
 
 
-NUMBERS: dict[Operation, int | None] = {Operation.CREATE: None, Operation.MERGE: 1, Operation.DELETE: 2}
+NUMBERS: dict[Operation, int | None] = {
+    Operation.CREATE: None,
+    Operation.MERGE: 1,
+    Operation.DELETE: 2,
+    Operation.APPEND: 3,
+}
+PARTIAL = (Operation.MERGE, Operation.APPEND)
+"""The operations that leave what they do not give, and may take attributes away."""
 TARGET = "$operation"
 """The target of the rule of a mapping that says the operation of each row."""
 
@@ -32,7 +44,7 @@ LEAF = Leaf(TARGET, Field(FieldType.STRING, enum=tuple(Operation)))
 
 
 class Writing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the rows of a load do, unless a row says otherwise; merges take the paths `unset` away."""
+    """What the rows of a load do, unless a row says otherwise; merges and appends take the paths `unset` away."""
 
     operation: Operation = Operation.CREATE
     unset: tuple[str, ...] = ()
@@ -51,7 +63,7 @@ def writing(schema: Schema, operation: str | None, unset: Sequence[str], *, upse
     operation : str, optional
         What was asked; otherwise that of the dataset.
     unset : sequence of str
-        Paths that merges take away.
+        Paths that merges and appends take away.
     upsert : bool
         Whether rows of the dataset are merged unless asked otherwise.
 
@@ -72,10 +84,10 @@ def writing(schema: Schema, operation: str | None, unset: Sequence[str], *, upse
             where={"operation": operation},
         )
     chosen = Operation(operation) if operation is not None else Operation.MERGE if upsert else Operation.CREATE
-    if unset and chosen is not Operation.MERGE:
+    if unset and chosen not in PARTIAL:
         raise Invalid(
             "ingest.unset",
-            f"attributes can be taken away by a merge only, and this is a {chosen}.",
+            f"attributes can be taken away by a merge or an append only, and this is a {chosen}.",
             hint="Load with the operation merge.",
         )
     for path in unset:

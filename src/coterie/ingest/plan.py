@@ -145,6 +145,8 @@ def compile_plan(
     if schema.class_ is SchemaClass.PROFILE:
         plan.values[TARGET] = _operation(columns, operation)
     plan.faults += _whole(layout.required(schema, columns), operation, given=TARGET in values) + layout.sized(schema)
+    if TARGET in values or operation is Operation.APPEND:
+        plan.faults += layout.appended(schema, f"{quote(TARGET)} = {Operation.APPEND.number}")
     if ordered_by is not None:
         raw = next((column.raw_name for column in columns if column.leaf.path == ordered_by), quote(ordered_by))
         undated = Fault(f"{raw} IS NULL", "record.no-time", "expected the date by which the dataset is ordered")
@@ -165,7 +167,7 @@ def _operation(columns: list[Column], default: Operation) -> str:
 
 
 def _whole(faults: list[tuple[str, str, Fault]], operation: Operation, *, given: bool) -> list[tuple[str, str, Fault]]:
-    """Return the checks that only a whole record must pass: merges and deletes may leave out what is required."""
+    """Return the checks that only a whole record must pass: other operations may leave out what is required."""
     if given:
         whole = f"{quote(TARGET)} IS NULL"
         return [

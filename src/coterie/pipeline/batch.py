@@ -34,7 +34,7 @@ class Request:
     """What to load: files into a dataset, by a mapping, tolerating a share of bad rows (0 to 1).
 
     `operation` is what rows do that do not say it themselves, by default that of the dataset; `unset` are paths that
-    merges take away.
+    merges and appends take away.
     """
 
     dataset: str

@@ -2,7 +2,8 @@
 
 Says what `coterie.profile.merge.settle` says. Most datasets know only writes that replace the whole record, of which
 the last one is the fragment. The others are folded: rows that are older than the record that stands are passed over,
-writes before the last replacement or removal are gone, and what is left is united leaf by leaf.
+writes before the last replacement or removal are gone, and what is left is united leaf by leaf, arrays that were
+appended to joined.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from coterie.core.schema import Leaf
-from coterie.ingest.operation import Operation
+from coterie.ingest.operation import PARTIAL, Operation
 from coterie.ingest.sql import literal
-from coterie.profile.latest import merged
+from coterie.profile.latest import APPENDS, merged
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MERGE, DELETE = Operation.MERGE.number, Operation.DELETE.number
+MERGE, APPEND, DELETE = Operation.MERGE.number, Operation.APPEND.number, Operation.DELETE.number
 
 WRITE = '("$batch"::BIGINT << 32) + "$row"'
 """SQL for the number of a write, which grows with the time it was recorded, batch and row; no two writes share one."""
@@ -31,12 +32,13 @@ _BY = ", ".join(map(quote, _KEY))
 class Folded(NamedTuple):
     """Datasets whose writes do not simply replace each other.
 
-    `ordered` has the path of the date that orders the writes of a dataset, `operated` the datasets with merges or
-    deletes, `unset` the paths that some merge takes away.
+    `ordered` has the path of the date that orders the writes of a dataset, `operated` the datasets with merges, appends
+    or deletes, `appended` those of them with appends, `unset` the paths that some write takes away.
     """
 
     ordered: Mapping[int, str]
     operated: frozenset[int]
+    appended: frozenset[int]
     unset: frozenset[str]
 
     @property
@@ -48,11 +50,18 @@ class Folded(NamedTuple):
 def folded(con: DuckDBPyConnection) -> Folded:
     """Return the datasets whose writes do not simply replace each other."""
     ordered = con.execute("SELECT dataset, path FROM dataset_order").fetchall()
-    operated = con.execute('SELECT DISTINCT "$dataset" FROM record WHERE "$operation" IS NOT NULL').fetchall()
+    operated = con.execute(
+        f'SELECT "$dataset", bool_or("$operation" = {APPEND}) FROM record WHERE "$operation" IS NOT NULL GROUP BY ALL'
+    ).fetchall()
     unset: list[tuple[str]] = []
-    if operated:  # only merges take fields away
+    if operated:  # only merges and appends take fields away
         unset = con.execute('SELECT DISTINCT unnest("$unset") FROM record WHERE "$unset" IS NOT NULL').fetchall()
-    return Folded(dict(ordered), frozenset(number for (number,) in operated), frozenset(path for (path,) in unset))
+    return Folded(
+        dict(ordered),
+        frozenset(number for number, _ in operated),
+        frozenset(number for number, appends in operated if appends),
+        frozenset(path for (path,) in unset),
+    )
 
 
 def settled(source: str, leaves: Sequence[Leaf], which: Folded) -> str:
@@ -74,10 +83,16 @@ def settled(source: str, leaves: Sequence[Leaf], which: Folded) -> str:
     """
     if not which.datasets:
         return _last(source, leaves)
-    numbers = ", ".join(map(str, which.datasets))
-    plain = f'(SELECT * FROM {source} WHERE "$dataset" NOT IN ({numbers}))'
-    rest = f'(SELECT * FROM {source} WHERE "$dataset" IN ({numbers}))'
-    return f"{_last(plain, leaves)} UNION ALL {_fold(rest, leaves, which)}"
+    parts = [_last(_of(source, which.datasets, "NOT IN"), leaves)]
+    if changed := [number for number in which.datasets if number not in which.appended]:
+        parts.append(_fold(_of(source, changed), leaves, which))
+    if which.appended:  # apart, since arrays that may be joined cost more
+        parts.append(_fold(_of(source, sorted(which.appended)), leaves, which, appended=True))
+    return " UNION ALL ".join(parts)
+
+
+def _of(source: str, datasets: Sequence[int], among: str = "IN") -> str:
+    return f'(SELECT * FROM {source} WHERE "$dataset" {among} ({", ".join(map(str, datasets))}))'
 
 
 def heeded(source: str, which: Folded, columns: str = "") -> str:
@@ -119,8 +134,8 @@ def _last(source: str, leaves: Sequence[Leaf]) -> str:
     )
 
 
-def _fold(source: str, leaves: Sequence[Leaf], which: Folded) -> str:
-    """Return a SELECT of the fragments of datasets with merges and deletes, or with an order of their own."""
+def _fold(source: str, leaves: Sequence[Leaf], which: Folded, *, appended: bool = False) -> str:
+    """Return a SELECT of the fragments of datasets with operations, or with an order of their own."""
     columns = "".join(f", {quote(leaf.path)}" for leaf in leaves)
     taken = {leaf.path: _taken(leaf, which.unset) for leaf in leaves}
     listed = [path for path, paths in taken.items() if paths]
@@ -136,22 +151,25 @@ def _fold(source: str, leaves: Sequence[Leaf], which: Folded) -> str:
         else f", {quote(leaf.path)}"
         for leaf in leaves
     )
+    partial = ", ".join(str(operation.number) for operation in PARTIAL)
+    appends = f', coalesce("$operation" = {APPEND}, FALSE) AS {quote(APPENDS)}' if appended else ""
     return f"""
         SELECT {_BY}, "$rank"{columns} FROM (
             WITH heeded AS MATERIALIZED ({heeded(source, which, columns)}), standing AS (
                 SELECT {_BY}, max("$rank") AS "$last", arg_max(coalesce("$operation", 0), "$rank") AS "$done",
-                       max("$rank") FILTER (WHERE "$operation" IS DISTINCT FROM {MERGE}) AS "$since"{gone}
+                       max("$rank") FILTER (WHERE coalesce("$operation", 0) NOT IN ({partial})) AS "$since"{gone}
                 FROM heeded GROUP BY {_BY}
             ), kept AS (
-                SELECT {_BY}, "$rank"{values} FROM heeded JOIN standing USING ({_BY})
+                SELECT {_BY}, "$rank"{appends}{values} FROM heeded JOIN standing USING ({_BY})
                 WHERE "$done" <> {DELETE} AND (
                     "$since" IS NULL OR "$rank" > "$since" OR ("$rank" = "$since" AND "$operation" IS NULL)
                 )
             )
-            SELECT {_BY}, "$last" AS "$rank"{columns} FROM ({merged("kept", _KEY, leaves)}) JOIN standing USING ({_BY})
+            SELECT {_BY}, "$last" AS "$rank"{columns}
+            FROM ({merged("kept", _KEY, leaves, appended=appended)}) JOIN standing USING ({_BY})
         )"""
 
 
 def _taken(leaf: Leaf, unset: frozenset[str]) -> list[str]:
-    """Return which of the paths that merges take away take a leaf with them."""
+    """Return which of the paths that are taken away take a leaf with them."""
     return sorted(path for path in unset if leaf.path == path or leaf.path.startswith(f"{path}."))

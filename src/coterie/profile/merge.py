@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import msgspec
 
@@ -31,18 +31,22 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Fragment(msgspec.Struct, frozen=True):
-    """What one dataset says of one identity; `offset` is the place of its last write among those of one instant."""
+    """What one dataset says of one identity; `offset` is the place of its last write among those of one instant.
+
+    `joined` has the arrays that were appended to, and of how many writes each is made.
+    """
 
     source: Source
     attributes: Mapping[str, Any]
     offset: tuple[int, ...] = ()
+    joined: Mapping[Path, int] = {}
 
 
 class Write(NamedTuple):
     """A write of a record.
 
     `time` is the date that orders the writes of its dataset, if one does: a write that is not newer than all before it
-    is passed over. `unset` are paths that a merge takes away.
+    is passed over. `unset` are paths that a merge or an append takes away, before it gives its own.
     """
 
     fragment: Fragment
@@ -73,11 +77,15 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """Why an attribute has its value: the source that won, by which rule, and the claims that lost, best first."""
+    """Why an attribute has its value: the source that won, by which rule, and the claims that lost, best first.
+
+    `writes` is of how many writes of that record the value is made: more than one where an array was appended to.
+    """
 
     winner: Source
     losers: tuple[Claim, ...] = ()
     reason: Reason = Reason.ONLY
+    writes: int = 1
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -102,10 +110,13 @@ def settle(writes: Iterable[Write]) -> list[Fragment]:
             case Operation.CREATE:
                 fragments[key] = fragment
             case Operation.MERGE:
-                old = _without(before.attributes, unset) if before else {}
-                fragments[key] = msgspec.structs.replace(fragment, attributes=_united([fragment.attributes, old]))
+                fragments[key] = _patched(before, fragment, unset, appends=False)
+            case Operation.APPEND:
+                fragments[key] = _patched(before, fragment, unset, appends=True)
             case Operation.DELETE:
                 pass
+            case _:
+                assert_never(operation)
     return list(fragments.values())
 
 
@@ -130,19 +141,24 @@ def merge(fragments: Iterable[Fragment], policy: MergePolicy) -> Merged | None:
     winners: dict[Path, Claim] = {}
     losers: dict[Path, list[Claim]] = {}
     inner: dict[Path, Path] = {}
+    made: dict[Path, int] = {}
     for fragment in ranked:
         for path, value in paths(fragment.attributes):
             claim = Claim(fragment.source, value)
             taken = _taken(path, winners, inner)
             if taken is None:
                 winners[path] = claim
+                made[path] = fragment.joined.get(path, 1)
                 inner.update(dict.fromkeys(_above(path), path))
             else:
                 lost = _lost(winners[taken].source, fragment.source, policy)
                 losers.setdefault(taken, []).append(msgspec.structs.replace(claim, reason=lost))
     return Merged(
         nested({path: claim.value for path, claim in winners.items()}),
-        {path_text(path): _attribute(claim.source, losers.get(path, ())) for path, claim in sorted(winners.items())},
+        {
+            path_text(path): _attribute(claim.source, losers.get(path, ()), made[path])
+            for path, claim in sorted(winners.items())
+        },
     )
 
 
@@ -151,8 +167,8 @@ def _lost(winner: Source, loser: Source, policy: MergePolicy) -> Reason:
     return Reason.DATASET if by_order and winner.dataset != loser.dataset else Reason.NEWEST
 
 
-def _attribute(winner: Source, losers: Sequence[Claim]) -> Attribute:
-    return Attribute(winner, tuple(losers), losers[0].reason if losers else Reason.ONLY)
+def _attribute(winner: Source, losers: Sequence[Claim], writes: int) -> Attribute:
+    return Attribute(winner, tuple(losers), losers[0].reason if losers else Reason.ONLY, writes)
 
 
 def paths(attributes: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -202,6 +218,21 @@ def _without(attributes: Mapping[str, Any], unset: Sequence[str]) -> Mapping[str
     gone = [tuple(path.split(".")) for path in unset]
     kept = {path: value for path, value in paths(attributes) if not any(path[: len(p)] == p for p in gone)}
     return nested(kept) if gone else attributes
+
+
+def _patched(before: Fragment | None, given: Fragment, unset: Sequence[str], *, appends: bool) -> Fragment:
+    """Return a fragment after a write that leaves what it does not give."""
+    if before is None:
+        return given
+    old = _without(before.attributes, unset)
+    standing, values = dict(paths(old)), dict(paths(given.attributes))
+    joined = {path: writes for path, writes in before.joined.items() if path in standing and path not in values}
+    if appends:
+        for path, value in values.items():
+            if isinstance(value, list) and isinstance(there := standing.get(path), list):
+                values[path] = [*there, *value]
+                joined[path] = before.joined.get(path, 1) + 1
+    return msgspec.structs.replace(given, attributes=_united([nested(values), old]), joined=joined)
 
 
 def _united(objects: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -29,7 +29,8 @@ class AttributeView(msgspec.Struct, frozen=True):
 
     `value` is None when nothing counts, and so is `winner`. `order` is that of the policy, when it decides by datasets.
     `losers` come best first, those of datasets that the policy leaves out last. `history` has the writes of all
-    fragments, oldest first.
+    fragments, oldest first. `writes` is of how many of them the value is made: more than one where an array was
+    appended to.
     """
 
     person: str
@@ -42,6 +43,7 @@ class AttributeView(msgspec.Struct, frozen=True):
     order: tuple[str, ...]
     losers: tuple[Claim, ...]
     history: tuple[Written, ...]
+    writes: int = 1
 
 
 def why(person: str, view: str, writes: Sequence[Write], policy: MergePolicy, path: str) -> AttributeView:
@@ -82,6 +84,7 @@ def why(person: str, view: str, writes: Sequence[Write], policy: MergePolicy, pa
         order=policy.attribute_datasets or (),
         losers=(*losers, *_unlisted(fragments, policy, named)),
         history=history,
+        writes=found.writes if found else 1,
     )
 
 

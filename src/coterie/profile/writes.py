@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from coterie.core.schema import Leaf
 from coterie.identity.past import Moment
-from coterie.profile.merge import Fragment, Operation, Source, Write
+from coterie.ingest.operation import NUMBERS
+from coterie.profile.merge import Fragment, Source, Write
 from coterie.profile.nest import Shape
 from coterie.store.history import quote
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_OPERATIONS = {None: Operation.CREATE, 1: Operation.MERGE, 2: Operation.DELETE}
+_OPERATIONS = {number: operation for operation, number in NUMBERS.items()}
 
 
 def rows_of(con: DuckDBPyConnection, statement: str, parameters: object = None) -> list[dict[str, Any]]:

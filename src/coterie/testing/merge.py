@@ -27,7 +27,8 @@ def merge(
         `attributeMerge` (``timestampOrdered``, ``dataSetPrecedence``), `order` and `identityGraph` (``none``, ``pdg``).
     fragments : iterable of mapping
         Writes, each with `dataset`, `identity` [code, value], `links` [[code, value], …], `ingestedAt`, `attributes`
-        and perhaps `op` (``create``, ``merge``, ``delete``). At equal times the later one counts as the later.
+        and perhaps `op` (``create``, ``merge``, ``append``, ``delete``). At equal times the later one counts as the
+        later.
     lookup : [code, value]
         The identity to look up.
 

@@ -117,12 +117,12 @@ class Ingest(Room):
             Say what would happen and change nothing.
         evaluate : bool
             Evaluate all audiences afterwards.
-        operation : {"create", "merge", "delete"}, optional
+        operation : {"create", "merge", "append", "delete"}, optional
             What each row does to the record that the dataset has of its identity: replace it, change the attributes
-            that the row has, or remove it. Default that of the dataset. A mapping may give each row its own, by a rule
-            for ``$operation``.
+            that the row has, change them but put its arrays behind those that are there, or remove it. Default that
+            of the dataset. A mapping may give each row its own, by a rule for ``$operation``.
         unset : sequence of str
-            Paths that merges take away.
+            Paths that merges and appends take away, before they give their own.
 
         Returns
         -------

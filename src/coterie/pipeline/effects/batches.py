@@ -13,7 +13,7 @@ from coterie.identity.settings import order
 from coterie.identity.stitch import Scope
 from coterie.ingest import duplicates
 from coterie.ingest.dataset import Dataset
-from coterie.ingest.operation import Operation
+from coterie.ingest.operation import PARTIAL
 from coterie.pipeline.definitions import Definitions
 from coterie.pipeline.effects import graphs
 from coterie.profile import fragments
@@ -84,7 +84,7 @@ def _scope(sandbox: Sandbox, batches: list[int]) -> Scope:
 
 
 def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, unset: list[str]) -> None:
-    """Write the staged rows with what each does; those that merge take the paths `unset` away."""
+    """Write the staged rows with what each does; those that merge or append take the paths `unset` away."""
     paths = [quote(path) for path in schema.leaves()]
     columns = ", ".join([*map(quote, _SYSTEM), '"$operation"', '"$unset"', *paths])
     sandbox.history.fit_texts(schema.leaves().values(), "identified")
@@ -92,10 +92,11 @@ def _insert_records(sandbox: Sandbox, schema: Schema, batch: int, dataset: int, 
         f"""
         INSERT INTO record ({columns})
         SELECT $dataset, $batch, s."$row", s."$identity", s."$identities", s."$operation",
-               CASE WHEN s."$operation" = $merge THEN $unset::VARCHAR[] END{"".join(f", {path}" for path in paths)}
+               CASE WHEN list_contains($partial::UTINYINT[], s."$operation") THEN $unset::VARCHAR[] END
+               {"".join(f", {path}" for path in paths)}
         FROM identified s ORDER BY s."$row"
         """,
-        {"dataset": dataset, "batch": batch, "merge": Operation.MERGE.number, "unset": unset or None},
+        {"dataset": dataset, "batch": batch, "partial": [item.number for item in PARTIAL], "unset": unset or None},
     )
 
 
