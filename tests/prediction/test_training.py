@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +18,9 @@ from coterie.core.errors import Invalid
 from coterie.prediction import definition
 from coterie.prediction.data.cutoffs import Cutoffs
 from coterie.prediction.frame import Examples
+from coterie.prediction.learners.trees import Binned
 from coterie.prediction.modelling import backtest, contest, splits, training
+from coterie.prediction.modelling.evaluation import Candidate
 from coterie.prediction.modelling.lanes import Lanes
 from coterie.prediction.modelling.trained import Trained
 from coterie.prediction.odds import log_odds
@@ -177,6 +183,31 @@ def test_it_stops_when_asked_and_says_how_far_it_is(learnt: Learnt) -> None:
         training.train(made.examples, made.cutoffs, GOAL, seed=0, progress=heard, stop=stop)
     assert heard.shares == sorted(heard.shares)
     assert 0.3 < heard.shares[-1] < 0.6
+
+
+def test_it_stops_while_trees_learn_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, begun = series(600, 5, 1), Event()
+
+    class Stop(Exception):
+        pass
+
+    def stop() -> None:
+        if begun.is_set():
+            raise Stop
+
+    def endless(_: object, rounds: int, asked: Callable[[int], None]) -> None:
+        begun.set()
+        for _ in range(2_000):
+            asked(0)
+            time.sleep(0.001)
+
+    def for_trees(*given: Any) -> list[Candidate]:
+        return [structs.replace(one, chosen=one.algorithm == "trees") for one in contest.compare(*given)]
+
+    monkeypatch.setattr(Binned, "fit", endless)
+    monkeypatch.setattr(training, "compare", for_trees)
+    with pytest.raises(Stop):
+        training.train(made.examples, made.cutoffs, GOAL, seed=0, stop=stop)
 
 
 # -- the choice -------------------------------------------------------------------------------------------------------

@@ -242,7 +242,9 @@ class _Training:
             case "logistic":
                 return self._logistic(everything)
             case "trees":
-                return self._all_trees()
+                trees = self._lanes.begin(self._all_trees)
+                self._lanes.join(trees, tell=self._tell)
+                return trees.result()
             case "blend":
                 trees, linear = self._lanes.begin(self._all_trees), self._lanes.begin(self._logistic, everything)
                 self._lanes.join(linear, trees, tell=self._tell)
