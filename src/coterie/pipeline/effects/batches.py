@@ -149,13 +149,13 @@ def promote(sandbox: Sandbox, withdrawn: Sequence[int] | None = None) -> list[in
     sandbox : Sandbox
         Open stores, within a transaction of the history.
     withdrawn : sequence of int, optional
-        The batches whose events are no longer there, one or more; events of any batch if not given.
+        The batches whose events are no longer there; events of any batch if not given.
     """
     con = sandbox.history.con
     same = 'e."$dataset" = d."$dataset" AND e."_id" = d."_id"'
     gone = ""
     if withdrawn is not None:
-        listed = ", ".join(f"{batch:d}" for batch in withdrawn)
+        listed = ", ".join(f"{batch:d}" for batch in withdrawn) or "NULL"
         gone = f'SEMI JOIN (FROM event WHERE "$batch" IN ({listed})) e ON {same}'
     con.execute(
         f"""
