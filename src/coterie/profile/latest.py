@@ -90,7 +90,8 @@ def _pieces(leaves: Sequence[Leaf]) -> str:
     """Return the aggregate that gathers what each row has of an array, in the order of the rows."""
     length = f"greatest({', '.join(f'len({quote(leaf.path)})' for leaf in leaves)})"
     piece = f'struct_pack("rank" := "$rank", "length" := {length}, {_fields(leaves)})'
-    return f'list({piece} ORDER BY "$rank") FILTER (WHERE {_has(leaves)})'
+    # sorted by their ranks, which come first: an aggregate with an order of its own costs half as much again
+    return f"list_sort(list({piece}) FILTER (WHERE {_has(leaves)}))"
 
 
 def _replaced(leaves: Sequence[Leaf]) -> str:
