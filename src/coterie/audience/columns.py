@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 DIVIDER = ";"
 """What stands between values that share a text."""
 
+INSTANT = "%Y-%m-%dT%H:%M:%S.%gZ"
+"""How an instant is written in a file, as `strftime` has it."""
 _DAY = "%Y-%m-%d"
-_INSTANT = "%Y-%m-%dT%H:%M:%S.%gZ"
 
 
 def escaped(value: str) -> str:
@@ -112,7 +113,7 @@ def _shown(value: str, field: Field, *, joined: bool) -> str:
 def _single(value: str, field: Field) -> str:
     match field.type:
         case FieldType.DATE | FieldType.DATETIME:
-            form = _DAY if field.type is FieldType.DATE else _INSTANT
+            form = _DAY if field.type is FieldType.DATE else INSTANT
             return f"strftime(make_timestamp_ms({value}), {literal(form)})"
         case _:
             return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import msgspec
 from pyroaring import BitMap
 
 from coterie.audience import ledger
-from coterie.audience.columns import DIVIDER, Columns, escaped
+from coterie.audience.columns import DIVIDER, INSTANT, Columns, escaped
 from coterie.core.errors import Invalid
 from coterie.core.ids import xid_sql
 from coterie.engine import people
@@ -85,7 +86,7 @@ def member_rows(
         columns.append(f', {gathered} AS "{quoted}"')
     rows = f"""
         SELECT 'p-' || any_value({xid_sql("founder_ns.code", "founder.value")}) AS person,
-               strftime(make_timestamp_ms(m.entered_at), '%Y-%m-%dT%H:%M:%S.%gZ') AS entered_at{"".join(columns)}
+               strftime(make_timestamp_ms(m.entered_at), '{INSTANT}') AS entered_at{"".join(columns)}
                {', m.person AS "$person"' if more else ""}
         FROM membership m
         JOIN "person_of_{view}" p ON p.person = m.person
@@ -171,10 +172,10 @@ def export(
     with (
         exported.whole(path) as partial,
         people.lent(con, "coterie_withheld", without) as withheld,
-        people.lent(con, PEOPLE, written),
+        nullcontext() if columns is None else people.lent(con, PEOPLE, written),
     ):
         joined = name == "csv"
-        more = columns.values(con, view, written, joined=joined) if columns and columns.columns else None
+        more = None if columns is None else columns.values(con, view, written, joined=joined)
         rows = member_rows(view, namespaces, joined=joined, without=withheld, more=more)
         con.execute(f"COPY ({rows}) TO {literal(str(partial))} ({FORMATS[name]})", parameters)
     return Export(
@@ -184,5 +185,5 @@ def export(
         len(written),
         path.stat().st_size,
         len(present) - len(written),
-        columns=tuple(column.name for column in columns.columns) if columns else (),
+        columns=() if columns is None else tuple(column.name for column in columns.columns),
     )

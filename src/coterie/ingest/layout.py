@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from coterie.core.errors import Unsupported
 from coterie.core.schema import Field, FieldType, Schema, leaves
 from coterie.ingest.column import Column, flat
@@ -86,54 +89,63 @@ def required(schema: Schema, columns: list[Column]) -> list[tuple[str, str, Faul
     return out
 
 
+class _Container(NamedTuple):
+    """An array or a map of a schema, given with the property that it is or lies in.
+
+    `path` is that of the property and `depth` the number of lists around it; `level` is the number around the
+    container. `inner` says whether it lies in an array.
+    """
+
+    path: str
+    property: Field
+    depth: int
+    field: Field
+    level: int
+    inner: bool
+
+
+def _containers(below: Field, path: str = "", depth: int = 0, *, inner: bool = False) -> Iterator[_Container]:
+    """Yield the arrays and maps below a field, the outer ones first."""
+    for name, child in below.properties.items():
+        full, field, level, within = f"{path}.{name}" if path else name, child, depth, inner
+        while field.items is not None:
+            yield _Container(full, child, depth, field, level, within)
+            within = within or field.type is FieldType.ARRAY
+            field, level = field.items, level + 1
+        if field.type is FieldType.OBJECT:
+            yield from _containers(field, full, level, inner=within)
+
+
 def sized(schema: Schema) -> list[tuple[str, str, Fault]]:
     """Return the checks of the numbers of elements that arrays and maps may have."""
     out: list[tuple[str, str, Fault]] = []
-
-    def walk(below: Field, path: str, depth: int) -> None:
-        for name, child in below.properties.items():
-            full, field = f"{path}.{name}" if path else name, child
-            level = depth
-            while field.items is not None:
-                column = quote(next(leaves(child, full)).path)
-                for wrong, bound, word in (("<", field.min_length, "least"), (">", field.max_length, "most")):
-                    if bound is not None:
-                        condition = f"len({column}) {wrong} {bound:d}"
-                        if level:
-                            inner = f"lambda v: len(v) {wrong} {bound:d}"
-                            condition = f"len(list_filter({flat(column, level)}, {inner})) > 0"
-                        fault = Fault(condition, "value.length", f"expected at {word} {bound} elements")
-                        out.append((full, f"CAST({column} AS VARCHAR)", fault))
-                field, level = field.items, level + 1
-            if field.type is FieldType.OBJECT:
-                walk(field, full, level)
-
-    walk(schema.root, "", 0)
+    for path, child, _, field, level, _ in _containers(schema.root):
+        column = quote(next(leaves(child, path)).path)
+        for wrong, bound, word in (("<", field.min_length, "least"), (">", field.max_length, "most")):
+            if bound is not None:
+                condition = f"len({column}) {wrong} {bound:d}"
+                if level:
+                    each = f"lambda v: len(v) {wrong} {bound:d}"
+                    condition = f"len(list_filter({flat(column, level)}, {each})) > 0"
+                fault = Fault(condition, "value.length", f"expected at {word} {bound} elements")
+                out.append((path, f"CAST({column} AS VARCHAR)", fault))
     return out
 
 
 def appended(schema: Schema, appends: str) -> list[tuple[str, str, Fault]]:
     """Return the checks that no row for which `appends` holds has an array of bounded length.
 
-    How long such an array would get depends on the other rows.
+    How long such an array would get depends on the other rows. What lies inside an item is not appended to.
     """
     out: list[tuple[str, str, Fault]] = []
-
-    def walk(below: Field, path: str, depth: int) -> None:
-        for name, child in below.properties.items():
-            full, field, level = f"{path}.{name}" if path else name, child, depth
-            while field.type is FieldType.MAP and field.items is not None:
-                field, level = field.items, level + 1
-            if field.type is FieldType.ARRAY and field.max_length is not None:
-                columns = [quote(leaf.path) for leaf in leaves(child, full) if len(leaf.levels) > level - depth]
-                given = [f"{column} IS NOT NULL" for column in columns]
-                if level:
-                    given = [f"list_count({flat(column, level)}) > 0" for column in columns]
-                reason = f"expected no items to append, since there may be at most {field.max_length}"
-                fault = Fault(f"{appends} AND ({' OR '.join(given)})", "value.append", reason)
-                out.append((full, f"CAST({columns[0]} AS VARCHAR)", fault))
-            elif field.type is FieldType.OBJECT:
-                walk(field, full, level)
-
-    walk(schema.root, "", 0)
+    for path, child, depth, field, level, inner in _containers(schema.root):
+        if field.type is not FieldType.ARRAY or field.max_length is None or inner:
+            continue
+        columns = [quote(leaf.path) for leaf in leaves(child, path) if len(leaf.levels) > level - depth]
+        given = [f"{column} IS NOT NULL" for column in columns]
+        if level:
+            given = [f"list_count({flat(column, level)}) > 0" for column in columns]
+        reason = f"expected no items to append, since there may be at most {field.max_length}"
+        fault = Fault(f"{appends} AND ({' OR '.join(given)})", "value.append", reason)
+        out.append((path, f"CAST({columns[0]} AS VARCHAR)", fault))
     return out

@@ -101,6 +101,6 @@ def export_members(
     chosen = read_columns(columns or {}, union, (*export.OWN, *definitions.namespaces()))
     of_columns = in_order(label for column in chosen for label in labels.of_reading(column.reads))
     refuse_labels(name, refused, of_audience, of_identities, of_columns)
-    told = Columns(chosen, union, questions.sandbox.clock.now(), audience.zone)
+    told = Columns(chosen, union, questions.sandbox.clock.now(), audience.zone) if chosen else None
     written = export.export(con, name, audience.view, path, format_, questions.withheld(name), told)
     return msgspec.structs.replace(written, labels=of_audience, identity_labels=of_identities, column_labels=of_columns)

@@ -239,15 +239,15 @@ def _table(
 
 
 @contextmanager
-def arriving(compiled: Compiled) -> Iterator[None]:
-    """Let the table `prediction_batch` tell when batches became known while the block runs, if any are to be told."""
+def arriving(compiled: Compiled) -> Iterator[bool]:
+    """Let the table `prediction_batch` tell when batches became known while the block runs; give whether any are."""
     arrived = compiled.arrivals
     if arrived:
         compiled.con.register(
             "prediction_batch",
             {"batch": np.array(list(arrived), np.int32), "arrived": np.array(list(arrived.values()), np.int64)},
         )
-    yield
+    yield bool(arrived)
     if arrived:
         compiled.con.unregister("prediction_batch")
 

@@ -70,10 +70,10 @@ class Single:
             if con.execute(f"SELECT coalesce(len({events}), 0)").fetchall()[0][0] > MOST:
                 return None
             arguments = {"events": events, "person": str(identities[0][0]), "anchor": str(cutoff)}
-            if self.compiled.arrivals:
-                stack.enter_context(arriving(self.compiled))
+            late = stack.enter_context(arriving(self.compiled))
+            if late:
                 arguments["batches"] = stack.enter_context(handed(con, _BATCHES, "SELECT * FROM prediction_batch"))
-            name = planned(con, self._late if self.compiled.arrivals else self._timely)
+            name = planned(con, self._late if late else self._timely)
             listed = ", ".join(f"{key} := {value}" for key, value in arguments.items())
             answer = con.execute(f"EXECUTE {name}({listed})")
             kinds = [dict(column[1].children)["child"] for column in answer.description]
